@@ -1,0 +1,49 @@
+/**
+ * Errors by whose fault they are. Anything else that leaves a machine (`TypeError`, `RangeError`) is a defect.
+ */
+
+/** A sentence for the person at the keyboard, and where possible another that says what to do. */
+export class VaultError extends Error {
+  override readonly name: string = "VaultError";
+  /** What to do about it, a sentence or undefined. */
+  readonly hint: string | undefined;
+
+  constructor(
+    message: string,
+    options: { hint?: string; cause?: unknown } = {},
+  ) {
+    super(
+      message,
+      options.cause === undefined ? undefined : { cause: options.cause },
+    );
+    this.hint = options.hint;
+  }
+}
+
+/** The other end broke the protocol. What was expected and what came, in a sentence fit for a log. */
+export class PeerError extends Error {
+  override readonly name: string = "PeerError";
+}
+
+/** The conversation was cut: reset, closed without goodbye, or aborted from this side. */
+export class ConnectionLost extends Error {
+  override readonly name: string = "ConnectionLost";
+}
+
+/** A defect of this program: something that its own code promises does not hold. */
+export class InvariantError extends Error {
+  override readonly name: string = "InvariantError";
+}
+
+/** Throws {@linkcode InvariantError} with `message` unless `condition` holds. */
+export function invariant(
+  condition: unknown,
+  message: string,
+): asserts condition {
+  if (!condition) throw new InvariantError(message);
+}
+
+/** The message of anything thrown. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

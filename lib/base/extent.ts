@@ -1,0 +1,17 @@
+/** Half-open ranges of a volume's bytes. */
+
+/** `length` bytes from `offset` on, both in bytes and safe integers of 0 or more. */
+export interface Extent {
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** The byte after the extent's last. */
+export function extentEnd(extent: Extent): number {
+  return extent.offset + extent.length;
+}
+
+/** Whether the two share a byte. */
+export function overlaps(a: Extent, b: Extent): boolean {
+  return a.offset < extentEnd(b) && b.offset < extentEnd(a);
+}

@@ -1,0 +1,46 @@
+/**
+ * The cryptographic primitives that protocol code is handed, so that it names no platform. `lib/os/primitives.ts` makes them
+ * from the runtime's; nothing here is implemented by this project.
+ */
+
+export type HashName = "md5" | "sha1" | "sha256" | "sha3-256";
+
+/** An X25519 key pair (RFC 7748) for one key agreement. */
+export interface AgreementKey {
+  /** 32 bytes, to send. */
+  readonly publicKey: Uint8Array;
+  /** The 32-byte shared secret with the peer's 32-byte public key. @throws {PeerError} where the result is all zeros */
+  agree(peerPublicKey: Uint8Array): Uint8Array;
+}
+
+/** A message authentication code under one key, called once per record. */
+export interface Mac {
+  /** Length of a tag in bytes. */
+  readonly tagBytes: number;
+  /** The tag over `bytes`. The result is lent until the next call. */
+  tag(bytes: Uint8Array): Uint8Array;
+}
+
+export interface Primitives {
+  /** `length` unpredictable bytes. */
+  random(length: number): Uint8Array<ArrayBuffer>;
+  /** The digest over the parts one after the other. */
+  hash(name: HashName, ...parts: Uint8Array[]): Uint8Array;
+  /** HMAC (RFC 2104) with SHA-256 under `key` over the parts one after the other; 32 bytes. */
+  hmac(key: Uint8Array, ...parts: Uint8Array[]): Uint8Array;
+  /** HMAC with SHA-256 under a key used for many messages. */
+  mac(key: Uint8Array): Mac;
+  /** HKDF with SHA-256 (RFC 5869): `length` bytes. */
+  hkdf(
+    secret: Uint8Array,
+    salt: Uint8Array,
+    info: Uint8Array,
+    length: number,
+  ): Uint8Array;
+  /** scrypt (RFC 7914), for secrets that people type. Takes about 0.1 s. 32 bytes. */
+  scrypt(secret: Uint8Array, salt: Uint8Array): Promise<Uint8Array>;
+  /** Compares in time that depends on the lengths alone, as far as the runtime can promise that. */
+  equal(a: Uint8Array, b: Uint8Array): boolean;
+  /** A fresh X25519 key pair. */
+  agreementKey(): AgreementKey;
+}

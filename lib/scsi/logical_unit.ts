@@ -1,0 +1,36 @@
+/** What a target may ask of a logical unit's SCSI state. `disk.ts` implements it for a direct-access block device. */
+
+import type { Nexus } from "./nexus.ts";
+import type { Outcome, Plan } from "./plan.ts";
+
+export interface LogicalUnit {
+  /** A nexus came to be (login) or ended (logout, loss, reinstatement). Each begins with a unit attention 29/00. */
+  join(nexus: Nexus): void;
+  leave(nexus: Nexus): void;
+
+  /**
+   * What the CDB asks for, or why it is refused: unit attentions, reservations, bad fields and the capacity are looked at here.
+   * Pure state, no I/O; the CDB is lent for the call. `dataOutLength` and `dataInLength` are what the transport expects (from the
+   * Expected Data Transfer Length), 0 where it expects none.
+   */
+  plan(nexus: Nexus, cdb: Uint8Array): Plan;
+
+  /** The outcome for a store that threw while carrying out a plan: a medium or hardware error or write protection, with sense. */
+  failure(
+    nexus: Nexus,
+    during: "read" | "write" | "flush",
+    thrown: unknown,
+  ): Outcome;
+
+  /** CHECK CONDITION / ABORTED COMMAND with additional sense code `code` (ASC << 8 | ASCQ), for faults of the transport. */
+  aborted(nexus: Nexus, code: number): Outcome;
+
+  /** The capacity changed: a unit attention 2A/09 for every nexus. */
+  resized(sizeBytes: number): void;
+
+  /** LOGICAL UNIT RESET or a target reset: unit attentions 29/xx for every nexus, except no more for `by` where given. */
+  reset(kind: "logical-unit" | "target-warm" | "target-cold", by?: Nexus): void;
+
+  /** CLEAR TASK SET or another nexus's abort took this nexus's commands: 2F/00. */
+  commandsCleared(nexus: Nexus): void;
+}

@@ -1,0 +1,71 @@
+/**
+ * The Store contract: bytes at offsets. Every bottom (file, memory, later S3) and every layer keeps all of it, and
+ * `conformance.ts` beside this file checks it for each.
+ *
+ * A method that can answer at once returns its value, one that must wait returns a promise: a store on cached data never
+ * makes the target await. Callers write `const pending = store.read(…); if (pending) await pending;`.
+ */
+
+import type { Extent } from "../base/extent.ts";
+
+/** Done, or a promise of it. */
+export type Maybe = void | Promise<void>;
+
+/** Whether a store still takes writes, and if not, why. */
+export type Health = { readonly state: "ok" } | {
+  readonly state: "failed";
+  readonly why: string;
+};
+
+export interface Store {
+  /** Length in bytes. Changes by `resize` alone. */
+  readonly sizeBytes: number;
+
+  /** Whether every write is refused. */
+  readonly readOnly: boolean;
+
+  /** After a failed write or sync a store stays failed: it reads, and refuses writes and flushes. */
+  readonly health: Health;
+
+  /**
+   * Fills `into` with the bytes from `offset` on. Bytes never written, unmapped or zeroed read as zeros.
+   *
+   * A read that starts after a write has completed sees that write. A read beside a write that has not completed sees for each
+   * byte the old or the new value.
+   *
+   * @throws {RangeError} past the end: the caller checks first
+   * @throws {VaultError} on a medium error; what is in `into` is then undefined and must not be given to anybody
+   */
+  read(offset: number, into: Uint8Array): Maybe;
+
+  /**
+   * Writes all of `from` at `offset`. Completed means that later reads see it, not that it survives a crash: that is `flush`.
+   * The array may be reused once the write has completed.
+   *
+   * @throws {RangeError} past the end
+   * @throws {VaultError} where it is read-only, failed, or out of space; some of the bytes may then have been written
+   */
+  write(offset: number, from: Uint8Array): Maybe;
+
+  /** Makes the extent read as zeros and gives its space back where possible. Ordered like a write. */
+  unmap(extent: Extent): Maybe;
+
+  /**
+   * What completed before the call is on stable storage when the promise resolves.
+   *
+   * A flush that failed is never retried into silence: the store turns `failed`, this and every later flush and write rejects.
+   */
+  flush(): Promise<void>;
+
+  /** The first extent at or after `offset` that may hold data, cut at the store's end; undefined where none follows. */
+  nextMapped(offset: number): Extent | undefined;
+
+  /** Bytes held on the medium, for people. */
+  allocatedBytes(): number;
+
+  /** Grows (zeros) or shrinks (the tail is lost). On stable storage when it resolves. */
+  resize(sizeBytes: number): Promise<void>;
+
+  /** Flushes where it is healthy, and lets go of everything. Nothing may be called afterwards. */
+  close(): Promise<void>;
+}
