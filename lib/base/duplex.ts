@@ -17,8 +17,10 @@ export interface Duplex {
   /**
    * Sends `bytes` after all that was written before.
    *
-   * The bytes are taken when the call returns its promise: the caller may then reuse the array. The promise resolves when the
-   * conversation is ready for more, which is how a slow reader slows its writer: a caller that awaits it is bounded.
+   * The array is lent until the promise resolves: only then may the caller change it. The promise resolves when the conversation
+   * is ready for more, which is how a slow reader slows its writer: a caller that awaits it is bounded. Writes that are started
+   * while another is pending follow it in the order of the calls.
+   *
    * A write is never split over more records of a link than its size demands.
    *
    * @throws {ConnectionLost} where the conversation was cut

@@ -1,0 +1,185 @@
+/** Files of this machine behind the {@linkcode File} interface, and small files written whole or not at all. */
+
+import * as fs from "node:fs";
+import { dirname } from "node:path";
+import type { File } from "../base/file.ts";
+import { messageOf, VaultError } from "../base/errors.ts";
+import { openHoles } from "./holes.ts";
+
+/** Bytes of a unit in which `stat` counts what a file occupies. */
+const STAT_BLOCK_BYTES = 512;
+
+/**
+ * Opens `path`. With `create` it must not exist yet and is made readable and writable by its owner alone; with `lock` a second opener is
+ * refused for as long as this one is open.
+ *
+ * @throws {VaultError} where it cannot be opened, exists or is locked
+ */
+export function openFile(
+  path: string,
+  options: { create?: boolean; readOnly?: boolean } = {},
+): File {
+  const flags = options.create ? "wx+" : options.readOnly ? "r" : "r+";
+  let fd: number;
+  try {
+    fd = fs.openSync(path, flags, 0o600);
+  } catch (cause) {
+    throw new VaultError(`Cannot open ${path}: ${messageOf(cause)}`, { cause });
+  }
+  return new SystemFile(path, fd);
+}
+
+class SystemFile implements File {
+  readonly #path: string;
+  readonly #fd: number;
+  readonly #holes: ReturnType<typeof openHoles>;
+
+  constructor(path: string, fd: number) {
+    this.#path = path;
+    this.#fd = fd;
+    this.#holes = openHoles(fd);
+  }
+
+  read(offset: number, into: Uint8Array): void {
+    let at = 0;
+    while (at < into.length) {
+      const length = this.#try(
+        "read",
+        () => fs.readSync(this.#fd, into, at, into.length - at, offset + at),
+      );
+      if (length === 0) {
+        into.fill(0, at);
+        return;
+      }
+      at += length;
+    }
+  }
+
+  write(offset: number, from: Uint8Array): void {
+    let at = 0;
+    while (at < from.length) {
+      at += this.#try(
+        "write",
+        () => fs.writeSync(this.#fd, from, at, from.length - at, offset + at),
+      );
+    }
+  }
+
+  sync(): Promise<void> {
+    return new Promise((resolve, reject) =>
+      fs.fdatasync(
+        this.#fd,
+        (error) => error ? reject(this.#failure("sync", error)) : resolve(),
+      )
+    );
+  }
+
+  size(): number {
+    return this.#try("stat", () => fs.fstatSync(this.#fd)).size;
+  }
+
+  truncate(sizeBytes: number): void {
+    this.#try("resize", () => fs.ftruncateSync(this.#fd, sizeBytes));
+  }
+
+  punch(offset: number, length: number): boolean {
+    return this.#holes.punch(offset, length);
+  }
+
+  nextData(offset: number): { offset: number; length: number } | undefined {
+    return this.#holes.nextData(offset, this.size());
+  }
+
+  allocated(): number {
+    return this.#try("stat", () => fs.fstatSync(this.#fd)).blocks *
+      STAT_BLOCK_BYTES;
+  }
+
+  close(): void {
+    this.#try("close", () => fs.closeSync(this.#fd));
+  }
+
+  #try<T>(what: string, call: () => T): T {
+    try {
+      return call();
+    } catch (cause) {
+      throw this.#failure(what, cause);
+    }
+  }
+
+  #failure(what: string, cause: unknown): VaultError {
+    return new VaultError(`Cannot ${what} ${this.#path}: ${messageOf(cause)}`, {
+      cause,
+    });
+  }
+}
+
+/**
+ * Replaces `path` by a file that holds `bytes`, readable by its owner alone: after a crash at any moment the old or the new one is
+ * there, whole. On stable storage when it returns.
+ *
+ * @throws {VaultError}
+ */
+export function writeWhole(path: string, bytes: Uint8Array): void {
+  const fresh = `${path}.${crypto.randomUUID()}.new`;
+  try {
+    const fd = fs.openSync(fresh, "wx", 0o600);
+    try {
+      for (let at = 0; at < bytes.length;) at += fs.writeSync(fd, bytes, at);
+      fs.fsyncSync(fd);
+    } finally {
+      fs.closeSync(fd);
+    }
+    fs.renameSync(fresh, path);
+    syncFolder(dirname(path));
+  } catch (cause) {
+    fs.rmSync(fresh, { force: true });
+    throw new VaultError(`Cannot write ${path}: ${messageOf(cause)}`, {
+      cause,
+    });
+  }
+}
+
+/** The bytes of a small file, or undefined where there is none. @throws {VaultError} where it cannot be read */
+export function readWhole(path: string): Uint8Array | undefined {
+  try {
+    return new Uint8Array(fs.readFileSync(path));
+  } catch (cause) {
+    if (isMissing(cause)) return undefined;
+    throw new VaultError(`Cannot read ${path}: ${messageOf(cause)}`, { cause });
+  }
+}
+
+/** Makes the folder and those above it, for their owner alone. @throws {VaultError} */
+export function makeFolder(path: string): void {
+  try {
+    fs.mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new VaultError(
+      `Cannot make the folder ${path}: ${messageOf(cause)}`,
+      { cause },
+    );
+  }
+}
+
+/** Removes a file or a folder with all that is in it; nothing happens where there is none. */
+export function remove(path: string): void {
+  fs.rmSync(path, { force: true, recursive: true });
+  syncFolder(dirname(path));
+}
+
+/** Makes creations, renames and removals in a folder survive a power cut. Windows has no such call and needs none. */
+export function syncFolder(path: string): void {
+  if (Deno.build.os === "windows") return;
+  const fd = fs.openSync(path, "r");
+  try {
+    fs.fsyncSync(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+function isMissing(thrown: unknown): boolean {
+  return thrown instanceof Error && "code" in thrown &&
+    thrown.code === "ENOENT";
+}

@@ -1,0 +1,100 @@
+import { expect } from "expect";
+import { join } from "node:path";
+import { VaultError } from "../base/errors.ts";
+import { makeFolder, openFile, readWhole, remove, writeWhole } from "./file.ts";
+
+async function inFolder(
+  run: (folder: string) => void | Promise<void>,
+): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "vault-file-" });
+  try {
+    await run(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("a file reads back what was written, and zeros past its end", () =>
+  inFolder(async (folder) => {
+    const file = openFile(join(folder, "disk"), { create: true });
+    const bytes = Uint8Array.from({ length: 10_000 }, (_, i) => i * 7);
+    file.write(12_345, bytes);
+    await file.sync();
+    const into = new Uint8Array(10_005).fill(0xff);
+    file.read(12_345, into);
+    expect(into.subarray(0, 10_000)).toEqual(bytes);
+    expect([...into.subarray(10_000)]).toEqual([0, 0, 0, 0, 0]);
+    expect(file.size()).toBe(22_345);
+    file.close();
+  }));
+
+Deno.test("beyond 4 GiB offsets are exact", () =>
+  inFolder((folder) => {
+    const file = openFile(join(folder, "disk"), { create: true });
+    const at = 5 * 2 ** 30 + 1;
+    file.truncate(2 ** 33);
+    file.write(at, Uint8Array.of(1, 2, 3));
+    const into = new Uint8Array(5);
+    file.read(at - 1, into);
+    expect([...into]).toEqual([0, 1, 2, 3, 0]);
+    file.close();
+  }));
+
+Deno.test({
+  name: "a punched range reads as zeros and gives its space back",
+  ignore: Deno.build.os !== "linux",
+  fn: () =>
+    inFolder((folder) => {
+      const file = openFile(join(folder, "disk"), { create: true });
+      file.write(0, new Uint8Array(1 << 20).fill(0xaa));
+      const before = file.allocated();
+      expect(file.punch(64 * 1024, 512 * 1024)).toBe(true);
+      expect(file.allocated()).toBe(before - 512 * 1024);
+      expect(file.size()).toBe(1 << 20);
+      const into = new Uint8Array(3);
+      file.read(64 * 1024 - 1, into);
+      expect([...into]).toEqual([0xaa, 0, 0]);
+      expect(file.nextData(0)).toEqual({ offset: 0, length: 64 * 1024 });
+      expect(file.nextData(64 * 1024)).toEqual({
+        offset: 576 * 1024,
+        length: 448 * 1024,
+      });
+      expect(file.nextData(1 << 20)).toBeUndefined();
+      file.punch(576 * 1024, 448 * 1024);
+      expect(file.nextData(64 * 1024)).toBeUndefined();
+      file.close();
+    }),
+});
+
+Deno.test("creating over an existing file and opening a missing one are refused in a sentence", () =>
+  inFolder((folder) => {
+    const path = join(folder, "disk");
+    expect(() => openFile(path)).toThrow(VaultError);
+    openFile(path, { create: true }).close();
+    expect(() => openFile(path, { create: true })).toThrow(VaultError);
+    const readOnly = openFile(path, { readOnly: true });
+    expect(() => readOnly.write(0, Uint8Array.of(1))).toThrow(
+      `Cannot write ${path}`,
+    );
+    readOnly.close();
+  }));
+
+Deno.test("a whole file is replaced, private, and leaves nothing beside it", () =>
+  inFolder((folder) => {
+    const nested = join(folder, "a", "b");
+    makeFolder(nested);
+    expect(Deno.statSync(nested).mode! & 0o777).toBe(0o700);
+    const path = join(nested, "state.json");
+    expect(readWhole(path)).toBeUndefined();
+    writeWhole(path, Uint8Array.of(1));
+    writeWhole(path, Uint8Array.of(2, 3));
+    expect([...readWhole(path)!]).toEqual([2, 3]);
+    expect(Deno.statSync(path).mode! & 0o777).toBe(0o600);
+    expect([...Deno.readDirSync(nested)].map((entry) => entry.name)).toEqual([
+      "state.json",
+    ]);
+    expect(() => writeWhole(join(folder, "missing", "x"), new Uint8Array()))
+      .toThrow(VaultError);
+    remove(path);
+    expect(readWhole(path)).toBeUndefined();
+  }));

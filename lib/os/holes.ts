@@ -1,0 +1,100 @@
+/**
+ * Holes in files: giving ranges back and finding what is mapped. Linux alone has both calls; they are reached through the C library
+ * because the runtime does not offer them. Elsewhere `punch` says that it cannot, and everything counts as data.
+ */
+
+export interface Holes {
+  /** False where nothing was changed because file system or platform cannot. */
+  punch(offset: number, length: number): boolean;
+  nextData(
+    offset: number,
+    sizeBytes: number,
+  ): { offset: number; length: number } | undefined;
+}
+
+// linux/falloc.h and unistd.h
+const FALLOC_FL_KEEP_SIZE = 0x01;
+const FALLOC_FL_PUNCH_HOLE = 0x02;
+const SEEK_DATA = 3;
+const SEEK_HOLE = 4;
+
+const symbols = {
+  fallocate: { parameters: ["i32", "i32", "i64", "i64"], result: "i32" },
+  lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
+} as const;
+
+let opened: Deno.DynamicLibrary<typeof symbols> | undefined | "none";
+
+function libc(): Deno.DynamicLibrary<typeof symbols> | undefined {
+  if (opened === undefined) {
+    opened = Deno.build.os === "linux" ? tryOpen() : "none";
+  }
+  return opened === "none" ? undefined : opened;
+}
+
+function tryOpen(): Deno.DynamicLibrary<typeof symbols> | "none" {
+  for (const name of ["libc.so.6", `libc.musl-${Deno.build.arch}.so.1`]) {
+    try {
+      return Deno.dlopen(name, symbols);
+    } catch {
+      // The other C library, then; without either the store writes zeros.
+    }
+  }
+  return "none";
+}
+
+/** Holes of the open file `fd`. */
+export function openHoles(fd: number): Holes {
+  const library = libc();
+  return library ? new LinuxHoles(library, fd) : allData;
+}
+
+const allData: Holes = {
+  punch: () => false,
+  nextData: (offset, sizeBytes) => rest(offset, sizeBytes),
+};
+
+function rest(offset: number, sizeBytes: number) {
+  return offset < sizeBytes
+    ? { offset, length: sizeBytes - offset }
+    : undefined;
+}
+
+class LinuxHoles implements Holes {
+  readonly #libc: Deno.DynamicLibrary<typeof symbols>;
+  readonly #fd: number;
+
+  constructor(library: Deno.DynamicLibrary<typeof symbols>, fd: number) {
+    this.#libc = library;
+    this.#fd = fd;
+  }
+
+  punch(offset: number, length: number): boolean {
+    const mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+    return this.#libc.symbols.fallocate(
+      this.#fd,
+      mode,
+      BigInt(offset),
+      BigInt(length),
+    ) === 0;
+  }
+
+  nextData(
+    offset: number,
+    sizeBytes: number,
+  ): { offset: number; length: number } | undefined {
+    if (offset >= sizeBytes) return undefined;
+    const seek = (from: number, whence: number) =>
+      Number(this.#libc.symbols.lseek(this.#fd, BigInt(from), whence));
+    const data = seek(offset, SEEK_DATA);
+    // -1 is "no data behind this offset" or "cannot tell"; they are told apart by asking for the hole that every file ends with.
+    if (data < 0) {
+      return seek(offset, SEEK_HOLE) < 0 ? rest(offset, sizeBytes) : undefined;
+    }
+    const hole = seek(data, SEEK_HOLE);
+    return {
+      offset: data,
+      length: (hole < 0 ? sizeBytes : Math.min(hole, sizeBytes)) - data,
+    };
+  }
+}

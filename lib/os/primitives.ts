@@ -1,0 +1,115 @@
+/** The runtime's cryptographic primitives behind the interface that the rooms are handed. */
+
+import {
+  createHash,
+  createHmac,
+  createPublicKey,
+  diffieHellman,
+  generateKeyPairSync,
+  hkdfSync,
+  type KeyObject,
+  randomBytes,
+  scrypt,
+  timingSafeEqual,
+} from "node:crypto";
+import { Buffer } from "node:buffer";
+import { concat } from "../base/bytes.ts";
+import { PeerError } from "../base/errors.ts";
+import type {
+  AgreementKey,
+  HashName,
+  Mac,
+  Primitives,
+} from "../base/primitives.ts";
+
+/** What precedes the 32 key bytes in an X25519 SubjectPublicKeyInfo (RFC 8410 section 4). */
+const X25519_SPKI_PREFIX = Uint8Array.of(
+  0x30,
+  0x2a,
+  0x30,
+  0x05,
+  0x06,
+  0x03,
+  0x2b,
+  0x65,
+  0x6e,
+  0x03,
+  0x21,
+  0x00,
+);
+const X25519_KEY_BYTES = 32;
+
+/** scrypt's cost: about 0.1 s and 32 MiB. */
+const SCRYPT = { N: 2 ** 15, r: 8, p: 1, maxmem: 64 * 1024 * 1024 };
+
+export const systemPrimitives: Primitives = {
+  random: (length) => new Uint8Array(randomBytes(length)),
+
+  hash(name: HashName, ...parts: Uint8Array[]): Uint8Array {
+    const hash = createHash(name);
+    for (const part of parts) hash.update(part);
+    return hash.digest();
+  },
+
+  hmac(key, ...parts) {
+    const hmac = createHmac("sha256", key);
+    for (const part of parts) hmac.update(part);
+    return hmac.digest();
+  },
+
+  mac(key): Mac {
+    return {
+      tagBytes: 32,
+      tag: (bytes) => createHmac("sha256", key).update(bytes).digest(),
+    };
+  },
+
+  hkdf: (secret, salt, info, length) =>
+    new Uint8Array(hkdfSync("sha256", secret, salt, info, length)),
+
+  scrypt: (secret, salt) =>
+    new Promise((resolve, reject) =>
+      scrypt(
+        secret,
+        salt,
+        32,
+        SCRYPT,
+        (error, key) => error ? reject(error) : resolve(key),
+      )
+    ),
+
+  equal: (a, b) => a.length === b.length && timingSafeEqual(a, b),
+
+  agreementKey(): AgreementKey {
+    const { publicKey, privateKey } = generateKeyPairSync("x25519");
+    const spki = publicKey.export({ type: "spki", format: "der" });
+    return {
+      publicKey: new Uint8Array(spki.subarray(spki.length - X25519_KEY_BYTES)),
+      agree(peer) {
+        if (peer.length !== X25519_KEY_BYTES) {
+          throw new PeerError(`An X25519 key has 32 bytes, not ${peer.length}`);
+        }
+        const der = concat([X25519_SPKI_PREFIX, peer]);
+        const secret = agreeOrThrow(privateKey, der);
+        // RFC 7748 section 6.1: a peer that sends a point of small order forces this result.
+        if (secret.every((byte) => byte === 0)) {
+          throw new PeerError("The peer's X25519 key is of small order");
+        }
+        return secret;
+      },
+    };
+  },
+};
+
+function agreeOrThrow(privateKey: KeyObject, peerSpki: Uint8Array): Uint8Array {
+  try {
+    const publicKey = createPublicKey({
+      key: Buffer.from(peerSpki),
+      format: "der",
+      type: "spki",
+    });
+    return new Uint8Array(diffieHellman({ privateKey, publicKey }));
+  } catch (cause) {
+    throw new PeerError("The peer's X25519 key is not usable", { cause });
+  }
+}

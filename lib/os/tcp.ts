@@ -1,0 +1,193 @@
+/** TCP as Duplexes, for the portal, the target's own listener and `--forward`. */
+
+import type { Duplex, Listener } from "../base/duplex.ts";
+import { ConnectionLost, messageOf, VaultError } from "../base/errors.ts";
+
+/** A batch of PDUs fits: one read takes what the initiator sent in a burst. */
+const READ_BYTES = 256 * 1024;
+
+/** Where something listens or is to be reached. */
+export interface Address {
+  readonly hostname: string;
+  readonly port: number;
+}
+
+/** `HOST:PORT` or `[V6]:PORT`. @throws {VaultError} with a hint */
+export function parseAddress(text: string): Address {
+  const match = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (!match || port > 0xffff) {
+    throw new VaultError(`Cannot read the address "${text}"`, {
+      hint: "Write HOST:PORT, 127.0.0.1:3260 say, or [::1]:3260 for IPv6.",
+    });
+  }
+  return { hostname: match[1] ?? match[2]!, port };
+}
+
+/** `HOST:PORT`, with brackets around an IPv6 address. */
+export function renderAddress(address: Address): string {
+  return address.hostname.includes(":")
+    ? `[${address.hostname}]:${address.port}`
+    : `${address.hostname}:${address.port}`;
+}
+
+/** Whether only this machine can reach the address: 127.0.0.0/8, ::1 and the name localhost. */
+export function isLoopback(address: Address): boolean {
+  const host = address.hostname.toLowerCase();
+  return host === "localhost" || host === "::1" ||
+    /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
+}
+
+/** Listens on `address`; port 0 takes a free one. @throws {VaultError} where the port is taken or the address is not ours */
+export function listenTcp(
+  address: Address,
+): Listener<TcpDuplex> & { readonly port: number } {
+  const listener = openListener(address);
+  const bound = listener.addr as Deno.NetAddr;
+  return {
+    address: renderAddress({ hostname: address.hostname, port: bound.port }),
+    port: bound.port,
+    async accept() {
+      while (true) {
+        try {
+          return new TcpDuplex(await listener.accept());
+        } catch (thrown) {
+          if (
+            thrown instanceof Deno.errors.BadResource ||
+            thrown instanceof Deno.errors.Interrupted
+          ) return undefined;
+          // One connection that was reset before it was accepted, or a moment without file descriptors, ends no listener.
+          await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+      }
+    },
+    close: () => listener.close(),
+  };
+}
+
+function openListener(address: Address): Deno.TcpListener {
+  try {
+    return Deno.listen({ hostname: address.hostname, port: address.port });
+  } catch (cause) {
+    const where = renderAddress(address);
+    if (cause instanceof Deno.errors.AddrInUse) {
+      throw new VaultError(`Cannot listen on ${where}: another program does`, {
+        hint: "Name another port, or end the program that holds it.",
+        cause,
+      });
+    }
+    throw new VaultError(`Cannot listen on ${where}: ${messageOf(cause)}`, {
+      cause,
+    });
+  }
+}
+
+/** @throws {VaultError} where nothing answers */
+export async function connectTcp(address: Address): Promise<TcpDuplex> {
+  try {
+    return new TcpDuplex(
+      await Deno.connect({ hostname: address.hostname, port: address.port }),
+    );
+  } catch (cause) {
+    throw new VaultError(
+      `Cannot connect to ${renderAddress(address)}: ${messageOf(cause)}`,
+      { cause },
+    );
+  }
+}
+
+/** One TCP connection. */
+export class TcpDuplex implements Duplex {
+  /** The other end, for logs and status. */
+  readonly peerAddress: string;
+  readonly #conn: Deno.TcpConn;
+  readonly #buffer = new Uint8Array(READ_BYTES);
+  #lost: Error | undefined;
+  #lastWrite: Promise<void> | undefined;
+  #writeEnded = false;
+  #readEnded = false;
+  #closed = false;
+
+  constructor(conn: Deno.TcpConn) {
+    this.#conn = conn;
+    this.peerAddress = renderAddress(conn.remoteAddr);
+    conn.setNoDelay(true);
+  }
+
+  async read(): Promise<Uint8Array | undefined> {
+    if (this.#lost) throw this.#lost;
+    let length: number | null;
+    try {
+      length = await this.#conn.read(this.#buffer);
+    } catch (cause) {
+      throw this.#cut(cause);
+    }
+    if (length !== null) return this.#buffer.subarray(0, length);
+    this.#readEnded = true;
+    this.#closeWhenBothEnded();
+    return undefined;
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    if (this.#lost) return Promise.reject(this.#lost);
+    if (this.#writeEnded) {
+      return Promise.reject(new ConnectionLost("Written after close"));
+    }
+    const write = this.#lastWrite
+      ? this.#lastWrite.then(() => this.#writeAll(bytes))
+      : this.#writeAll(bytes);
+    this.#lastWrite = write;
+    const settled = () => {
+      if (this.#lastWrite === write) this.#lastWrite = undefined;
+    };
+    write.then(settled, settled);
+    return write;
+  }
+
+  async close(): Promise<void> {
+    if (this.#writeEnded || this.#lost) return;
+    this.#writeEnded = true;
+    try {
+      await this.#lastWrite;
+      await this.#conn.closeWrite();
+    } catch {
+      // The peer was quicker; its reset is what a pending read reports.
+    }
+    this.#closeWhenBothEnded();
+  }
+
+  abort(reason: Error = new ConnectionLost("Aborted")): void {
+    this.#lost ??= reason;
+    this.#closeOnce();
+  }
+
+  async #writeAll(bytes: Uint8Array): Promise<void> {
+    let at = 0;
+    try {
+      while (at < bytes.length) {
+        at += await this.#conn.write(at === 0 ? bytes : bytes.subarray(at));
+      }
+    } catch (cause) {
+      throw this.#cut(cause);
+    }
+  }
+
+  #cut(cause: unknown): Error {
+    this.#lost ??= new ConnectionLost(
+      `The connection with ${this.peerAddress} was cut: ${messageOf(cause)}`,
+      { cause },
+    );
+    this.#closeOnce();
+    return this.#lost;
+  }
+
+  #closeWhenBothEnded(): void {
+    if (this.#readEnded && this.#writeEnded) this.#closeOnce();
+  }
+
+  #closeOnce(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#conn.close();
+  }
+}
