@@ -2,21 +2,37 @@
  * Errors by whose fault they are. Anything else that leaves a machine (`TypeError`, `RangeError`) is a defect.
  */
 
+/**
+ * What a program that called us may have to tell apart; the command line makes its exit status of it.
+ *
+ * `usage`: what was asked makes no sense. `not-found`: no such volume, device, node, user. `refused`: not allowed, not
+ * authenticated, revoked, expired. `unreachable`: nobody answers. `conflict`: it exists already, or something holds it.
+ */
+export type ErrorKind =
+  | "usage"
+  | "not-found"
+  | "refused"
+  | "unreachable"
+  | "conflict";
+
 /** A sentence for the person at the keyboard, and where possible another that says what to do. */
 export class VaultError extends Error {
   override readonly name: string = "VaultError";
   /** What to do about it, a sentence or undefined. */
   readonly hint: string | undefined;
+  /** Undefined: none of the kinds, it failed. */
+  readonly kind: ErrorKind | undefined;
 
   constructor(
     message: string,
-    options: { hint?: string; cause?: unknown } = {},
+    options: { hint?: string; kind?: ErrorKind; cause?: unknown } = {},
   ) {
     super(
       message,
       options.cause === undefined ? undefined : { cause: options.cause },
     );
     this.hint = options.hint;
+    this.kind = options.kind;
   }
 }
 
