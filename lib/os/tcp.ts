@@ -19,6 +19,7 @@ export function parseAddress(text: string): Address {
   if (!match || port > 0xffff) {
     throw new VaultError(`Cannot read the address "${text}"`, {
       hint: "Write HOST:PORT, 127.0.0.1:3260 say, or [::1]:3260 for IPv6.",
+      kind: "usage",
     });
   }
   return { hostname: match[1] ?? match[2]!, port };
@@ -73,6 +74,7 @@ function openListener(address: Address): Deno.TcpListener {
     if (cause instanceof Deno.errors.AddrInUse) {
       throw new VaultError(`Cannot listen on ${where}: another program does`, {
         hint: "Name another port, or end the program that holds it.",
+        kind: "conflict",
         cause,
       });
     }
@@ -91,7 +93,7 @@ export async function connectTcp(address: Address): Promise<TcpDuplex> {
   } catch (cause) {
     throw new VaultError(
       `Cannot connect to ${renderAddress(address)}: ${messageOf(cause)}`,
-      { cause },
+      { kind: "unreachable", cause },
     );
   }
 }
