@@ -43,4 +43,12 @@ export interface Primitives {
   equal(a: Uint8Array, b: Uint8Array): boolean;
   /** A fresh X25519 key pair. */
   agreementKey(): AgreementKey;
+  /** The Ed25519 signature (RFC 8032), 64 bytes, over `message` by a private key in PKCS#8, DER. */
+  sign(privateKey: Uint8Array, message: Uint8Array): Uint8Array;
+  /** Whether `signature` over `message` is by the Ed25519 key whose SubjectPublicKeyInfo (DER) is `publicKey`. False for any junk. */
+  verify(
+    publicKey: Uint8Array,
+    message: Uint8Array,
+    signature: Uint8Array,
+  ): boolean;
 }

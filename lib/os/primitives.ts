@@ -3,6 +3,7 @@
 import {
   createHash,
   createHmac,
+  createPrivateKey,
   createPublicKey,
   diffieHellman,
   generateKeyPairSync,
@@ -10,7 +11,9 @@ import {
   type KeyObject,
   randomBytes,
   scrypt,
+  sign,
   timingSafeEqual,
+  verify,
 } from "node:crypto";
 import { Buffer } from "node:buffer";
 import { concat } from "../base/bytes.ts";
@@ -98,6 +101,29 @@ export const systemPrimitives: Primitives = {
         return secret;
       },
     };
+  },
+
+  sign(privateKey, message) {
+    const key = createPrivateKey({
+      key: Buffer.from(privateKey),
+      format: "der",
+      type: "pkcs8",
+    });
+    return new Uint8Array(sign(null, message, key));
+  },
+
+  verify(publicKey, message, signature) {
+    try {
+      const key = createPublicKey({
+        key: Buffer.from(publicKey),
+        format: "der",
+        type: "spki",
+      });
+      return key.asymmetricKeyType === "ed25519" &&
+        verify(null, message, key, signature);
+    } catch {
+      return false;
+    }
   },
 };
 
