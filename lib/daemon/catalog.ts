@@ -1,0 +1,178 @@
+/**
+ * The volumes of a node as they lie on disk: `volumes/NAME/volume.json`, which is the truth about a volume, and `data`, its bytes.
+ *
+ * | a crash in | leaves | and the next start |
+ * |---|---|---|
+ * | create | a folder `.NAME.…` | removes it |
+ * | delete | a folder `.NAME.…` | removes it |
+ * | grow (data first, then document) | data longer than the document says, the rest zeros | cuts it |
+ * | shrink (document first, then data) | data longer than the document says, the rest given up | cuts it |
+ *
+ * So data that is shorter than its document was cut from outside, and is refused.
+ */
+
+import { join } from "node:path";
+import { VaultError } from "../base/errors.ts";
+import type { Primitives } from "../base/primitives.ts";
+import { toHex } from "../base/bytes.ts";
+import type { VolumeSpec } from "../control/operations.ts";
+import { makeFolder, openFile, remove, syncFolder } from "../os/file.ts";
+import { readDocument, VolumeDocument, writeDocument } from "./documents.ts";
+
+const NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+/** A volume's end must be representable, with room for the arithmetic on it: 4 PiB. */
+export const MAX_VOLUME_BYTES = 2 ** 52;
+/** The most volumes that one node serves. */
+export const MAX_VOLUMES = 1024;
+/** NAA 3h, locally assigned (SPC-5 section 7.7.6.6.4), in the first digit. */
+const NAA_LOCALLY_ASSIGNED = "3";
+
+export class Catalog {
+  readonly #folder: string;
+  readonly #primitives: Primitives;
+
+  constructor(folder: string, primitives: Primitives) {
+    this.#folder = folder;
+    this.#primitives = primitives;
+  }
+
+  /** Removes what a crash left half made or half deleted. Only the holder of the node's lock calls it. */
+  recover(): void {
+    for (const name of this.#entries()) {
+      if (name.startsWith(".")) remove(join(this.#folder, name));
+    }
+  }
+
+  /** Sorted by name. @throws {VaultError} where a document is damaged */
+  list(): VolumeDocument[] {
+    return this.#entries().filter((name) => NAME.test(name)).sort().map((
+      name,
+    ) => this.get(name));
+  }
+
+  /** @throws {VaultError} where there is none */
+  get(name: string): VolumeDocument {
+    const document = NAME.test(name)
+      ? readDocument(this.#documentPath(name), VolumeDocument)
+      : undefined;
+    if (document) return document;
+    throw new VaultError(`There is no volume "${name}"`, {
+      kind: "not-found",
+      hint: "`vault volume list` shows those that there are.",
+    });
+  }
+
+  /** @throws {VaultError} where the name is taken or the specification makes no sense */
+  async create(spec: VolumeSpec): Promise<VolumeDocument> {
+    this.#check(spec);
+    const document: VolumeDocument = {
+      version: 1,
+      name: spec.name,
+      sizeBytes: spec.sizeBytes,
+      blockSizeBytes: spec.blockSizeBytes,
+      readOnly: spec.readOnly,
+      serial: toHex(this.#primitives.random(8)),
+      naa: NAA_LOCALLY_ASSIGNED + toHex(this.#primitives.random(8)).slice(1),
+      createdAt: new Date().toISOString(),
+      chap: { users: [] },
+    };
+    makeFolder(this.#folder);
+    const half = join(this.#folder, `.${spec.name}.${crypto.randomUUID()}`);
+    makeFolder(half);
+    const data = openFile(join(half, "data"), { create: true });
+    try {
+      data.truncate(spec.sizeBytes);
+      await data.sync();
+    } finally {
+      data.close();
+    }
+    writeDocument(join(half, "volume.json"), document);
+    syncFolder(half);
+    Deno.renameSync(half, join(this.#folder, spec.name));
+    syncFolder(this.#folder);
+    return document;
+  }
+
+  /** Replaces what is known of a volume. */
+  update(document: VolumeDocument): void {
+    writeDocument(this.#documentPath(document.name), document);
+  }
+
+  /** Its bytes are gone when this returns. @throws {VaultError} where there is none */
+  delete(name: string): void {
+    this.get(name);
+    const gone = join(this.#folder, `.${name}.${crypto.randomUUID()}`);
+    Deno.renameSync(join(this.#folder, name), gone);
+    syncFolder(this.#folder);
+    remove(gone);
+  }
+
+  /** The file that holds the volume's bytes. */
+  dataPath(name: string): string {
+    return join(this.#folder, name, "data");
+  }
+
+  /** Opens the data file, cut to the document's size. @throws {VaultError} where it is missing or was cut from outside */
+  openData(document: VolumeDocument): ReturnType<typeof openFile> {
+    const path = this.dataPath(document.name);
+    const file = openFile(path);
+    const size = file.size();
+    if (size > document.sizeBytes) file.truncate(document.sizeBytes);
+    if (size >= document.sizeBytes) return file;
+    file.close();
+    throw new VaultError(
+      `Cannot open volume "${document.name}": ${path} has ${size} bytes and should have ${document.sizeBytes}`,
+      {
+        hint:
+          "The file was cut from outside. Put it back from a copy, or delete the volume.",
+      },
+    );
+  }
+
+  #check(spec: VolumeSpec): void {
+    if (!NAME.test(spec.name)) {
+      throw new VaultError(`"${spec.name}" cannot be the name of a volume`, {
+        kind: "usage",
+        hint:
+          "Use 1 to 63 of a-z, 0-9 and -, with a letter or digit first and last.",
+      });
+    }
+    checkSize(spec.sizeBytes, spec.blockSizeBytes);
+    const names = this.#entries();
+    if (names.includes(spec.name)) {
+      throw new VaultError(`There is already a volume "${spec.name}"`, {
+        kind: "conflict",
+      });
+    }
+    if (names.length >= MAX_VOLUMES) {
+      throw new VaultError(`A node serves at most ${MAX_VOLUMES} volumes`, {
+        kind: "conflict",
+      });
+    }
+  }
+
+  #entries(): string[] {
+    try {
+      return [...Deno.readDirSync(this.#folder)].map((entry) => entry.name);
+    } catch (thrown) {
+      if (thrown instanceof Deno.errors.NotFound) return [];
+      throw thrown;
+    }
+  }
+
+  #documentPath(name: string): string {
+    return join(this.#folder, name, "volume.json");
+  }
+}
+
+/** @throws {VaultError} unless `sizeBytes` is a whole, positive number of blocks within {@linkcode MAX_VOLUME_BYTES} */
+export function checkSize(sizeBytes: number, blockSizeBytes: number): void {
+  const whole = Number.isSafeInteger(sizeBytes) && sizeBytes > 0 &&
+    sizeBytes % blockSizeBytes === 0;
+  if (whole && sizeBytes <= MAX_VOLUME_BYTES) return;
+  throw new VaultError(`A volume cannot have ${sizeBytes} bytes`, {
+    kind: "usage",
+    hint:
+      `Choose a multiple of the block size, ${blockSizeBytes} bytes, up to 4 PiB.`,
+  });
+}
