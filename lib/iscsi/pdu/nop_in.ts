@@ -1,0 +1,71 @@
+/**
+ * NOP-In (RFC 7143 section 11.19).
+ *
+ *     Byte/     0       |       1       |       2       |       3       |
+ *      0|.|.| 0x20      |1| Reserved    | Reserved                      |
+ *      4|TotalAHSLength | DataSegmentLength                             |
+ *      8| LUN or Reserved                                               |
+ *     16| Initiator Task Tag or 0xffffffff                              |
+ *     20| Target Transfer Tag or 0xffffffff                             |
+ *     24| StatSN                                                        |
+ *     28| ExpCmdSN                                                      |
+ *     32| MaxCmdSN                                                      |
+ *     36/ Reserved                                                      /
+ *     48/ header digest (optional), return ping data, data digest       /
+ */
+
+import { putU24, putU32, u24, u32 } from "../../base/bytes.ts";
+import {
+  beginBhs,
+  DATA_SEGMENT_LENGTH_AT,
+  expectBhs,
+  FINAL_BIT,
+  INITIATOR_TASK_TAG_AT,
+  lunView,
+  putLun,
+} from "./bhs.ts";
+import { NOP_IN } from "./opcode.ts";
+
+const TARGET_TRANSFER_TAG_AT = 20;
+const STAT_SN_AT = 24;
+const EXP_CMD_SN_AT = 28;
+const MAX_CMD_SN_AT = 32;
+
+export interface NopIn {
+  readonly dataSegmentLength: number;
+  readonly lun: Uint8Array;
+  /** The NOP-Out's that it answers, or 0xffffffff for a ping of the target's own. */
+  readonly initiatorTaskTag: number;
+  /** Other than 0xffffffff: a NOP-Out is asked for. */
+  readonly targetTransferTag: number;
+  /** The next StatSN; used up only where it answers a NOP-Out. */
+  readonly statSn: number;
+  readonly expCmdSn: number;
+  readonly maxCmdSn: number;
+}
+
+/** The header's fields; the LUN is a view. @throws {PeerError} where it is too short or another PDU */
+export function decodeNopIn(bytes: Uint8Array): NopIn {
+  expectBhs(bytes, NOP_IN);
+  return {
+    dataSegmentLength: u24(bytes, DATA_SEGMENT_LENGTH_AT),
+    lun: lunView(bytes),
+    initiatorTaskTag: u32(bytes, INITIATOR_TASK_TAG_AT),
+    targetTransferTag: u32(bytes, TARGET_TRANSFER_TAG_AT),
+    statSn: u32(bytes, STAT_SN_AT),
+    expCmdSn: u32(bytes, EXP_CMD_SN_AT),
+    maxCmdSn: u32(bytes, MAX_CMD_SN_AT),
+  };
+}
+
+/** Writes the 48-byte header at `at`. */
+export function encodeNopIn(fields: NopIn, into: Uint8Array, at: number): void {
+  beginBhs(into, at, NOP_IN, FINAL_BIT);
+  putU24(into, at + DATA_SEGMENT_LENGTH_AT, fields.dataSegmentLength);
+  putLun(into, at, fields.lun);
+  putU32(into, at + INITIATOR_TASK_TAG_AT, fields.initiatorTaskTag);
+  putU32(into, at + TARGET_TRANSFER_TAG_AT, fields.targetTransferTag);
+  putU32(into, at + STAT_SN_AT, fields.statSn);
+  putU32(into, at + EXP_CMD_SN_AT, fields.expCmdSn);
+  putU32(into, at + MAX_CMD_SN_AT, fields.maxCmdSn);
+}
