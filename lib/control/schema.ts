@@ -1,0 +1,163 @@
+/**
+ * What crosses a control socket, checked on both sides of it: requests and responses, and per method its parameters and its
+ * result. Members that a schema does not name are dropped, so that a newer daemon may tell an older program more.
+ */
+
+import * as v from "valibot";
+
+/** The longest request line in bytes. */
+export const MAX_REQUEST_BYTES = 16 * 1024;
+/** The longest response line in bytes: some ten thousand volumes. */
+export const MAX_RESPONSE_BYTES = 8 * 1024 * 1024;
+/** The longest string that a parameter may be, in UTF-16 code units. */
+export const MAX_TEXT_LENGTH = 1024;
+
+const text = v.pipe(v.string(), v.maxLength(MAX_TEXT_LENGTH));
+const bytes = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const figure = v.pipe(v.number(), v.finite(), v.minValue(0));
+const nothing = v.null();
+
+export const Request = v.object({
+  id: v.pipe(v.number(), v.safeInteger()),
+  method: v.pipe(v.string(), v.maxLength(64)),
+  params: v.array(v.unknown()),
+});
+
+export const Failure = v.object({
+  message: v.string(),
+  hint: v.exactOptional(v.string()),
+  kind: v.exactOptional(
+    v.picklist(["usage", "not-found", "refused", "unreachable", "conflict"]),
+  ),
+});
+
+export const Response = v.union([
+  v.object({ id: v.number(), error: Failure }),
+  v.object({ id: v.number(), result: v.unknown() }),
+]);
+
+const blockSizeBytes = v.picklist([512, 4096]);
+
+const VolumeSpec = v.object({
+  name: text,
+  sizeBytes: bytes,
+  blockSizeBytes,
+  readOnly: v.boolean(),
+});
+
+const VolumeInfo = v.object({
+  name: v.string(),
+  sizeBytes: bytes,
+  blockSizeBytes,
+  readOnly: v.boolean(),
+  iqn: v.string(),
+  serial: v.string(),
+  naa: v.string(),
+  allocatedBytes: bytes,
+  createdAt: v.string(),
+  health: v.string(),
+  chapUsers: v.array(v.string()),
+  chapMutualUser: v.exactOptional(v.string()),
+});
+
+const DeviceInfo = v.object({
+  name: v.string(),
+  fingerprint: v.string(),
+  enrolledAt: v.string(),
+  expiresAt: v.string(),
+  revokedAt: v.exactOptional(v.string()),
+  links: v.exactOptional(figure),
+});
+
+const Invitation = v.object({
+  code: v.string(),
+  name: v.string(),
+  expiresAt: v.string(),
+  address: v.string(),
+});
+
+const Flow = v.object({
+  bytes: figure,
+  pdus: figure,
+  bytesPerSecond: figure,
+});
+
+const SessionInfo = v.object({
+  volume: v.string(),
+  initiator: v.string(),
+  device: v.string(),
+  since: v.string(),
+  commands: figure,
+  read: Flow,
+  written: Flow,
+});
+
+const LinkInfo = v.object({
+  device: v.string(),
+  address: v.string(),
+  since: v.string(),
+  state: v.picklist(["up", "down"]),
+  sent: Flow,
+  received: Flow,
+  macFailures: figure,
+});
+
+const NodeStatus = v.object({
+  running: v.boolean(),
+  version: v.string(),
+  pid: v.exactOptional(figure),
+  since: v.exactOptional(v.string()),
+  node: v.string(),
+  listen: v.exactOptional(v.string()),
+  forward: v.exactOptional(v.string()),
+  macFailures: v.exactOptional(figure),
+  volumes: v.array(VolumeInfo),
+  links: v.array(LinkInfo),
+  sessions: v.array(SessionInfo),
+});
+
+const AttachmentStatus = v.object({
+  volume: v.string(),
+  node: v.string(),
+  nodeAddress: v.string(),
+  portal: v.string(),
+  iqn: v.string(),
+  readOnly: v.boolean(),
+  pid: figure,
+  since: v.string(),
+  link: LinkInfo,
+  sessions: figure,
+  device: v.exactOptional(v.string()),
+});
+
+const ChapSecret = v.object({ user: text, secret: text });
+
+const InvitationAsk = v.object({
+  name: text,
+  expiresMs: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
+  advertise: v.exactOptional(text),
+});
+
+/** The parameters of a method as a tuple, and its result. `null` stands for nothing. */
+export const NODE_METHODS = {
+  status: { params: v.strictTuple([]), result: NodeStatus },
+  listVolumes: { params: v.strictTuple([]), result: v.array(VolumeInfo) },
+  showVolume: { params: v.strictTuple([text]), result: VolumeInfo },
+  createVolume: { params: v.strictTuple([VolumeSpec]), result: VolumeInfo },
+  resizeVolume: { params: v.strictTuple([text, bytes]), result: VolumeInfo },
+  deleteVolume: { params: v.strictTuple([text]), result: nothing },
+  setChap: { params: v.strictTuple([text, ChapSecret]), result: nothing },
+  removeChap: { params: v.strictTuple([text, text]), result: nothing },
+  setMutualChap: {
+    params: v.strictTuple([text, v.nullable(ChapSecret)]),
+    result: nothing,
+  },
+  devices: { params: v.strictTuple([]), result: v.array(DeviceInfo) },
+  invite: { params: v.strictTuple([InvitationAsk]), result: Invitation },
+  revoke: { params: v.strictTuple([text]), result: DeviceInfo },
+} as const;
+
+export const ATTACHMENT_METHODS = {
+  status: { params: v.strictTuple([]), result: AttachmentStatus },
+  detach: { params: v.strictTuple([]), result: nothing },
+} as const;
