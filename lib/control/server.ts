@@ -170,8 +170,6 @@ class ControlServer {
         }
       }
       await connection.close();
-      // The peer's own end, where it did not come first, is of no interest any more.
-      connection.abort();
     } catch (thrown) {
       if (thrown instanceof PeerError) {
         this.#log.warn(`The control socket got junk: ${thrown.message}`);
