@@ -1,0 +1,53 @@
+/**
+ * One row of the command table. What is advertised (REPORT SUPPORTED OPERATION CODES), what reservations and write protection
+ * say, which bits of a CDB may be set, and what is done all come from this row: they cannot disagree.
+ */
+
+import { fromHex } from "../base/bytes.ts";
+import { invariant } from "../base/errors.ts";
+import type { DataIn, Plan } from "./plan.ts";
+import type { Caller } from "./unit.ts";
+
+/**
+ * How a command fares while somebody else holds a reservation (SPC-4 table 65, SBC-3 table 17):
+ * `always` is allowed; `read` is allowed beside Write Exclusive types; `write` needs the holder, or a registrant where the type
+ * says so; `own` decides by itself (PERSISTENT RESERVE OUT, RESERVE, RELEASE).
+ */
+export type Access = "always" | "read" | "write" | "own";
+
+export interface Command {
+  /** In the standard's words. */
+  readonly name: string;
+  readonly opcode: number;
+  /** Bits 4 to 0 of byte 1, for operation codes that have service actions. */
+  readonly serviceAction?: number;
+  /**
+   * As long as the CDB, a bit set where the CDB may have one. Byte 0 is the operation code and not looked at. A bit set elsewhere
+   * is a field that this unit does not do, and refused.
+   */
+  readonly mask: Uint8Array;
+  readonly access: Access;
+  /** Changes the medium: refused where it is write protected. */
+  readonly mutates: boolean;
+  /** Goes on although a unit attention is pending (SAM-5 section 5.14.1). */
+  readonly exempt?: true;
+  /** The CDB is as long as the mask and sets no bit outside it. */
+  readonly plan: (cdb: Uint8Array, caller: Caller) => Plan;
+}
+
+/** A mask from hexadecimal digits; the blanks are for the reader. */
+export function mask(digits: string): Uint8Array {
+  const bytes = fromHex(digits.replaceAll(" ", ""));
+  invariant(bytes, `Bad mask ${digits}`);
+  return bytes;
+}
+
+/** Parameter data, cut to the allocation length. */
+export function dataIn(data: Uint8Array, allocationLength: number): DataIn {
+  return {
+    kind: "data-in",
+    data: data.length > allocationLength
+      ? data.subarray(0, allocationLength)
+      : data,
+  };
+}

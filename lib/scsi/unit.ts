@@ -1,0 +1,145 @@
+/** The state that the commands of one logical unit share, and who calls on it. */
+
+import { invariant } from "../base/errors.ts";
+import { ModeState } from "./mode/state.ts";
+import type { Nexus } from "./nexus.ts";
+import type { Answer } from "./plan.ts";
+import { Reservations } from "./reservation.ts";
+import { encodeSense, type Sense } from "./sense.ts";
+import { SenseCode, SenseKey } from "./sense_code.ts";
+import { Status } from "./status.ts";
+import { Attentions } from "./unit_attention.ts";
+
+/** By what name the unit is known. ASCII. */
+export interface Identity {
+  /** T10 vendor identification, at most 8 characters. */
+  readonly vendor: string;
+  /** Product identification, at most 16 characters. */
+  readonly product: string;
+  /** Product revision level, at most 4 characters. */
+  readonly revision: string;
+  /** Unit serial number, VPD page 80h, at most 32 characters. */
+  readonly serial: string;
+  /** NAA designator of 64 bits, 16 hexadecimal digits; the first is 3 (locally assigned). */
+  readonly naa: string;
+  /** The iSCSI target's name. */
+  readonly targetName: string;
+  /** Target portal group tag, which ends the target port's name; 1 unless told otherwise. */
+  readonly portalGroupTag?: number;
+}
+
+/** `sizeBytes` is cut to whole blocks. */
+export interface Geometry {
+  readonly blockSizeBytes: 512 | 4096;
+  readonly sizeBytes: number;
+}
+
+/** One I_T nexus as the unit sees it. Made once at login, so that a command need not make anything. */
+export interface Caller {
+  readonly unit: Unit;
+  readonly nexus: Nexus;
+  readonly attentions: Attentions;
+}
+
+export class Unit {
+  readonly identity: Identity;
+  readonly blockSizeBytes: 512 | 4096;
+  /** The volume takes no writes, whatever the initiator sets. */
+  readonly readOnly: boolean;
+  /** The LUNs of the target, for REPORT LUNS. */
+  readonly luns: readonly number[];
+  readonly modes: ModeState;
+  readonly reservations = new Reservations();
+  readonly callers = new Map<number, Caller>();
+  #blocks: number;
+
+  constructor(options: {
+    readonly identity: Identity;
+    readonly geometry: Geometry;
+    readonly readOnly: boolean;
+    readonly luns?: readonly number[];
+  }) {
+    this.identity = options.identity;
+    this.blockSizeBytes = options.geometry.blockSizeBytes;
+    this.readOnly = options.readOnly;
+    this.luns = options.luns ?? [0];
+    this.modes = new ModeState();
+    this.#blocks = this.#wholeBlocks(options.geometry.sizeBytes);
+  }
+
+  /** Logical blocks of the medium; the last LBA is one less. */
+  get blocks(): number {
+    return this.#blocks;
+  }
+
+  /** Whether writes are refused, by the volume or by the initiator's own SWP bit. */
+  get writeProtected(): boolean {
+    return this.readOnly || this.modes.softwareWriteProtect;
+  }
+
+  resize(sizeBytes: number): void {
+    this.#blocks = this.#wholeBlocks(sizeBytes);
+  }
+
+  /** Establishes a unit attention for every nexus but `except`. */
+  attention(code: number, except?: Nexus): void {
+    for (const caller of this.callers.values()) {
+      if (caller.nexus.id !== except?.id) caller.attentions.add(code);
+    }
+  }
+
+  /** CHECK CONDITION with sense data in the format that the control mode page asks for. */
+  check(sense: Sense): Answer {
+    return {
+      kind: "answer",
+      outcome: {
+        status: Status.CHECK_CONDITION,
+        sense: encodeSense(sense, this.modes.descriptorSense),
+      },
+    };
+  }
+
+  /** ILLEGAL REQUEST with an additional sense code. */
+  illegal(code: number): Answer {
+    return this.check({ key: SenseKey.ILLEGAL_REQUEST, code });
+  }
+
+  /** INVALID FIELD IN CDB, pointing at `byte`. */
+  invalidField(byte: number): Answer {
+    return this.check({
+      key: SenseKey.ILLEGAL_REQUEST,
+      code: SenseCode.INVALID_FIELD_IN_CDB,
+      field: { in: "cdb", byte },
+    });
+  }
+
+  /** INVALID FIELD IN PARAMETER LIST, pointing at `byte`. */
+  invalidParameter(byte: number): Answer {
+    return this.check({
+      key: SenseKey.ILLEGAL_REQUEST,
+      code: SenseCode.INVALID_FIELD_IN_PARAMETER_LIST,
+      field: { in: "parameters", byte },
+    });
+  }
+
+  #wholeBlocks(sizeBytes: number): number {
+    const blocks = Math.floor(sizeBytes / this.blockSizeBytes);
+    invariant(
+      Number.isSafeInteger(sizeBytes) && blocks > 0,
+      `A disk has at least one block, not ${sizeBytes} bytes`,
+    );
+    return blocks;
+  }
+}
+
+/** The command is over and all is well. */
+export const GOOD: Answer = Object.freeze({
+  kind: "answer",
+  outcome: Object.freeze({ status: Status.GOOD }),
+});
+
+/** RESERVATION CONFLICT carries no sense data. */
+export const RESERVATION_CONFLICT: Answer = Object.freeze({
+  kind: "answer",
+  outcome: Object.freeze({ status: Status.RESERVATION_CONFLICT }),
+});
