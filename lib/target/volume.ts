@@ -1,0 +1,74 @@
+/** One logical unit as it is served: its SCSI state, its bytes, and the order of what is done to them. */
+
+import type { Clock } from "../base/clock.ts";
+import { messageOf } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import type { LogicalUnit } from "../scsi/logical_unit.ts";
+import type { Nexus } from "../scsi/nexus.ts";
+import type { Outcome } from "../scsi/plan.ts";
+import type { Store } from "../store/store.ts";
+import { Order } from "./order.ts";
+
+export interface VolumeOptions {
+  readonly unit: LogicalUnit;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export class Volume {
+  readonly unit: LogicalUnit;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly order = new Order();
+
+  /**
+   * Whether the store has answered with a promise before. Then data is put where it can stay until the promise settles, rather than
+   * into buffers that the next PDU wants.
+   */
+  waits = false;
+
+  #flushing: Promise<void> | undefined;
+  #nextFlush: Promise<void> | undefined;
+
+  constructor(options: VolumeOptions) {
+    this.unit = options.unit;
+    this.store = options.store;
+    this.clock = options.clock;
+    this.log = options.log;
+  }
+
+  /**
+   * What completed before the call is stable when it resolves. Callers that come while a flush runs share the one that starts after
+   * it, so that many flushes at once cost two.
+   */
+  flush(): Promise<void> {
+    if (!this.#flushing) return this.#startFlush();
+    return this.#nextFlush ??= this.#flushing.then(
+      () => this.#startFlush(),
+      () => this.#startFlush(),
+    );
+  }
+
+  /** What the initiator is told of a store that threw. The log is told why. */
+  failure(
+    nexus: Nexus,
+    during: "read" | "write" | "flush",
+    thrown: unknown,
+  ): Outcome {
+    this.log.error(`A ${during} failed: ${messageOf(thrown)}`);
+    return this.unit.failure(nexus, during, thrown);
+  }
+
+  #startFlush(): Promise<void> {
+    this.#nextFlush = undefined;
+    const flush = this.store.flush();
+    this.#flushing = flush;
+    const over = () => {
+      if (this.#flushing === flush) this.#flushing = undefined;
+    };
+    flush.then(over, over);
+    return flush;
+  }
+}
