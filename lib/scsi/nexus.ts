@@ -6,4 +6,6 @@ export interface Nexus {
   readonly initiatorPort: string;
   /** Unlike any other nexus of this process. */
   readonly id: number;
+  /** This nexus may only read: the unit is write protected for it, whatever it is for others. */
+  readonly readOnly?: boolean;
 }
