@@ -1,0 +1,96 @@
+/** The nodes that this machine has joined: `nodes/NAME.json`, each with the key that this device made for it. */
+
+import { join } from "node:path";
+import * as v from "valibot";
+import { VaultError } from "../base/errors.ts";
+import { makeFolder } from "../os/file.ts";
+import type { DeviceIdentity } from "../pki/identity.ts";
+import { readDocument, writeDocument } from "./documents.ts";
+import type { StateFolder } from "./state_folder.ts";
+
+const Joined = v.object({
+  version: v.literal(1),
+  name: v.string(),
+  certificatePem: v.string(),
+  keyPem: v.string(),
+  caPem: v.string(),
+  nodeId: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
+  address: v.string(),
+});
+
+/** Digits of a node's id that name its file and stand for it on the command line. */
+const SHORT_ID_DIGITS = 12;
+
+/** What a person may call a node: the beginning of its id. */
+export function shortNodeId(nodeId: string): string {
+  return nodeId.slice(0, SHORT_ID_DIGITS);
+}
+
+/** Keeps what `join` brought, in the place of an earlier enrolment with the same node. */
+export function rememberNode(
+  state: StateFolder,
+  identity: DeviceIdentity,
+): void {
+  makeFolder(state.joined);
+  writeDocument(join(state.joined, `${shortNodeId(identity.nodeId)}.json`), {
+    version: 1,
+    ...identity,
+  });
+}
+
+/** All of them, sorted by address. @throws {VaultError} where a document is damaged */
+export function joinedNodes(state: StateFolder): DeviceIdentity[] {
+  const names: string[] = [];
+  try {
+    for (const entry of Deno.readDirSync(state.joined)) {
+      if (entry.name.endsWith(".json")) names.push(entry.name);
+    }
+  } catch (thrown) {
+    if (!(thrown instanceof Deno.errors.NotFound)) throw thrown;
+  }
+  return names.map((name) => readDocument(join(state.joined, name), Joined))
+    .filter((document) => document !== undefined)
+    .map(({ version: _, ...identity }) => identity)
+    .sort((a, b) => a.address < b.address ? -1 : 1);
+}
+
+/**
+ * The joined node that `wanted` means: its address, its host, or the beginning of its id. Undefined means the only one.
+ *
+ * @throws {VaultError} where none or several fit
+ */
+export function chooseNode(
+  state: StateFolder,
+  wanted: string | undefined,
+): DeviceIdentity {
+  const all = joinedNodes(state);
+  const fitting = wanted === undefined
+    ? all
+    : all.filter((node) => fits(node, wanted));
+  if (fitting.length === 1) return fitting[0]!;
+  if (all.length === 0) {
+    throw new VaultError("This machine has joined no node", {
+      kind: "not-found",
+      hint: "On the node: vault invite NAME. Here: vault join CODE.",
+    });
+  }
+  const list = all.map((node) =>
+    `${node.address} (${shortNodeId(node.nodeId)})`
+  ).join(", ");
+  if (fitting.length === 0) {
+    throw new VaultError(`This machine has joined no node "${wanted}"`, {
+      kind: "not-found",
+      hint: `Those that it has joined: ${list}.`,
+    });
+  }
+  throw new VaultError("This machine has joined several nodes", {
+    kind: "usage",
+    hint: `Say which one with --node: ${list}.`,
+  });
+}
+
+function fits(node: DeviceIdentity, wanted: string): boolean {
+  return node.address === wanted ||
+    node.address.slice(0, node.address.lastIndexOf(":")) === wanted ||
+    (wanted.length >= 4 && node.nodeId.startsWith(wanted));
+}
