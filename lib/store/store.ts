@@ -24,7 +24,10 @@ export interface Store {
   /** Whether every write is refused. */
   readonly readOnly: boolean;
 
-  /** After a failed write or sync a store stays failed: it reads, and refuses writes and flushes. */
+  /**
+   * After a failed write or sync a store stays failed: it reads, and refuses writes and flushes. A write that was refused for want
+   * of space alone does not fail it: that write was not acknowledged, and the next may find room.
+   */
   readonly health: Health;
 
   /**
@@ -34,7 +37,7 @@ export interface Store {
    * byte the old or the new value.
    *
    * @throws {RangeError} past the end: the caller checks first
-   * @throws {VaultError} on a medium error; what is in `into` is then undefined and must not be given to anybody
+   * @throws {MediaError} on a medium error; what is in `into` is then undefined and must not be given to anybody
    */
   read(offset: number, into: Uint8Array): Maybe;
 
@@ -43,7 +46,7 @@ export interface Store {
    * The array may be reused once the write has completed.
    *
    * @throws {RangeError} past the end
-   * @throws {VaultError} where it is read-only, failed, or out of space; some of the bytes may then have been written
+   * @throws {MediaError} where it is read-only, failed, or out of space; some of the bytes may then have been written
    */
   write(offset: number, from: Uint8Array): Maybe;
 

@@ -1,0 +1,75 @@
+/** How a store remembers that it failed, and what it says from then on. */
+
+import { messageOf } from "../base/errors.ts";
+import { MediaError } from "../base/media_error.ts";
+import type { Health } from "./store.ts";
+
+const OK: Health = Object.freeze({ state: "ok" });
+
+/** What an operating system calls a medium or a quota that is full. */
+const NO_SPACE = new Set(["ENOSPC", "EDQUOT"]);
+
+/**
+ * The sticky half of the contract: ok → failed, never back.
+ *
+ * A write that was refused for want of space does not fail the store: it was never acknowledged, and the next one may find room.
+ * Space that runs out under a sync is another matter: acknowledged bytes may be gone.
+ */
+export class Failure {
+  #health: Health = OK;
+
+  get health(): Health {
+    return this.#health;
+  }
+
+  /** @throws {MediaError} `failed` where an earlier write or sync failed */
+  refuse(): void {
+    if (this.#health.state === "failed") {
+      throw new MediaError(
+        "failed",
+        `Refused, because the volume failed before: ${this.#health.why}`,
+      );
+    }
+  }
+
+  /** What to throw for a write that failed; the store is failed unless there was merely no room. */
+  ofWrite(thrown: unknown): MediaError {
+    if (isNoSpace(thrown)) {
+      return new MediaError(
+        "no-space",
+        `No space to write: ${messageOf(thrown)}`,
+        { cause: thrown },
+      );
+    }
+    return this.#fail("write", thrown);
+  }
+
+  /** What to throw for a sync that failed; the store is failed. */
+  ofSync(thrown: unknown): MediaError {
+    return this.#fail("sync", thrown);
+  }
+
+  #fail(what: "write" | "sync", thrown: unknown): MediaError {
+    const why = `Could not ${what}: ${messageOf(thrown)}`;
+    if (this.#health.state === "ok") this.#health = { state: "failed", why };
+    return new MediaError("medium", why, { cause: thrown });
+  }
+}
+
+/** What to throw for a read that failed. */
+export function readError(thrown: unknown): MediaError {
+  return new MediaError("medium", `Could not read: ${messageOf(thrown)}`, {
+    cause: thrown,
+  });
+}
+
+/** Whether somewhere down the causes the operating system said that there is no room. */
+function isNoSpace(thrown: unknown): boolean {
+  for (let at = thrown; at instanceof Error; at = at.cause) {
+    if (at instanceof MediaError && at.fault === "no-space") return true;
+    if (
+      "code" in at && typeof at.code === "string" && NO_SPACE.has(at.code)
+    ) return true;
+  }
+  return false;
+}

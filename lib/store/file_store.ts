@@ -1,0 +1,148 @@
+/**
+ * The bottom that keeps a volume in one thin file: byte n of the volume is byte n of the file, holes are zeros.
+ *
+ * Reads and writes answer at once, out of the system's page cache; only a flush waits.
+ */
+
+import type { Extent } from "../base/extent.ts";
+import type { File } from "../base/file.ts";
+import { MediaError } from "../base/media_error.ts";
+import { Failure, readError } from "./failure.ts";
+import { GroupCommit } from "./group_commit.ts";
+import { checkRange, checkSize } from "./range.ts";
+import type { Health, Maybe, Store } from "./store.ts";
+
+/** How much is zeroed in one write where the file system cannot punch holes. */
+const ZEROS_BYTES = 1024 * 1024;
+
+export class FileStore implements Store {
+  readonly readOnly = false;
+  readonly #file: File;
+  readonly #failure = new Failure();
+  readonly #commit = new GroupCommit(() => this.#sync());
+  #sizeBytes: number;
+  /**
+   * Counts mutations; equal to `#stable` where all of them are synced. Not equal at first: a process before this one may have
+   * written what was never synced.
+   */
+  #written = 1;
+  #stable = 0;
+
+  /** The volume is as long as the file. The store closes the file. */
+  constructor(file: File) {
+    this.#file = file;
+    this.#sizeBytes = file.size();
+    checkSize(this.#sizeBytes);
+  }
+
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  get health(): Health {
+    return this.#failure.health;
+  }
+
+  read(offset: number, into: Uint8Array): Maybe {
+    checkRange(this.#sizeBytes, offset, into.length);
+    try {
+      this.#file.read(offset, into);
+    } catch (thrown) {
+      throw readError(thrown);
+    }
+  }
+
+  write(offset: number, from: Uint8Array): Maybe {
+    checkRange(this.#sizeBytes, offset, from.length);
+    this.#mutate(() => this.#file.write(offset, from));
+  }
+
+  unmap(extent: Extent): Maybe {
+    const { offset, length } = extent;
+    checkRange(this.#sizeBytes, offset, length);
+    if (length === 0) return;
+    this.#mutate(() => {
+      if (!this.#file.punch(offset, length)) this.#zero(offset, length);
+    });
+  }
+
+  flush(): Promise<void> {
+    return this.#written === this.#stable && this.health.state === "ok"
+      ? Promise.resolve()
+      : this.#commit.flush();
+  }
+
+  nextMapped(offset: number): Extent | undefined {
+    if (offset >= this.#sizeBytes) return undefined;
+    const data = this.#file.nextData(offset);
+    if (!data || data.offset >= this.#sizeBytes) return undefined;
+    const start = Math.max(offset, data.offset);
+    const end = Math.min(this.#sizeBytes, data.offset + data.length);
+    return { offset: start, length: end - start };
+  }
+
+  allocatedBytes(): number {
+    return this.#file.allocated();
+  }
+
+  async resize(sizeBytes: number): Promise<void> {
+    checkSize(sizeBytes);
+    this.#mutate(() => this.#file.truncate(sizeBytes));
+    this.#sizeBytes = sizeBytes;
+    await this.flush();
+  }
+
+  async close(): Promise<void> {
+    try {
+      if (this.health.state === "ok") await this.flush();
+    } finally {
+      await this.#commit.settled();
+      this.#file.close();
+    }
+  }
+
+  #mutate(change: () => void): void {
+    this.#failure.refuse();
+    // Counted first: a write that fails may have changed something too.
+    this.#written++;
+    try {
+      change();
+    } catch (thrown) {
+      throw this.#failure.ofWrite(thrown);
+    }
+  }
+
+  /** Zeros where there is data: a hole reads as zeros already. */
+  #zero(offset: number, length: number): void {
+    const end = offset + length;
+    for (
+      let data = this.nextMapped(offset);
+      data && data.offset < end;
+      data = this.nextMapped(data.offset + data.length)
+    ) {
+      const stop = Math.min(end, data.offset + data.length);
+      const zeros = new Uint8Array(Math.min(ZEROS_BYTES, stop - data.offset));
+      for (let at = data.offset; at < stop; at += zeros.length) {
+        this.#file.write(
+          at,
+          zeros.subarray(0, Math.min(zeros.length, stop - at)),
+        );
+      }
+    }
+  }
+
+  async #sync(): Promise<void> {
+    this.#failure.refuse();
+    const covers = this.#written;
+    try {
+      await this.#file.sync();
+    } catch (thrown) {
+      throw this.#failure.ofSync(thrown);
+    }
+    // A write that failed meanwhile has failed the store: what this sync has covered is then nobody's to promise.
+    if (this.health.state === "failed") {
+      throw new MediaError("failed", `Not stable: ${this.health.why}`);
+    }
+    this.#stable = covers;
+  }
+}

@@ -1,0 +1,59 @@
+/** The layer that refuses every change. */
+
+import type { Extent } from "../base/extent.ts";
+import { MediaError } from "../base/media_error.ts";
+import type { Health, Maybe, Store } from "./store.ts";
+
+export class ReadOnlyStore implements Store {
+  readonly readOnly = true;
+  readonly #inner: Store;
+
+  constructor(inner: Store) {
+    this.#inner = inner;
+  }
+
+  get sizeBytes(): number {
+    return this.#inner.sizeBytes;
+  }
+
+  get health(): Health {
+    return this.#inner.health;
+  }
+
+  read(offset: number, into: Uint8Array): Maybe {
+    return this.#inner.read(offset, into);
+  }
+
+  write(_offset: number, _from: Uint8Array): Maybe {
+    throw refusal();
+  }
+
+  unmap(_extent: Extent): Maybe {
+    throw refusal();
+  }
+
+  /** Nothing was written here, so all of it is stable. */
+  flush(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  nextMapped(offset: number): Extent | undefined {
+    return this.#inner.nextMapped(offset);
+  }
+
+  allocatedBytes(): number {
+    return this.#inner.allocatedBytes();
+  }
+
+  resize(_sizeBytes: number): Promise<void> {
+    return Promise.reject(refusal());
+  }
+
+  close(): Promise<void> {
+    return this.#inner.close();
+  }
+}
+
+function refusal(): MediaError {
+  return new MediaError("read-only", "The volume is read-only");
+}

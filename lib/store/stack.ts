@@ -1,0 +1,34 @@
+/** The one place where a volume's layers are put on top of each other, bottom first. */
+
+import type { File } from "../base/file.ts";
+import { FileStore } from "./file_store.ts";
+import { MemoryStore } from "./memory_store.ts";
+import { ReadOnlyStore } from "./read_only_store.ts";
+import type { Store } from "./store.ts";
+
+/** Where a volume's bytes are. */
+export type Bottom =
+  | { readonly kind: "file"; readonly file: File }
+  | { readonly kind: "memory"; readonly sizeBytes: number };
+
+/** What a volume wants of its store. */
+export interface StackOptions {
+  readonly bottom: Bottom;
+  /** Refuse every change. */
+  readonly readOnly: boolean;
+}
+
+/** The store of a volume. Closing it closes all that is below. */
+export function stackStore(options: StackOptions): Store {
+  const bottom = bottomStore(options.bottom);
+  return options.readOnly ? new ReadOnlyStore(bottom) : bottom;
+}
+
+function bottomStore(bottom: Bottom): Store {
+  switch (bottom.kind) {
+    case "file":
+      return new FileStore(bottom.file);
+    case "memory":
+      return new MemoryStore(bottom.sizeBytes);
+  }
+}
