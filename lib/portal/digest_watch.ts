@@ -1,0 +1,90 @@
+/**
+ * Listens in on a login, as whoever relays PDUs must: digests change how long a PDU is on the wire, and they are agreed in the text of
+ * Login PDUs that pass by (RFC 7143 sections 6.2 and 13.1). Nothing is changed.
+ *
+ * A key is settled by its second mention: what one side offers, the other answers with the one value that holds.
+ */
+
+import { concat, fromUtf8 } from "../base/bytes.ts";
+import { PeerError } from "../base/errors.ts";
+import { CONTINUE_BIT, FLAGS_AT, opcodeOf } from "../iscsi/pdu/bhs.ts";
+import { FULL_FEATURE_PHASE } from "../iscsi/pdu/login_request.ts";
+import {
+  decodeLoginResponse,
+  LOGIN_SUCCESS,
+} from "../iscsi/pdu/login_response.ts";
+import { LOGIN_REQUEST, LOGIN_RESPONSE } from "../iscsi/pdu/opcode.ts";
+
+/** Which digests hold from the first PDU after the login on. */
+export interface Digests {
+  readonly header: boolean;
+  readonly data: boolean;
+}
+
+/** The most text that one side may send in Login PDUs continued by the C bit, in bytes. */
+export const MAX_LOGIN_TEXT_BYTES = 64 * 1024;
+
+type Side = "initiator" | "target";
+
+export class DigestWatch {
+  readonly #offered = new Map<string, Side>();
+  readonly #agreed = new Map<string, string>();
+  readonly #text = {
+    initiator: [] as Uint8Array[],
+    target: [] as Uint8Array[],
+  };
+
+  /**
+   * Takes note of one PDU of a login.
+   *
+   * @returns the digests once the login has succeeded with this PDU; the watch is over then
+   * @throws {PeerError} for anything but Login PDUs, which nothing else may precede
+   */
+  see(bhs: Uint8Array, data: Uint8Array): Digests | undefined {
+    const opcode = opcodeOf(bhs);
+    if (opcode === LOGIN_REQUEST) {
+      this.#note("initiator", bhs, data);
+      return undefined;
+    }
+    if (opcode !== LOGIN_RESPONSE) {
+      throw new PeerError(
+        `Expected a Login PDU, got opcode 0x${opcode.toString(16)}`,
+      );
+    }
+    this.#note("target", bhs, data);
+    const { status, transit, nsg } = decodeLoginResponse(bhs);
+    if (status !== LOGIN_SUCCESS || !transit || nsg !== FULL_FEATURE_PHASE) {
+      return undefined;
+    }
+    return {
+      header: this.#agreed.get("HeaderDigest") === "CRC32C",
+      data: this.#agreed.get("DataDigest") === "CRC32C",
+    };
+  }
+
+  #note(side: Side, bhs: Uint8Array, data: Uint8Array): void {
+    const parts = this.#text[side];
+    parts.push(data.slice());
+    const whole = concat(parts);
+    if (whole.length > MAX_LOGIN_TEXT_BYTES) {
+      throw new PeerError(
+        `Expected at most ${MAX_LOGIN_TEXT_BYTES} bytes of text in a login`,
+      );
+    }
+    if ((bhs[FLAGS_AT]! & CONTINUE_BIT) !== 0) return;
+    this.#text[side] = [];
+    for (const pair of (fromUtf8(whole) ?? "").split("\0")) {
+      const equals = pair.indexOf("=");
+      if (equals > 0) {
+        this.#mention(side, pair.slice(0, equals), pair.slice(equals + 1));
+      }
+    }
+  }
+
+  #mention(side: Side, key: string, value: string): void {
+    if (key !== "HeaderDigest" && key !== "DataDigest") return;
+    const offeredBy = this.#offered.get(key);
+    if (offeredBy === undefined) this.#offered.set(key, side);
+    else if (offeredBy !== side) this.#agreed.set(key, value);
+  }
+}

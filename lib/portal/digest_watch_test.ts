@@ -1,0 +1,74 @@
+import { expect } from "expect";
+import { utf8 } from "../base/bytes.ts";
+import { PeerError } from "../base/errors.ts";
+import { LOGIN_REQUEST, LOGIN_RESPONSE, NOP_OUT } from "../iscsi/pdu/opcode.ts";
+import { DigestWatch, MAX_LOGIN_TEXT_BYTES } from "./digest_watch.ts";
+
+const TRANSIT_TO_FULL_FEATURE = 0x87;
+
+function pdu(opcode: number, text: string, flags = 0, status = 0) {
+  const bhs = new Uint8Array(48);
+  bhs[0] = opcode;
+  bhs[1] = flags;
+  bhs[36] = status;
+  return [bhs, utf8(text)] as const;
+}
+const request = (text: string, flags = 0) => pdu(LOGIN_REQUEST, text, flags);
+const response = (text: string, flags = 0, status = 0) =>
+  pdu(LOGIN_RESPONSE, text, flags, status);
+
+Deno.test("the target's answer settles what the initiator offers", () => {
+  const watch = new DigestWatch();
+  expect(
+    watch.see(...request("HeaderDigest=CRC32C,None\0DataDigest=None,CRC32C\0")),
+  ).toBeUndefined();
+  expect(
+    watch.see(
+      ...response(
+        "HeaderDigest=CRC32C\0DataDigest=None\0",
+        TRANSIT_TO_FULL_FEATURE,
+      ),
+    ),
+  )
+    .toEqual({ header: true, data: false });
+});
+
+Deno.test("the initiator's answer settles what the target offers, and an early answer holds until the end", () => {
+  const watch = new DigestWatch();
+  watch.see(...request("InitiatorName=iqn.x\0"));
+  watch.see(...response("DataDigest=CRC32C,None\0"));
+  watch.see(...request("DataDigest=CRC32C\0HeaderDigest=CRC32C\0"));
+  watch.see(...response("HeaderDigest=CRC32C\0"));
+  expect(watch.see(...response("", TRANSIT_TO_FULL_FEATURE))).toEqual({
+    header: true,
+    data: true,
+  });
+});
+
+Deno.test("a pair split over continued PDUs counts once it is whole", () => {
+  const watch = new DigestWatch();
+  watch.see(...request("HeaderDig", 0x40));
+  watch.see(...response(""));
+  watch.see(...request("est=CRC32C\0"));
+  expect(
+    watch.see(...response("HeaderDigest=CRC32C\0", TRANSIT_TO_FULL_FEATURE)),
+  ).toEqual({ header: true, data: false });
+});
+
+Deno.test("no digest without an agreement, no end without success", () => {
+  const watch = new DigestWatch();
+  watch.see(...request("HeaderDigest=CRC32C\0"));
+  expect(watch.see(...response("", TRANSIT_TO_FULL_FEATURE, 2)))
+    .toBeUndefined();
+  expect(watch.see(...response("", 0x81))).toBeUndefined();
+  expect(
+    watch.see(...response("HeaderDigest=Reject\0", TRANSIT_TO_FULL_FEATURE)),
+  ).toEqual({ header: false, data: false });
+});
+
+Deno.test("anything but a Login PDU and endless text are the peer's fault", () => {
+  expect(() => new DigestWatch().see(...pdu(NOP_OUT, ""))).toThrow(PeerError);
+  const watch = new DigestWatch();
+  watch.see(...request("x".repeat(MAX_LOGIN_TEXT_BYTES), 0x40));
+  expect(() => watch.see(...request("x", 0x40))).toThrow(PeerError);
+});
