@@ -1,0 +1,123 @@
+/**
+ * One scenario of the outer tests: what peers it needs, what happens where one is missing, and a bound on its time.
+ *
+ * Outside CI (`CI` unset) a missing peer is a skip that says why in its name. In CI it is a failure: a test that silently
+ * does not run there tests nothing.
+ */
+import { stopLeftOvers } from "./process.ts";
+import { within } from "./until.ts";
+
+/** Debian's package for each program that the scenarios use, for the reason of a skip. */
+const PACKAGES = {
+  "tgtd": "tgt",
+  "tgtadm": "tgt",
+  "stunnel": "stunnel4",
+  "openssl": "openssl",
+  "iscsi-ls": "libiscsi-bin",
+  "iscsi-inq": "libiscsi-bin",
+  "iscsi-readcapacity16": "libiscsi-bin",
+  "iscsi-perf": "libiscsi-bin",
+  "qemu-img": "qemu-utils",
+  "qemu-io": "qemu-utils",
+  "qemu-iscsi": "qemu-block-extra",
+  "qemu-system-x86_64": "qemu-system-x86",
+  "mmdebstrap": "mmdebstrap",
+  "tcpdump": "tcpdump",
+  "bash": "bash",
+  "zsh": "zsh",
+  "fish": "fish",
+} as const;
+
+/** A program that a scenario needs, or `root`, `linux` or `guest` (the folder with the guest's scripts). */
+export type Peer = keyof typeof PACKAGES | "root" | "linux" | "guest";
+
+export const inCi: boolean = (Deno.env.get("CI") ?? "") !== "";
+
+/** Why `peer` cannot be used here, or undefined where it can. */
+export function missing(peer: Peer): string | undefined {
+  switch (peer) {
+    case "root":
+      return Deno.build.os !== "windows" && Deno.uid() === 0
+        ? undefined
+        : "needs root";
+    case "linux":
+      return Deno.build.os === "linux" ? undefined : "needs Linux";
+    case "guest":
+      return exists(`${guestFolder()}/run-guest.sh`)
+        ? undefined
+        : `needs ${guestFolder()}/run-guest.sh (VAULT_SHARED)`;
+    case "qemu-iscsi":
+      return exists("/usr/lib/x86_64-linux-gnu/qemu/block-iscsi.so") ||
+          exists("/usr/lib/aarch64-linux-gnu/qemu/block-iscsi.so")
+        ? undefined
+        : "needs QEMU's iSCSI driver (Debian: qemu-block-extra)";
+    default:
+      return pathOf(peer) === undefined
+        ? `needs ${peer} (Debian: ${PACKAGES[peer]})`
+        : undefined;
+  }
+}
+
+/** Rejects in CI where `peer` is missing; says outside CI why a test that needs it is skipped, or undefined where it can run. */
+export function requirePeer(peer: Peer): string | undefined {
+  const reason = missing(peer);
+  if (reason !== undefined && inCi) throw new Error(`Missing peer: ${reason}`);
+  return reason;
+}
+
+/** The full path of a program, also where Debian keeps the ones of the administrator. */
+export function pathOf(program: string): string | undefined {
+  const folders = [
+    ...(Deno.env.get("PATH") ?? "").split(":"),
+    "/usr/sbin",
+    "/sbin",
+  ];
+  for (const folder of folders) {
+    if (folder !== "" && exists(`${folder}/${program}`)) {
+      return `${folder}/${program}`;
+    }
+  }
+  return undefined;
+}
+
+/** Where the guest's scripts are: `VAULT_SHARED`/guest, else beside the checkout. */
+export function guestFolder(): string {
+  const root = new URL("../../", import.meta.url).pathname;
+  return `${Deno.env.get("VAULT_SHARED") ?? `${root}../shared`}/guest`;
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Registers one scenario. What it leaves running is killed and makes it fail. */
+export function scenario(
+  name: string,
+  options: { peers?: readonly Peer[]; timeoutMs?: number },
+  body: () => Promise<void>,
+): void {
+  const { peers = [], timeoutMs = 60_000 } = options;
+  const reasons = inCi
+    ? []
+    : peers.map(missing).filter((reason) => reason !== undefined);
+  Deno.test({
+    name: reasons.length === 0 ? name : `${name} (skipped: ${reasons[0]})`,
+    ignore: reasons.length > 0,
+    fn: async () => {
+      for (const peer of peers) requirePeer(peer);
+      try {
+        await within(body(), { what: name, timeoutMs });
+      } catch (error) {
+        await stopLeftOvers();
+        throw error;
+      }
+      const left = await stopLeftOvers();
+      if (left.length > 0) throw new Error(`Left running: ${left.join("; ")}`);
+    },
+  });
+}

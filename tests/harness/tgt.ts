@@ -1,0 +1,115 @@
+/** tgt, the usual user-space iSCSI target, as a peer and as the yardstick. Its control socket is its own, so it needs no root. */
+import { freePort, listens } from "./loopback.ts";
+import { type Program, runOk, start } from "./process.ts";
+import { pathOf } from "./scenario.ts";
+import { TempDir } from "./temp_dir.ts";
+
+export const TGT_IQN = "iqn.2026-01.test.vault:tgt";
+
+export interface TgtOptions {
+  readonly sizeBytes: number;
+  /** What initiators must prove, and what the target proves in return. */
+  readonly chap?: { readonly user: string; readonly secret: string };
+  readonly mutualChap?: { readonly user: string; readonly secret: string };
+}
+
+/** One tgtd on loopback with one disk, LUN 1, in a sparse file. */
+export class Tgt implements AsyncDisposable {
+  readonly program: Program;
+  readonly port: number;
+  readonly file: string;
+  #dir: TempDir;
+
+  private constructor(parts: { program: Program; port: number; dir: TempDir }) {
+    this.program = parts.program;
+    this.port = parts.port;
+    this.#dir = parts.dir;
+    this.file = parts.dir.at("disk");
+  }
+
+  static async start(options: TgtOptions): Promise<Tgt> {
+    const dir = new TempDir();
+    const port = freePort();
+    // The number only names the socket, which lies in a folder of its own.
+    const control = "1";
+    const env = { TGT_IPC_SOCKET: dir.at("control") };
+    Deno.createSync(dir.at("disk")).close();
+    Deno.truncateSync(dir.at("disk"), options.sizeBytes);
+    const program = await start({
+      command: pathOf("tgtd") ?? "tgtd",
+      args: ["-f", "-C", control, "--iscsi", `portal=127.0.0.1:${port}`],
+      env,
+      ready: () => listens(port),
+    });
+    const admin = (mode: string, op: string, ...more: string[]) =>
+      runOk({
+        command: pathOf("tgtadm") ?? "tgtadm",
+        args: [
+          "-C",
+          control,
+          "--lld",
+          "iscsi",
+          "--mode",
+          mode,
+          "--op",
+          op,
+          ...more,
+        ],
+        env,
+      });
+    const tgt = new Tgt({ program, port, dir });
+    try {
+      await admin("target", "new", "--tid", "1", "-T", TGT_IQN);
+      await admin(
+        "logicalunit",
+        "new",
+        "--tid",
+        "1",
+        "--lun",
+        "1",
+        "-b",
+        tgt.file,
+      );
+      await admin("target", "bind", "--tid", "1", "-I", "ALL");
+      for (
+        const [chap, direction] of [
+          [options.chap, []],
+          [options.mutualChap, ["--outgoing"]],
+        ] as const
+      ) {
+        if (chap === undefined) continue;
+        await admin(
+          "account",
+          "new",
+          "--user",
+          chap.user,
+          "--password",
+          chap.secret,
+        );
+        await admin(
+          "account",
+          "bind",
+          "--tid",
+          "1",
+          "--user",
+          chap.user,
+          ...direction,
+        );
+      }
+      return tgt;
+    } catch (error) {
+      await tgt[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** The disk's URL, through `port` where something stands in front of the target. */
+  url(port: number = this.port): string {
+    return `iscsi://127.0.0.1:${port}/${TGT_IQN}/1`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.program.stop();
+    this.#dir[Symbol.dispose]();
+  }
+}
