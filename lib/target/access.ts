@@ -4,7 +4,7 @@
  */
 
 import type { Extent } from "../base/extent.ts";
-import { VaultError } from "../base/errors.ts";
+import { MediaError } from "../base/media_error.ts";
 import type { Nexus } from "../scsi/nexus.ts";
 import type { Outcome } from "../scsi/plan.ts";
 import type { Maybe } from "../store/store.ts";
@@ -49,7 +49,7 @@ export function writeFrom(
 /** Makes everything that has completed stable. */
 export async function flush(volume: Volume, nexus: Nexus): Promise<Refusal> {
   try {
-    await volume.flush();
+    await volume.store.flush();
     return undefined;
   } catch (thrown) {
     return volume.failure(nexus, "flush", thrown);
@@ -61,7 +61,7 @@ export function writeProtected(volume: Volume, nexus: Nexus): Outcome {
   return volume.unit.failure(
     nexus,
     "write",
-    new VaultError("The volume is read-only here", { kind: "refused" }),
+    new MediaError("read-only", "This connection may only read the volume"),
   );
 }
 

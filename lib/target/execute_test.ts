@@ -106,18 +106,6 @@ Deno.test("an immediate flush does not wait, and its failure harms nobody", asyn
   await settle();
 });
 
-Deno.test("flushes that come while one runs share the next", async () => {
-  const { volume, store } = setUp();
-  const first = gate();
-  store.gate = first.wait;
-  const flushes = [1, 2, 3, 4].map(() => volume.flush());
-  first.open();
-  await Promise.all(flushes);
-  expect(store.calls).toEqual(["flush 0+0", "flush 0+0"]);
-  await volume.flush();
-  expect(store.calls.length).toBe(3);
-});
-
 Deno.test("UNMAP and WRITE SAME work in pieces, whatever the extent, and read back", async () => {
   const { volume, store } = setUp(5 * MiB + 512);
   const pattern = Uint8Array.from({ length: 512 }, (_, i) => i);

@@ -29,26 +29,11 @@ export class Volume {
    */
   waits = false;
 
-  #flushing: Promise<void> | undefined;
-  #nextFlush: Promise<void> | undefined;
-
   constructor(options: VolumeOptions) {
     this.unit = options.unit;
     this.store = options.store;
     this.clock = options.clock;
     this.log = options.log;
-  }
-
-  /**
-   * What completed before the call is stable when it resolves. Callers that come while a flush runs share the one that starts after
-   * it, so that many flushes at once cost two.
-   */
-  flush(): Promise<void> {
-    if (!this.#flushing) return this.#startFlush();
-    return this.#nextFlush ??= this.#flushing.then(
-      () => this.#startFlush(),
-      () => this.#startFlush(),
-    );
   }
 
   /** What the initiator is told of a store that threw. The log is told why. */
@@ -59,16 +44,5 @@ export class Volume {
   ): Outcome {
     this.log.error(`A ${during} failed: ${messageOf(thrown)}`);
     return this.unit.failure(nexus, during, thrown);
-  }
-
-  #startFlush(): Promise<void> {
-    this.#nextFlush = undefined;
-    const flush = this.store.flush();
-    this.#flushing = flush;
-    const over = () => {
-      if (this.#flushing === flush) this.#flushing = undefined;
-    };
-    flush.then(over, over);
-    return flush;
   }
 }

@@ -1,0 +1,71 @@
+/** One iSCSI target: a name, its logical units, who may log in, and who has. */
+
+import type { Volume } from "./volume.ts";
+import type { Session } from "./session.ts";
+
+/** A CHAP user and its secret, 12 to 16 bytes. */
+export interface Secret {
+  readonly user: string;
+  readonly secret: Uint8Array;
+}
+
+/** Who has to prove what. */
+export interface Chap {
+  /** Initiators that may log in; where it is empty no proof is asked of them. */
+  readonly users: readonly Secret[];
+  /** What the target proves to initiators that ask. */
+  readonly mutual?: Secret;
+}
+
+export interface TargetOptions {
+  readonly iqn: string;
+  /** The volume's name, for people. */
+  readonly name: string;
+  /** By LUN. A volume's disk is LUN 0. */
+  readonly units: ReadonlyMap<number, Volume>;
+  readonly chap?: Chap;
+}
+
+export class Target {
+  readonly iqn: string;
+  readonly name: string;
+  readonly units: ReadonlyMap<number, Volume>;
+  /** Counts for logins from now on. */
+  chap: Chap;
+  /** Those in full feature phase, and those that are ending. */
+  readonly sessions = new Set<Session>();
+
+  constructor(options: TargetOptions) {
+    this.iqn = options.iqn;
+    this.name = options.name;
+    this.units = options.units;
+    this.chap = options.chap ?? { users: [] };
+  }
+
+  /** Changes the capacity of a unit; initiators learn it from a unit attention. On stable storage when it resolves. */
+  async resize(lun: number, sizeBytes: number): Promise<void> {
+    const volume = this.units.get(lun);
+    if (!volume) throw new RangeError(`No logical unit ${lun}`);
+    if (sizeBytes < volume.store.sizeBytes) {
+      // No new command may reach the tail, and those under way have to be over, before it goes.
+      volume.unit.resized(sizeBytes);
+      await volume.order.settled();
+      await volume.store.resize(sizeBytes);
+    } else {
+      await volume.store.resize(sizeBytes);
+      volume.unit.resized(sizeBytes);
+    }
+  }
+
+  /** Ends every session and resolves when nothing of them is left. */
+  async endSessions(why: string): Promise<void> {
+    await Promise.all([...this.sessions].map((session) => session.end(why)));
+  }
+
+  /** Makes all volumes stable. @throws {MediaError} the first that fails */
+  async flush(): Promise<void> {
+    await Promise.all(
+      [...this.units.values()].map((volume) => volume.store.flush()),
+    );
+  }
+}
