@@ -78,7 +78,7 @@ export interface NodeStatus {
   readonly version: string;
   readonly pid?: number;
   readonly since?: string;
-  /** The CA's SHA-256 fingerprint, which names the node. */
+  /** The node's id: SHA-256 of its public key in lower-case hexadecimal digits. */
   readonly node: string;
   readonly listen?: string;
   readonly forward?: string;

@@ -26,6 +26,49 @@ export const VolumeDocument = v.object({
 });
 export type VolumeDocument = v.InferOutput<typeof VolumeDocument>;
 
+/** A certificate and its private key: `node/ca.json`. */
+export const AuthorityDocument = v.object({
+  version: v.literal(1),
+  certificatePem: v.string(),
+  keyPem: v.string(),
+});
+
+/** What the node is: `node/identity.json`. */
+export const IdentityDocument = v.object({
+  ...AuthorityDocument.entries,
+  nodeId: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
+  caPem: v.string(),
+});
+
+const Certificate = {
+  fingerprint: v.string(),
+  serial: v.string(),
+  expiresAt: Time,
+};
+
+/** `node/registry.json`: enrolled devices and open invitations, in one document because a join changes both. */
+export const RegistryDocument = v.object({
+  version: v.literal(1),
+  /** HOST:PORT that the node listens on, as the last `serve` said, and that invitations name unless told otherwise. */
+  listen: v.exactOptional(v.string()),
+  devices: v.array(v.object({
+    ...Certificate,
+    name: v.string(),
+    enrolledAt: Time,
+    revokedAt: v.exactOptional(Time),
+    successor: v.exactOptional(v.object(Certificate)),
+  })),
+  invitations: v.array(v.object({
+    id: v.string(),
+    name: v.string(),
+    createdAt: Time,
+    expiresAt: Time,
+    verifierPem: v.string(),
+    attempts: v.number(),
+    notBefore: v.exactOptional(Time),
+  })),
+});
+
 /** Reads a document, or undefined where there is none. @throws {VaultError} where it is damaged */
 export function readDocument<T>(
   path: string,

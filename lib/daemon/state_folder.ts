@@ -12,17 +12,16 @@
  */
 
 import { join } from "node:path";
-import { VaultError } from "../base/errors.ts";
 import { makeFolder } from "../os/file.ts";
+import { privateFolder } from "../os/paths.ts";
 
 export class StateFolder {
   readonly path: string;
 
-  /** Makes the folder where there is none, and refuses one that others can read. @throws {VaultError} */
+  /** Makes the folder where there is none, and makes sure that it is this user's alone: keys lie here. @throws {VaultError} */
   constructor(path: string) {
     this.path = path;
-    makeFolder(path);
-    refuseForeign(path);
+    privateFolder(path);
   }
 
   get node(): string {
@@ -42,9 +41,6 @@ export class StateFolder {
   }
   get joined(): string {
     return join(this.path, "nodes");
-  }
-  get run(): string {
-    return join(this.path, "run");
   }
 
   /**
@@ -67,25 +63,4 @@ export class StateFolder {
 
 export interface NodeLock {
   release(): void;
-}
-
-/** Keys lie here: a folder of another user, or one that others may enter, would give them away. */
-function refuseForeign(path: string): void {
-  if (Deno.build.os === "windows") return;
-  const { mode, uid } = Deno.statSync(path);
-  const me = Deno.uid();
-  if (uid !== null && me !== null && uid !== me) {
-    throw new VaultError(
-      `The state folder ${path} belongs to another user`,
-      {
-        hint: "Name one of your own with --state DIR or VAULT_STATE.",
-      },
-    );
-  }
-  if (mode !== null && (mode & 0o077) !== 0) {
-    throw new VaultError(
-      `The state folder ${path} is open to other users`,
-      { hint: `Close it first: chmod 700 ${path}` },
-    );
-  }
 }

@@ -1,0 +1,157 @@
+/**
+ * What a node keeps: its keys, whom it admits, its volumes. Whoever holds one holds the node's lock, so nobody else changes it.
+ */
+
+import { VaultError } from "../base/errors.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Primitives } from "../base/primitives.ts";
+import { makeFolder } from "../os/file.ts";
+import {
+  createAuthority,
+  createNodeIdentity,
+  renewalDue,
+} from "../pki/certificate.ts";
+import type { Authority, NodeIdentity } from "../pki/identity.ts";
+import { Invitations } from "../pki/invitations.ts";
+import { Registry } from "../pki/registry.ts";
+import { Catalog } from "./catalog.ts";
+import {
+  AuthorityDocument,
+  IdentityDocument,
+  readDocument,
+  RegistryDocument,
+  writeDocument,
+} from "./documents.ts";
+import type { NodeLock, StateFolder } from "./state_folder.ts";
+
+export interface NodeStateOptions {
+  readonly folder: StateFolder;
+  readonly primitives: Primitives;
+  readonly clock: Clock;
+}
+
+export class NodeState {
+  readonly authority: Authority;
+  readonly registry: Registry;
+  readonly invitations: Invitations;
+  readonly catalog: Catalog;
+  /** Where the last `serve` listened. */
+  listen: string | undefined;
+  #identity: NodeIdentity;
+  readonly #folder: StateFolder;
+  readonly #lock: NodeLock;
+
+  private constructor(
+    folder: StateFolder,
+    parts: {
+      lock: NodeLock;
+      authority: Authority;
+      identity: NodeIdentity;
+      primitives: Primitives;
+    },
+  ) {
+    this.#folder = folder;
+    this.#lock = parts.lock;
+    this.#identity = parts.identity;
+    this.authority = parts.authority;
+    const document = readDocument(folder.registry, RegistryDocument);
+    this.registry = new Registry(document?.devices);
+    this.invitations = new Invitations(document?.invitations);
+    this.listen = document?.listen;
+    this.catalog = new Catalog(folder.volumes, parts.primitives);
+    this.catalog.recover();
+  }
+
+  /** Whether a node was ever made in the folder. */
+  static exists(folder: StateFolder): boolean {
+    return readDocument(folder.identity, IdentityDocument) !== undefined;
+  }
+
+  /**
+   * Takes the node for this process; makes its keys where there are none yet.
+   *
+   * @throws {VaultError} `conflict` where another process has it
+   */
+  static async open(options: NodeStateOptions): Promise<NodeState> {
+    const { folder, primitives, clock } = options;
+    const lock = folder.lockNode();
+    if (!lock) {
+      throw new VaultError("Another vault process is changing this node", {
+        kind: "conflict",
+        hint: "Wait for it to end; `vault status` tells whether `serve` runs.",
+      });
+    }
+    try {
+      const nowMs = clock.now();
+      const authority = await keptAuthority(folder, nowMs);
+      const identity = await keptIdentity(folder, authority, nowMs);
+      const parts = { lock, authority, identity, primitives };
+      return new NodeState(folder, parts);
+    } catch (thrown) {
+      lock.release();
+      throw thrown;
+    }
+  }
+
+  get identity(): NodeIdentity {
+    return this.#identity;
+  }
+
+  /** A fresh certificate where the present one has little time left; true where that was so. */
+  async renewIdentity(nowMs: number): Promise<boolean> {
+    const renewed = await keptIdentity(this.#folder, this.authority, nowMs);
+    if (renewed.certificatePem === this.#identity.certificatePem) return false;
+    this.#identity = renewed;
+    return true;
+  }
+
+  /** Stores who is admitted and invited; on stable storage when it returns. */
+  persist(): void {
+    writeDocument(this.#folder.registry, {
+      version: 1,
+      ...(this.listen === undefined ? {} : { listen: this.listen }),
+      devices: this.registry.toJSON(),
+      invitations: this.invitations.toJSON(),
+    });
+  }
+
+  /** Lets another process have the node. */
+  release(): void {
+    this.#lock.release();
+  }
+}
+
+async function keptAuthority(
+  folder: StateFolder,
+  nowMs: number,
+): Promise<Authority> {
+  const kept = readDocument(folder.authority, AuthorityDocument);
+  if (kept) return { certificatePem: kept.certificatePem, keyPem: kept.keyPem };
+  const authority = await createAuthority({ nowMs });
+  makeFolder(folder.node);
+  writeDocument(folder.authority, { version: 1, ...authority });
+  return authority;
+}
+
+async function keptIdentity(
+  folder: StateFolder,
+  authority: Authority,
+  nowMs: number,
+): Promise<NodeIdentity> {
+  const document = readDocument(folder.identity, IdentityDocument);
+  const previous = document && withoutVersion(document);
+  if (previous && !renewalDue(previous.certificatePem, nowMs)) return previous;
+  const identity = await createNodeIdentity({
+    authority,
+    nowMs,
+    ...(previous ? { previous } : {}),
+  });
+  writeDocument(folder.identity, { version: 1, ...identity });
+  return identity;
+}
+
+function withoutVersion(
+  { version: _, ...identity }: { version: 1 } & NodeIdentity,
+): NodeIdentity {
+  return identity;
+}
