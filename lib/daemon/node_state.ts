@@ -6,11 +6,8 @@ import { VaultError } from "../base/errors.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Primitives } from "../base/primitives.ts";
 import { makeFolder } from "../os/file.ts";
-import {
-  createAuthority,
-  createNodeIdentity,
-  renewalDue,
-} from "../pki/certificate.ts";
+import { createAuthority, createNodeIdentity } from "../pki/authority.ts";
+import { renewalDue } from "../pki/certificate.ts";
 import type { Authority, NodeIdentity } from "../pki/identity.ts";
 import { Invitations } from "../pki/invitations.ts";
 import { Registry } from "../pki/registry.ts";
