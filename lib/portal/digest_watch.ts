@@ -7,6 +7,7 @@
 
 import { concat, fromUtf8 } from "../base/bytes.ts";
 import { PeerError } from "../base/errors.ts";
+import type { Digests } from "../iscsi/layout.ts";
 import { CONTINUE_BIT, FLAGS_AT, opcodeOf } from "../iscsi/pdu/bhs.ts";
 import { FULL_FEATURE_PHASE } from "../iscsi/pdu/login_request.ts";
 import {
@@ -14,12 +15,6 @@ import {
   LOGIN_SUCCESS,
 } from "../iscsi/pdu/login_response.ts";
 import { LOGIN_REQUEST, LOGIN_RESPONSE } from "../iscsi/pdu/opcode.ts";
-
-/** Which digests hold from the first PDU after the login on. */
-export interface Digests {
-  readonly header: boolean;
-  readonly data: boolean;
-}
 
 /** The most text that one side may send in Login PDUs continued by the C bit, in bytes. */
 export const MAX_LOGIN_TEXT_BYTES = 64 * 1024;

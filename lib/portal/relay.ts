@@ -1,0 +1,141 @@
+/**
+ * Passes one iSCSI connection on, in whole PDUs: from the initiator's socket into a channel of the link on the attaching side, and
+ * from a channel to another target's socket behind `serve --forward`.
+ *
+ *     login  ──a Login Response ends it with success──►  full feature phase
+ *
+ * In a login every PDU is looked at, for the digests that hold afterwards. After it, runs of whole PDUs are passed on as they came.
+ */
+
+import type { Duplex } from "../base/duplex.ts";
+import { ConnectionLost, PeerError } from "../base/errors.ts";
+import { MAX_PDU_BYTES } from "../base/limits.ts";
+import { Framer, type Pdu } from "../iscsi/framer.ts";
+import type { Digests } from "../iscsi/layout.ts";
+import { DigestWatch } from "./digest_watch.ts";
+
+/** The longest data segment that is passed on, in bytes; headers have the rest of {@linkcode MAX_PDU_BYTES}. */
+export const MAX_RELAYED_DATA_SEGMENT_BYTES = MAX_PDU_BYTES - 4096;
+/** PDUs are passed on together up to this many bytes, so that one write carries many small ones. */
+const MAX_RUN_BYTES = 256 * 1024;
+
+export interface RelayOptions {
+  /** Where the initiator is. */
+  readonly initiator: Duplex;
+  /** Where the target is. */
+  readonly target: Duplex;
+  /** Looks at each PDU of the target before it is passed on, and gives another in its place or undefined. */
+  readonly rewrite?: (pdu: Pdu, digests: Digests) => Uint8Array | undefined;
+}
+
+/**
+ * Resolves when both directions have ended cleanly.
+ *
+ * @throws {PeerError} where either side sends what is no PDU, {ConnectionLost} where either is cut; both are cut then
+ */
+export async function relay(options: RelayOptions): Promise<void> {
+  const { initiator, target } = options;
+  const conversation = new Conversation(options.rewrite);
+  try {
+    await Promise.all([
+      pump(initiator, target, conversation.initiator),
+      pump(target, initiator, conversation.target),
+    ]);
+  } catch (thrown) {
+    const reason = thrown instanceof Error
+      ? thrown
+      : new ConnectionLost(String(thrown));
+    initiator.abort(reason);
+    target.abort(reason);
+    throw thrown;
+  }
+}
+
+async function pump(from: Duplex, to: Duplex, side: Side): Promise<void> {
+  for (let chunk; (chunk = await from.read());) {
+    for (const run of side.receive(chunk)) await to.write(run);
+  }
+  side.end();
+  await to.close();
+}
+
+/** One direction of a conversation. */
+export interface Side {
+  /** Runs of whole PDUs, lent until the next call. @throws {PeerError} */
+  receive(chunk: Uint8Array): Iterable<Uint8Array>;
+  /** No more bytes will come. @throws {PeerError} where that cuts a PDU */
+  end(): void;
+}
+
+/** The machine: bytes of either side in, runs of whole PDUs out. */
+export class Conversation {
+  readonly initiator: Side = {
+    receive: (chunk) => this.#receiveFromInitiator(chunk),
+    end: () => expectNoRest(this.#fromInitiator),
+  };
+  readonly target: Side = {
+    receive: (chunk) => this.#receiveFromTarget(chunk),
+    end: () => expectNoRest(this.#fromTarget),
+  };
+  readonly #fromInitiator = new Framer(FRAMING);
+  readonly #fromTarget = new Framer(FRAMING);
+  readonly #watch = new DigestWatch();
+  readonly #rewrite: RelayOptions["rewrite"];
+  #digests: Digests | undefined;
+
+  constructor(rewrite?: RelayOptions["rewrite"]) {
+    this.#rewrite = rewrite;
+  }
+
+  *#receiveFromInitiator(chunk: Uint8Array): Generator<Uint8Array> {
+    const framer = this.#fromInitiator;
+    framer.push(chunk);
+    while (!this.#digests) {
+      const pdu = framer.next();
+      if (!pdu) return;
+      this.#watch.see(pdu.bhs, pdu.data);
+      yield pdu.bytes;
+    }
+    for (let run; (run = framer.nextRun(MAX_RUN_BYTES));) yield run;
+  }
+
+  *#receiveFromTarget(chunk: Uint8Array): Generator<Uint8Array> {
+    const framer = this.#fromTarget;
+    framer.push(chunk);
+    while (!this.#digests) {
+      const pdu = framer.next();
+      if (!pdu) return;
+      const digests = this.#watch.see(pdu.bhs, pdu.data);
+      if (digests) this.#beginFullFeaturePhase(digests);
+      yield pdu.bytes;
+    }
+    if (this.#rewrite) {
+      for (let pdu; (pdu = framer.next());) {
+        yield this.#rewrite(pdu, this.#digests) ?? pdu.bytes;
+      }
+    } else {
+      for (let run; (run = framer.nextRun(MAX_RUN_BYTES));) yield run;
+    }
+  }
+
+  /** The initiator sends nothing between its last Login Request and this, so both framers are between two PDUs. */
+  #beginFullFeaturePhase(digests: Digests): void {
+    if (this.#fromInitiator.pendingBytes > 0) {
+      throw new PeerError("Expected the login to end before another PDU");
+    }
+    this.#digests = digests;
+    this.#fromInitiator.set({ digests });
+    this.#fromTarget.set({ digests });
+  }
+}
+
+function expectNoRest(framer: Framer): void {
+  if (framer.pendingBytes > 0) {
+    throw new PeerError("Expected the rest of a PDU, got the end");
+  }
+}
+
+const FRAMING = {
+  maxDataSegmentBytes: MAX_RELAYED_DATA_SEGMENT_BYTES,
+  verify: false,
+} as const;
