@@ -1,0 +1,325 @@
+/** What can be asked of a node, answered from what it keeps and, where it runs, from what it serves. */
+
+import { utf8 } from "../base/bytes.ts";
+import type { Clock } from "../base/clock.ts";
+import { VaultError } from "../base/errors.ts";
+import type {
+  ChapSecret,
+  DeviceInfo,
+  Invitation,
+  LinkInfo,
+  NodeOperations,
+  NodeStatus,
+  SessionInfo,
+  VolumeInfo,
+  VolumeSpec,
+} from "../control/operations.ts";
+import { openFile } from "../os/file.ts";
+import { invite } from "../pki/invite.ts";
+import type { DeviceRecord } from "../pki/registry.ts";
+import { checkSize } from "./catalog.ts";
+import type { VolumeDocument } from "./documents.ts";
+import type { NodeState } from "./node_state.ts";
+import type { ServedVolumes } from "./served_volumes.ts";
+import { targetName } from "./target_name.ts";
+import { VERSION } from "./version.ts";
+
+/** What a running node adds. */
+export interface Live {
+  readonly volumes: ServedVolumes;
+  readonly pid: number;
+  readonly since: string;
+  readonly listen: string;
+  readonly forward?: string;
+  readonly macFailures: number;
+  links(): readonly LinkInfo[];
+  sessions(): readonly SessionInfo[];
+}
+
+export interface NodeOperationsOptions {
+  readonly state: NodeState;
+  readonly clock: Clock;
+  /** HOST:PORT that devices can most likely reach, where the node listens on every address. */
+  readonly guessAddress: (listen: string) => string | undefined;
+  readonly live?: Live;
+}
+
+/** CHAP secrets that open-iscsi, Windows and others all take, in bytes (RFC 7143 section 9.2.1 asks for 12 at least). */
+export const MIN_CHAP_SECRET_BYTES = 12;
+export const MAX_CHAP_SECRET_BYTES = 16;
+/** The most CHAP users of one volume. */
+export const MAX_CHAP_USERS = 64;
+
+export function nodeOperations(options: NodeOperationsOptions): NodeOperations {
+  return new Operations(options);
+}
+
+class Operations implements NodeOperations {
+  readonly #state: NodeState;
+  readonly #live: Live | undefined;
+  readonly #options: NodeOperationsOptions;
+  /** Changes come one after the other: each reads a document and replaces it. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(options: NodeOperationsOptions) {
+    this.#options = options;
+    this.#state = options.state;
+    this.#live = options.live;
+  }
+
+  status(): Promise<NodeStatus> {
+    const live = this.#live;
+    return Promise.resolve({
+      running: live !== undefined,
+      version: VERSION,
+      node: this.#state.identity.nodeId,
+      volumes: this.#state.catalog.list().map((volume) => this.#info(volume)),
+      links: live?.links() ?? [],
+      sessions: live?.sessions() ?? [],
+      ...(live
+        ? {
+          pid: live.pid,
+          since: live.since,
+          listen: live.listen,
+          macFailures: live.macFailures,
+          ...(live.forward === undefined ? {} : { forward: live.forward }),
+        }
+        : {}),
+    });
+  }
+
+  listVolumes(): Promise<readonly VolumeInfo[]> {
+    return Promise.resolve(
+      this.#state.catalog.list().map((volume) => this.#info(volume)),
+    );
+  }
+
+  showVolume(name: string): Promise<VolumeInfo> {
+    return this.#inTurn(() => this.#info(this.#state.catalog.get(name)));
+  }
+
+  createVolume(spec: VolumeSpec): Promise<VolumeInfo> {
+    return this.#inTurn(async () => {
+      const document = await this.#state.catalog.create(spec);
+      this.#live?.volumes.open(document);
+      return this.#info(document);
+    });
+  }
+
+  resizeVolume(name: string, sizeBytes: number): Promise<VolumeInfo> {
+    return this.#inTurn(async () => {
+      const before = this.#state.catalog.get(name);
+      checkSize(sizeBytes, before.blockSizeBytes);
+      if (before.readOnly) {
+        throw new VaultError(`Volume "${name}" is read-only`, {
+          kind: "refused",
+        });
+      }
+      const after = { ...before, sizeBytes };
+      // In the order that the table in catalog.ts relies on.
+      if (sizeBytes < before.sizeBytes) this.#state.catalog.update(after);
+      if (this.#live) await this.#live.volumes.resize(name, sizeBytes);
+      else await this.#resizeData(name, sizeBytes);
+      if (sizeBytes > before.sizeBytes) this.#state.catalog.update(after);
+      return this.#info(after);
+    });
+  }
+
+  deleteVolume(name: string): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#state.catalog.get(name);
+      if (this.#live) await this.#live.volumes.remove(name);
+      this.#state.catalog.delete(name);
+    });
+  }
+
+  setChap(volume: string, chap: ChapSecret): Promise<void> {
+    return this.#changeChap(volume, (before) => {
+      checkSecret(chap);
+      if (before.mutual?.secret === chap.secret) throw sameSecret();
+      const others = before.users.filter(({ user }) => user !== chap.user);
+      if (others.length >= MAX_CHAP_USERS) {
+        throw new VaultError(
+          `A volume has at most ${MAX_CHAP_USERS} CHAP users`,
+          { kind: "conflict" },
+        );
+      }
+      return { ...before, users: [...others, { ...chap }] };
+    });
+  }
+
+  removeChap(volume: string, user: string): Promise<void> {
+    return this.#changeChap(volume, (before) => {
+      const users = before.users.filter((other) => other.user !== user);
+      if (users.length < before.users.length) return { ...before, users };
+      throw new VaultError(
+        `Volume "${volume}" has no CHAP user "${user}"`,
+        { kind: "not-found" },
+      );
+    });
+  }
+
+  setMutualChap(volume: string, chap: ChapSecret | undefined): Promise<void> {
+    return this.#changeChap(volume, ({ mutual: _, ...before }) => {
+      if (!chap) return before;
+      checkSecret(chap);
+      if (before.users.some(({ secret }) => secret === chap.secret)) {
+        throw sameSecret();
+      }
+      return { ...before, mutual: { ...chap } };
+    });
+  }
+
+  devices(): Promise<readonly DeviceInfo[]> {
+    return Promise.resolve(
+      this.#state.registry.devices.map((device) => this.#device(device)),
+    );
+  }
+
+  invite(
+    ask: { name: string; expiresMs: number; advertise?: string },
+  ): Promise<Invitation> {
+    return this.#inTurn(async () => {
+      const { registry, invitations, authority } = this.#state;
+      if (registry.find(ask.name)) {
+        throw new VaultError(`There is already a device "${ask.name}"`, {
+          kind: "conflict",
+          hint: `Choose another name, or first: vault revoke ${ask.name}`,
+        });
+      }
+      const address = ask.advertise ?? this.#address();
+      const { code, invitation } = await invite({
+        invitations,
+        name: ask.name,
+        address,
+        caPem: authority.certificatePem,
+        expiresMs: ask.expiresMs,
+        nowMs: this.#options.clock.now(),
+      });
+      this.#state.persist();
+      return { code, name: ask.name, expiresAt: invitation.expiresAt, address };
+    });
+  }
+
+  revoke(name: string): Promise<DeviceInfo> {
+    return this.#inTurn(() => {
+      const device = this.#state.registry.revoke(
+        name,
+        this.#options.clock.now(),
+      );
+      this.#state.persist();
+      return this.#device(device);
+    });
+  }
+
+  #info(document: VolumeDocument): VolumeInfo {
+    const { name, chap, createdAt, serial, naa } = document;
+    return {
+      name,
+      sizeBytes: document.sizeBytes,
+      blockSizeBytes: document.blockSizeBytes,
+      readOnly: document.readOnly,
+      iqn: targetName(this.#state.identity.nodeId, name),
+      serial,
+      naa,
+      allocatedBytes: this.#allocated(name),
+      createdAt,
+      health: this.#live?.volumes.health(name) ?? "ok",
+      chapUsers: chap.users.map(({ user }) => user),
+      ...(chap.mutual ? { chapMutualUser: chap.mutual.user } : {}),
+    };
+  }
+
+  #allocated(name: string): number {
+    const file = openFile(this.#state.catalog.dataPath(name), {
+      readOnly: true,
+    });
+    try {
+      return file.allocated();
+    } finally {
+      file.close();
+    }
+  }
+
+  async #resizeData(name: string, sizeBytes: number): Promise<void> {
+    const file = openFile(this.#state.catalog.dataPath(name));
+    try {
+      file.truncate(sizeBytes);
+      await file.sync();
+    } finally {
+      file.close();
+    }
+  }
+
+  #changeChap(
+    volume: string,
+    change: (before: VolumeDocument["chap"]) => VolumeDocument["chap"],
+  ): Promise<void> {
+    return this.#inTurn(() => {
+      const before = this.#state.catalog.get(volume);
+      const after = { ...before, chap: change(before.chap) };
+      this.#state.catalog.update(after);
+      this.#live?.volumes.setChap(after);
+    });
+  }
+
+  #device(device: DeviceRecord): DeviceInfo {
+    const { name, fingerprint, enrolledAt, expiresAt, revokedAt } = device;
+    const links = this.#live?.links().filter((link) => link.device === name);
+    return {
+      name,
+      fingerprint,
+      enrolledAt,
+      expiresAt,
+      ...(revokedAt === undefined ? {} : { revokedAt }),
+      ...(links ? { links: revokedAt ? 0 : links.length } : {}),
+    };
+  }
+
+  #address(): string {
+    const listen = this.#live?.listen ?? this.#state.listen;
+    const address = listen && this.#options.guessAddress(listen);
+    if (address) return address;
+    throw new VaultError(
+      "Cannot tell under which address this node is reached",
+      {
+        kind: "usage",
+        hint: "Say it: vault invite NAME --advertise HOST:PORT",
+      },
+    );
+  }
+
+  #inTurn<T>(change: () => T | Promise<T>): Promise<T> {
+    const done = this.#turn.then(change);
+    this.#turn = done.catch(() => {});
+    return done;
+  }
+}
+
+function checkSecret({ user, secret }: ChapSecret): void {
+  const length = utf8(secret).length;
+  if (length < MIN_CHAP_SECRET_BYTES || length > MAX_CHAP_SECRET_BYTES) {
+    throw new VaultError(`A CHAP secret cannot have ${length} bytes`, {
+      kind: "usage",
+      hint:
+        `Initiators take ${MIN_CHAP_SECRET_BYTES} to ${MAX_CHAP_SECRET_BYTES}.`,
+    });
+  }
+  if (!/^[\x21-\x7e]{1,223}$/.test(user)) {
+    throw new VaultError(`"${user}" cannot be the name of a CHAP user`, {
+      kind: "usage",
+      hint: "Use 1 to 223 visible ASCII characters without spaces.",
+    });
+  }
+}
+
+function sameSecret(): VaultError {
+  return new VaultError(
+    "The target cannot prove itself with the secret of an initiator",
+    {
+      kind: "usage",
+      hint:
+        "Choose two secrets: with the same one an answer could be reflected (RFC 7143 section 9.2.1).",
+    },
+  );
+}

@@ -1,0 +1,132 @@
+/** The volumes of a running node: each one's store open, its disk offered as a target. */
+
+import { utf8 } from "../base/bytes.ts";
+import type { Clock } from "../base/clock.ts";
+import { VaultError } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import { Disk } from "../scsi/disk.ts";
+import { stackStore } from "../store/stack.ts";
+import type { Store } from "../store/store.ts";
+import type { Chap, Secret, Target } from "../target/target.ts";
+import type { Targets } from "../target/targets.ts";
+import { Volume } from "../target/volume.ts";
+import type { Catalog } from "./catalog.ts";
+import type { VolumeDocument } from "./documents.ts";
+import { targetName } from "./target_name.ts";
+import { VERSION } from "./version.ts";
+
+/** A volume's disk is the only logical unit of its target. */
+const DISK_LUN = 0;
+
+export interface ServedVolumesOptions {
+  readonly catalog: Catalog;
+  readonly targets: Targets;
+  readonly nodeId: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+interface Served {
+  readonly target: Target;
+  readonly store: Store;
+}
+
+export class ServedVolumes {
+  readonly #options: ServedVolumesOptions;
+  readonly #served = new Map<string, Served>();
+
+  constructor(options: ServedVolumesOptions) {
+    this.#options = options;
+  }
+
+  /** Opens the volume and offers it. @throws {VaultError} where its data cannot be opened */
+  open(document: VolumeDocument): void {
+    const { catalog, targets, nodeId, clock, log } = this.#options;
+    const file = catalog.openData(document);
+    const store = stackStore({
+      bottom: { kind: "file", file },
+      readOnly: document.readOnly,
+    });
+    const iqn = targetName(nodeId, document.name);
+    const { blockSizeBytes, sizeBytes, readOnly, serial, naa } = document;
+    const unit = new Disk({
+      identity: {
+        vendor: "VAULT",
+        product: "VOLUME",
+        revision: VERSION.slice(0, 4),
+        serial,
+        naa,
+        targetName: iqn,
+      },
+      geometry: { blockSizeBytes, sizeBytes },
+      readOnly,
+    });
+    const units = new Map([[
+      DISK_LUN,
+      new Volume({ unit, store, clock, log }),
+    ]]);
+    const chap = chapOf(document);
+    const target = targets.add({ iqn, name: document.name, units, chap });
+    this.#served.set(document.name, { target, store });
+  }
+
+  /** The target of a volume. @throws {VaultError} where there is none of that name */
+  target(name: string): Target {
+    return this.#get(name).target;
+  }
+
+  /** Whether the volume still takes writes, for people. */
+  health(name: string): string {
+    const { health } = this.#get(name).store;
+    return health.state === "ok" ? "ok" : `failed: ${health.why}`;
+  }
+
+  /** Logged-in initiators learn it from a unit attention. */
+  async resize(name: string, sizeBytes: number): Promise<void> {
+    await this.#get(name).target.resize(DISK_LUN, sizeBytes);
+  }
+
+  /** Counts for logins from now on. */
+  setChap(document: VolumeDocument): void {
+    this.#get(document.name).target.chap = chapOf(document);
+  }
+
+  /** Ends its sessions and lets go of its data. */
+  async remove(name: string): Promise<void> {
+    const { target, store } = this.#get(name);
+    this.#served.delete(name);
+    try {
+      await this.#options.targets.remove(target.iqn);
+    } finally {
+      await store.close();
+    }
+  }
+
+  /** Lets go of all data, flushed. Every session must have ended. @throws the first error, after all are closed */
+  async close(): Promise<void> {
+    const stores = [...this.#served.values()].map(({ store }) => store.close());
+    this.#served.clear();
+    for (const result of await Promise.allSettled(stores)) {
+      if (result.status === "rejected") throw result.reason;
+    }
+  }
+
+  #get(name: string): Served {
+    const served = this.#served.get(name);
+    if (served) return served;
+    throw new VaultError(`There is no volume "${name}"`, { kind: "not-found" });
+  }
+}
+
+function chapOf({ chap }: VolumeDocument): Chap {
+  const secret = (
+    { user, secret }: { user: string; secret: string },
+  ): Secret => ({
+    user,
+    secret: utf8(secret),
+  });
+  return {
+    users: chap.users.map(secret),
+    ...(chap.mutual ? { mutual: secret(chap.mutual) } : {}),
+  };
+}
