@@ -1,6 +1,6 @@
 /** Certificates read: what is in one, who signed it, how long it lasts. */
 
-import { equalBytes, toHex } from "../base/bytes.ts";
+import { toHex, u16 } from "../base/bytes.ts";
 import { PeerError } from "../base/errors.ts";
 import { derOf, ed25519Spki } from "./keys.ts";
 import type { CertificateFacts } from "./registry.ts";
@@ -13,6 +13,8 @@ import {
 
 /** Longer ones are not read: those made here have some 450 bytes. */
 export const MAX_CERTIFICATE_BYTES = 4096;
+
+const DER_SEQUENCE = 0x30;
 
 /** A certificate is renewed when less than this part of its life is left. */
 const RENEW_AT_REMAINING = 1 / 3;
@@ -43,13 +45,11 @@ export function readCertificate(der: Uint8Array): Certificate {
       `A certificate of ${der.length} bytes is longer than the ${MAX_CERTIFICATE_BYTES} allowed`,
     );
   }
-  const copy = new Uint8Array(der);
-  const parsed = parse(copy);
   // What follows the certificate would be part of the fingerprint but not of what was signed.
-  if (!equalBytes(new Uint8Array(parsed.rawData), copy)) {
-    throw new PeerError("A certificate is followed by other bytes");
+  if (sequenceLength(der) !== der.length) {
+    throw new PeerError("Expected one whole certificate and nothing else");
   }
-  return { der: copy, ...parsed.fields };
+  return parse(new Uint8Array(der));
 }
 
 /** The certificate in the first block of `pem`. */
@@ -114,24 +114,29 @@ export async function sha256(bytes: Uint8Array): Promise<Uint8Array> {
   );
 }
 
-function parse(der: Uint8Array<ArrayBuffer>) {
+/** The length of the DER sequence that `der` begins with, its own header included; 0 where it does not begin with one of 128 to 65535 bytes. */
+function sequenceLength(der: Uint8Array): number {
+  if (der[0] !== DER_SEQUENCE) return 0;
+  if (der[1] === 0x82 && der.length >= 4) return 4 + u16(der, 2);
+  return der[1] === 0x81 && der.length >= 3 ? 3 + der[2]! : 0;
+}
+
+function parse(der: Uint8Array<ArrayBuffer>): Certificate {
   try {
     const certificate = new X509Certificate(der);
     const usages = certificate.getExtension(ExtendedKeyUsageExtension)?.usages;
     const constraints = certificate.getExtension(BasicConstraintsExtension);
     return {
-      rawData: certificate.rawData,
-      fields: {
-        spki: ed25519Spki(new Uint8Array(certificate.publicKey.rawData)),
-        subject: certificate.subject,
-        issuer: certificate.issuer,
-        serial: certificate.serialNumber.toLowerCase(),
-        notBeforeMs: certificate.notBefore.getTime(),
-        notAfterMs: certificate.notAfter.getTime(),
-        isAuthority: constraints?.ca ?? false,
-        forServer: usages?.includes(ExtendedKeyUsage.serverAuth) ?? false,
-        forClient: usages?.includes(ExtendedKeyUsage.clientAuth) ?? false,
-      },
+      der,
+      spki: ed25519Spki(new Uint8Array(certificate.publicKey.rawData)),
+      subject: certificate.subject,
+      issuer: certificate.issuer,
+      serial: certificate.serialNumber.toLowerCase(),
+      notBeforeMs: certificate.notBefore.getTime(),
+      notAfterMs: certificate.notAfter.getTime(),
+      isAuthority: constraints?.ca ?? false,
+      forServer: usages?.includes(ExtendedKeyUsage.serverAuth) ?? false,
+      forClient: usages?.includes(ExtendedKeyUsage.clientAuth) ?? false,
     };
   } catch (cause) {
     // The library throws many kinds of errors at junk; each of them is the sender's fault.
