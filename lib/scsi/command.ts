@@ -9,11 +9,26 @@ import type { DataIn, Plan } from "./plan.ts";
 import type { Caller } from "./unit.ts";
 
 /**
- * How a command fares while somebody else holds a reservation (SPC-4 table 65, SBC-3 table 17):
- * `always` is allowed; `read` is allowed beside Write Exclusive types; `write` needs the holder, or a registrant where the type
- * says so; `own` decides by itself (PERSISTENT RESERVE OUT, RESERVE, RELEASE).
+ * How a command fares beside somebody else's reservation (SPC-4 table 65, SBC-3 table 17, SPC-2 table 10).
+ *
+ * | access       | persistent reservation                              | RESERVE of another nexus |
+ * | ------------ | --------------------------------------------------- | ------------------------ |
+ * | `unreserved` | goes on                                             | goes on                  |
+ * | `always`     | goes on                                             | conflicts                |
+ * | `read`       | goes on beside Write Exclusive, and where `write` does | conflicts             |
+ * | `write`      | the holder; a registrant where the type admits them | conflicts                |
+ * | `persistent` | goes on; its service actions decide                 | conflicts                |
+ * | `reserve`    | conflicts with any registration                     | conflicts                |
+ * | `release`    | conflicts with any registration                     | goes on, does nothing    |
  */
-export type Access = "always" | "read" | "write" | "own";
+export type Access =
+  | "unreserved"
+  | "always"
+  | "read"
+  | "write"
+  | "persistent"
+  | "reserve"
+  | "release";
 
 export interface Command {
   /** In the standard's words. */

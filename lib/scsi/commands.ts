@@ -1,25 +1,83 @@
 /** The command table: what this disk does, and so what it advertises. Every other operation code is refused. */
 
+import { compareAndWrite } from "./cdb/compare_and_write.ts";
+import { getLbaStatus } from "./cdb/get_lba_status.ts";
 import { inquiry } from "./cdb/inquiry.ts";
+import { modeSelect10, modeSelect6 } from "./cdb/mode_select.ts";
+import { modeSense10, modeSense6 } from "./cdb/mode_sense.ts";
+import { persistentReserveIn } from "./cdb/persistent_reserve_in.ts";
+import { persistentReserveOut } from "./cdb/persistent_reserve_out.ts";
+import { preFetch10, preFetch16 } from "./cdb/pre_fetch.ts";
 import { read10, read12, read16, read6 } from "./cdb/read.ts";
 import { readCapacity10, readCapacity16 } from "./cdb/read_capacity.ts";
+import { reportLuns } from "./cdb/report_luns.ts";
+import {
+  reportSupportedOperationCodes,
+  reportSupportedTaskManagementFunctions,
+} from "./cdb/report_supported.ts";
+import { requestSense } from "./cdb/request_sense.ts";
+import { release10, release6, reserve10, reserve6 } from "./cdb/reserve.ts";
+import { startStopUnit } from "./cdb/start_stop_unit.ts";
+import {
+  synchronizeCache10,
+  synchronizeCache16,
+} from "./cdb/synchronize_cache.ts";
 import { testUnitReady } from "./cdb/test_unit_ready.ts";
+import { unmap } from "./cdb/unmap.ts";
+import { verify10, verify12, verify16 } from "./cdb/verify.ts";
 import { write10, write12, write16, write6 } from "./cdb/write.ts";
+import {
+  writeAndVerify10,
+  writeAndVerify12,
+  writeAndVerify16,
+} from "./cdb/write_and_verify.ts";
+import { writeSame10, writeSame16 } from "./cdb/write_same.ts";
 import type { Command } from "./command.ts";
 
+/** In ascending order of operation code and service action. */
 export const commands: readonly Command[] = [
   testUnitReady,
+  requestSense,
   read6,
   write6,
   inquiry,
+  modeSelect6,
+  reserve6,
+  release6,
+  modeSense6,
+  startStopUnit,
   readCapacity10,
   read10,
   write10,
+  writeAndVerify10,
+  verify10,
+  preFetch10,
+  synchronizeCache10,
+  writeSame10,
+  unmap,
+  modeSelect10,
+  reserve10,
+  release10,
+  modeSense10,
+  ...persistentReserveIn,
+  ...persistentReserveOut,
   read16,
+  compareAndWrite,
   write16,
+  writeAndVerify16,
+  verify16,
+  preFetch16,
+  synchronizeCache16,
+  writeSame16,
   readCapacity16,
+  getLbaStatus,
+  reportLuns,
+  reportSupportedOperationCodes,
+  reportSupportedTaskManagementFunctions,
   read12,
   write12,
+  writeAndVerify12,
+  verify12,
 ];
 
 const SERVICE_ACTION = 0x1f;

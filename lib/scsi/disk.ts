@@ -14,7 +14,7 @@
 import { invariant } from "../base/errors.ts";
 import { MediaError } from "../base/media_error.ts";
 import { type Command } from "./command.ts";
-import { commandOf } from "./commands.ts";
+import { commandOf, commands } from "./commands.ts";
 import type { LogicalUnit } from "./logical_unit.ts";
 import type { Nexus } from "./nexus.ts";
 import type { Answer, Outcome, Plan } from "./plan.ts";
@@ -42,7 +42,7 @@ export class Disk implements LogicalUnit {
 
   /** @throws {InvariantError} where the size is less than a block */
   constructor(options: DiskOptions) {
-    this.#unit = new Unit(options);
+    this.#unit = new Unit({ ...options, commands });
   }
 
   join(nexus: Nexus): void {
@@ -53,6 +53,7 @@ export class Disk implements LogicalUnit {
 
   leave(nexus: Nexus): void {
     this.#unit.callers.delete(nexus.id);
+    this.#unit.reservations.release(nexus);
   }
 
   plan(nexus: Nexus, cdb: Uint8Array): Plan {
@@ -60,7 +61,7 @@ export class Disk implements LogicalUnit {
     invariant(caller, "A command came from a nexus that never joined");
     const command = commandOf(cdb);
     if (typeof command === "string") return this.#unknown(caller, command);
-    if (this.#unit.reservations.forbids(caller, command.access)) {
+    if (this.#unit.reservations.forbids(nexus, command.access)) {
       return RESERVATION_CONFLICT;
     }
     if (caller.attentions.first !== undefined && !command.exempt) {
@@ -92,6 +93,7 @@ export class Disk implements LogicalUnit {
     by?: Nexus,
   ): void {
     this.#unit.modes.reset();
+    this.#unit.reservations.reset();
     this.#unit.attention(RESET_CODES[kind], by);
   }
 
@@ -102,7 +104,7 @@ export class Disk implements LogicalUnit {
   }
 
   #unknown(caller: Caller, what: "opcode" | "service-action"): Plan {
-    if (this.#unit.reservations.forbids(caller, "write")) {
+    if (this.#unit.reservations.forbids(caller.nexus, "write")) {
       return RESERVATION_CONFLICT;
     }
     if (caller.attentions.first !== undefined) return this.#attention(caller);

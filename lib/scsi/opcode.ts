@@ -54,3 +54,23 @@ export const MaintenanceIn = {
   REPORT_SUPPORTED_OPERATION_CODES: 0x0c,
   REPORT_SUPPORTED_TASK_MANAGEMENT_FUNCTIONS: 0x0d,
 } as const;
+
+/** Service actions of PERSISTENT RESERVE IN. */
+export const PersistentReserveIn = {
+  READ_KEYS: 0x00,
+  READ_RESERVATION: 0x01,
+  REPORT_CAPABILITIES: 0x02,
+  READ_FULL_STATUS: 0x03,
+} as const;
+
+/** Service actions of PERSISTENT RESERVE OUT. */
+export const PersistentReserveOut = {
+  REGISTER: 0x00,
+  RESERVE: 0x01,
+  RELEASE: 0x02,
+  CLEAR: 0x03,
+  PREEMPT: 0x04,
+  PREEMPT_AND_ABORT: 0x05,
+  REGISTER_AND_IGNORE_EXISTING_KEY: 0x06,
+  REGISTER_AND_MOVE: 0x07,
+} as const;

@@ -1,6 +1,7 @@
 /** The state that the commands of one logical unit share, and who calls on it. */
 
 import { invariant } from "../base/errors.ts";
+import type { Command } from "./command.ts";
 import { ModeState } from "./mode/state.ts";
 import type { Nexus } from "./nexus.ts";
 import type { Answer } from "./plan.ts";
@@ -48,6 +49,8 @@ export class Unit {
   readonly readOnly: boolean;
   /** The LUNs of the target, for REPORT LUNS. */
   readonly luns: readonly number[];
+  /** The command table, for REPORT SUPPORTED OPERATION CODES. */
+  readonly commands: readonly Command[];
   readonly modes: ModeState;
   readonly reservations = new Reservations();
   readonly callers = new Map<number, Caller>();
@@ -58,11 +61,13 @@ export class Unit {
     readonly geometry: Geometry;
     readonly readOnly: boolean;
     readonly luns?: readonly number[];
+    readonly commands: readonly Command[];
   }) {
     this.identity = options.identity;
     this.blockSizeBytes = options.geometry.blockSizeBytes;
     this.readOnly = options.readOnly;
     this.luns = options.luns ?? [0];
+    this.commands = options.commands;
     this.modes = new ModeState();
     this.#blocks = this.#wholeBlocks(options.geometry.sizeBytes);
   }
@@ -85,6 +90,13 @@ export class Unit {
   attention(code: number, except?: Nexus): void {
     for (const caller of this.callers.values()) {
       if (caller.nexus.id !== except?.id) caller.attentions.add(code);
+    }
+  }
+
+  /** Establishes a unit attention for the sessions of one initiator port. One that is not logged in gets 29/00 when it is. */
+  attentionOfPort(port: string, code: number): void {
+    for (const caller of this.callers.values()) {
+      if (caller.nexus.initiatorPort === port) caller.attentions.add(code);
     }
   }
 

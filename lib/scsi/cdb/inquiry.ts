@@ -1,8 +1,9 @@
 /** INQUIRY (SPC-4 section 6.6): standard data and vital product data. */
 
-import { putU16, u16, utf8 } from "../../base/bytes.ts";
+import { putU16, u16 } from "../../base/bytes.ts";
 import { type Command, dataIn, mask } from "../command.ts";
 import { Opcode } from "../opcode.ts";
+import { asciiField } from "../text.ts";
 import type { Unit } from "../unit.ts";
 import { pageOf } from "../vpd/pages.ts";
 
@@ -12,7 +13,7 @@ export const inquiry: Command = {
   name: "INQUIRY",
   opcode: Opcode.INQUIRY,
   mask: mask("ff 01 ff ffff 00"),
-  access: "always",
+  access: "unreserved",
   mutates: false,
   exempt: true,
   plan: (cdb, { unit }) => {
@@ -44,14 +45,9 @@ function standard(unit: Unit): Uint8Array {
   data[3] = HISUP_FORMAT_2;
   data[4] = data.length - 5;
   data[7] = CMDQUE;
-  data.set(ascii(vendor, 8), 8);
-  data.set(ascii(product, 16), 16);
-  data.set(ascii(revision, 4), 32);
+  data.set(asciiField(vendor, 8), 8);
+  data.set(asciiField(product, 16), 16);
+  data.set(asciiField(revision, 4), 32);
   VERSION_DESCRIPTORS.forEach((code, i) => putU16(data, 58 + 2 * i, code));
   return data;
-}
-
-/** Left-aligned, cut or filled with blanks (SPC-4 section 4.3.1). */
-export function ascii(text: string, length: number): Uint8Array {
-  return utf8(text.padEnd(length).slice(0, length));
 }

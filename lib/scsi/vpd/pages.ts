@@ -2,15 +2,25 @@
 
 import { putU16 } from "../../base/bytes.ts";
 import type { Unit } from "../unit.ts";
+import { blockDeviceCharacteristics } from "./block_device_characteristics.ts";
+import { blockLimits } from "./block_limits.ts";
+import { deviceIdentification } from "./device_identification.ts";
+import { extendedInquiryData } from "./extended_inquiry_data.ts";
+import { logicalBlockProvisioning } from "./logical_block_provisioning.ts";
+import type { VpdPage } from "./page.ts";
+import { unitSerialNumber } from "./unit_serial_number.ts";
 
-/** The bytes of one page after its four-byte header. */
-export type Page = (unit: Unit) => Uint8Array;
+/** Supported VPD Pages, 00h: all of these codes, ascending. */
+const supportedVpdPages: VpdPage = () => Uint8Array.from(pages.keys());
 
-const SUPPORTED_VPD_PAGES = 0x00;
-
-/** By page code, ascending. */
-const pages: ReadonlyMap<number, Page> = new Map<number, Page>([
-  [SUPPORTED_VPD_PAGES, () => Uint8Array.from(pages.keys())],
+const pages: ReadonlyMap<number, VpdPage> = new Map<number, VpdPage>([
+  [0x00, supportedVpdPages],
+  [0x80, unitSerialNumber],
+  [0x83, deviceIdentification],
+  [0x86, extendedInquiryData],
+  [0xb0, blockLimits],
+  [0xb1, blockDeviceCharacteristics],
+  [0xb2, logicalBlockProvisioning],
 ]);
 
 /** The whole page, or undefined where there is none of that code. */

@@ -1,0 +1,45 @@
+/** COMPARE AND WRITE (SBC-3 section 5.2): the Data-Out holds what is expected and then what takes its place. */
+
+import { type Command, mask } from "../command.ts";
+import { MAX_COMPARE_AND_WRITE_BLOCKS } from "../limits.ts";
+import { Opcode } from "../opcode.ts";
+import { GOOD } from "../unit.ts";
+import { comparison, shortData } from "./compare.ts";
+import { extentOf, outOfRange, rangeError } from "./range.ts";
+import { fuaOf, lbaOf } from "./transfer.ts";
+
+const COUNT_AT = 13;
+
+export const compareAndWrite: Command = {
+  name: "COMPARE AND WRITE",
+  opcode: Opcode.COMPARE_AND_WRITE,
+  // DPO 10h, FUA 08h, FUA_NV 02h (obsolete).
+  mask: mask("ff 1a ffffffffffffffff 000000 ff 00 00"),
+  access: "write",
+  mutates: true,
+  plan: (cdb, { unit }) => {
+    const lba = lbaOf(cdb);
+    const count = cdb[COUNT_AT]!;
+    if (outOfRange(unit, lba, count)) return rangeError(unit);
+    if (count === 0) return GOOD;
+    if (count > MAX_COMPARE_AND_WRITE_BLOCKS) {
+      return unit.invalidField(COUNT_AT);
+    }
+    const { offset, length } = extentOf(unit, lba, count);
+    const fua = fuaOf(unit, cdb);
+    const short = shortData(unit, cdb);
+    return {
+      kind: "data-out",
+      length: 2 * length,
+      then: (both) => {
+        if (both.length < 2 * length) return short;
+        const expected = both.subarray(0, length);
+        const data = both.subarray(length, 2 * length);
+        return {
+          ...comparison(unit, { offset, expected }),
+          then: { data, fua },
+        };
+      },
+    };
+  },
+};

@@ -1,0 +1,71 @@
+/**
+ * WRITE SAME (10) and (16) (SBC-3 sections 5.36 and 5.37). ANCHOR, PBDATA and LBDATA are refused: they are not in the mask.
+ */
+
+import { type Command, mask } from "../command.ts";
+import { MAX_WRITE_SAME_BYTES } from "../limits.ts";
+import { Opcode } from "../opcode.ts";
+import type { Extent } from "../../base/extent.ts";
+import type { Plan } from "../plan.ts";
+import type { Caller, Unit } from "../unit.ts";
+import { shortData } from "./compare.ts";
+import { extentOf, outOfRange, rangeError } from "./range.ts";
+import { countAt, countOf, lbaOf } from "./transfer.ts";
+
+const row = { access: "write", mutates: true } as const;
+
+const UNMAP = 0x08;
+/** No Data-Out: the block is zeros. */
+const NDOB = 0x01;
+
+export const writeSame10: Command = {
+  name: "WRITE SAME(10)",
+  opcode: Opcode.WRITE_SAME_10,
+  mask: mask("ff 08 ffffffff 00 ffff 00"),
+  ...row,
+  plan: (cdb, caller) => writeSame(cdb, caller, false),
+};
+
+export const writeSame16: Command = {
+  name: "WRITE SAME(16)",
+  opcode: Opcode.WRITE_SAME_16,
+  mask: mask("ff 09 ffffffffffffffff ffffffff 00 00"),
+  ...row,
+  plan: (cdb, caller) => writeSame(cdb, caller, (cdb[1]! & NDOB) !== 0),
+};
+
+function writeSame(cdb: Uint8Array, { unit }: Caller, noData: boolean): Plan {
+  const lba = lbaOf(cdb);
+  const count = countOf(cdb);
+  if (outOfRange(unit, lba, count)) return rangeError(unit);
+  const extent = extentOf(unit, lba, count);
+  // A count of 0 ("to the last block") is what WSNZ in the block limits page excludes.
+  if (count === 0 || extent.length > MAX_WRITE_SAME_BYTES) {
+    return unit.invalidField(countAt(cdb));
+  }
+  const unmap = (cdb[1]! & UNMAP) !== 0;
+  const length = unit.blockSizeBytes;
+  if (noData) return fill(unit, { extent, unmap }, new Uint8Array(length));
+  const short = shortData(unit, cdb);
+  return {
+    kind: "data-out",
+    length,
+    then: (data) =>
+      data.length < length
+        ? short
+        : fill(unit, { extent, unmap }, data.subarray(0, length)),
+  };
+}
+
+/** Unmapped where that was asked for and reads the same as what was to be written; otherwise written. */
+function fill(
+  unit: Unit,
+  what: { readonly extent: Extent; readonly unmap: boolean },
+  pattern: Uint8Array,
+): Plan {
+  const { extent, unmap } = what;
+  const fua = !unit.modes.writeCache;
+  return unmap && pattern.every((byte) => byte === 0)
+    ? { kind: "unmap", extents: [extent], fua }
+    : { kind: "write-same", extent, pattern, fua };
+}
