@@ -53,7 +53,7 @@ export class ServedVolumes {
       identity: {
         vendor: "VAULT",
         product: "VOLUME",
-        revision: VERSION.slice(0, 4),
+        revision: VERSION.split(".").slice(0, 2).join("."),
         serial,
         naa,
         targetName: iqn,

@@ -45,6 +45,7 @@ export function listenTcp(
 ): Listener<TcpDuplex> & { readonly port: number } {
   const listener = openListener(address);
   const bound = listener.addr as Deno.NetAddr;
+  let closed = false;
   return {
     address: renderAddress({ hostname: address.hostname, port: bound.port }),
     port: bound.port,
@@ -62,7 +63,10 @@ export function listenTcp(
         }
       }
     },
-    close: () => listener.close(),
+    close() {
+      if (!closed) listener.close();
+      closed = true;
+    },
   };
 }
 

@@ -1,0 +1,260 @@
+/** `vault attach`: a volume of a node on this machine's loopback, put together from the rooms. */
+
+import * as v from "valibot";
+import type { Clock } from "../base/clock.ts";
+import { ConnectionLost, messageOf, VaultError } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import type { Primitives } from "../base/primitives.ts";
+import type {
+  AttachmentOperations,
+  AttachmentStatus,
+} from "../control/operations.ts";
+import { attachmentHandlers, serveControl } from "../control/server.ts";
+import { systemClock } from "../os/clock.ts";
+import { listenLocal } from "../os/local_socket.ts";
+import { systemPrimitives } from "../os/primitives.ts";
+import { type Address, listenTcp, type TcpDuplex } from "../os/tcp.ts";
+import type { DeviceIdentity } from "../pki/identity.ts";
+import { relay } from "../portal/relay.ts";
+import type { Link } from "../../tunnel/link.ts";
+import { chooseNode, shortNodeId } from "./joined.ts";
+import { LinkKeeper } from "./link_keeper.ts";
+import { expectLoopback } from "./node.ts";
+import { Description } from "./requests.ts";
+import { attachmentSocket } from "./sockets.ts";
+import { StateFolder } from "./state_folder.ts";
+
+/** The most initiator connections of one attachment. */
+export const MAX_PORTAL_CONNECTIONS = 64;
+/** How long a new connection of an initiator waits for a link that is down. */
+const LINK_WAIT_MS = 10_000;
+
+/** The operating system's own initiator, where the attachment is to log it in. */
+export interface OsLogin {
+  /** The disk, `/dev/sdb` say. @throws {VaultError} */
+  login(target: { iqn: string; portal: string }): Promise<string>;
+  /** Flushes and logs out. @throws {VaultError} where the disk is in use */
+  logout(target: { iqn: string; portal: string }): Promise<void>;
+}
+
+export interface AttachmentOptions {
+  readonly stateDir: string;
+  readonly volume: string;
+  /** Which joined node, where there are several: its address, host, or the beginning of its id. */
+  readonly node?: string;
+  /** Where initiators of this machine connect. Port 0 takes a free one. */
+  readonly portal: Address;
+  readonly unsafeNonLoopback?: boolean;
+  readonly readOnly: boolean;
+  readonly osLogin?: OsLogin;
+  /** Told when the link goes away and comes back. */
+  readonly onLink?: (
+    event: { readonly up: boolean; readonly why: string },
+  ) => void;
+  readonly log: Log;
+  readonly clock?: Clock;
+  readonly primitives?: Primitives;
+}
+
+export interface RunningAttachment {
+  readonly operations: AttachmentOperations;
+  readonly iqn: string;
+  /** HOST:PORT where initiators connect. */
+  readonly portal: string;
+  /** Whether the target asks initiators for CHAP. */
+  readonly chap: boolean;
+  readonly nodeAddress: string;
+  /** The disk, where the operating system's initiator was logged in. */
+  readonly device: string | undefined;
+  /** Logs the operating system's initiator out, ends the link, and ends. @throws {VaultError} where the disk is in use: nothing ended */
+  stop(): Promise<void>;
+  /** Resolves when it has ended. */
+  readonly closed: Promise<void>;
+}
+
+/**
+ * Dials the node, makes sure that the volume is there, and opens the portal.
+ *
+ * @throws {VaultError} where the volume is attached already, the portal's address is taken or not loopback, the node cannot be reached
+ * or refuses, or the operating system's initiator cannot log in
+ */
+export async function runAttachment(
+  options: AttachmentOptions,
+): Promise<RunningAttachment> {
+  if (!options.unsafeNonLoopback) expectLoopback(options.portal);
+  const folder = new StateFolder(options.stateDir);
+  const identity = chooseNode(folder, options.node);
+  const clock = options.clock ?? systemClock;
+  const primitives = options.primitives ?? systemPrimitives;
+  const control = await listenLocal({
+    stateDir: folder.path,
+    name: attachmentSocket(options.volume),
+  });
+  const undo: (() => unknown)[] = [() => control.close()];
+  try {
+    const listener = listenTcp(options.portal);
+    undo.push(() => listener.close());
+    const keeper = new LinkKeeper({
+      identity,
+      folder,
+      clock,
+      primitives,
+      log: options.log,
+      ...(options.onLink ? { onLink: options.onLink } : {}),
+    });
+    undo.push(() => keeper.stop());
+    const described = await describe(await keeper.start(), options.volume);
+    const attachment = new Attachment({
+      ...options,
+      clock,
+      identity,
+      described,
+      listener,
+      keeper,
+    });
+    attachment.serve(
+      serveControl({
+        listener: control,
+        handlers: attachmentHandlers(attachment.operations),
+        log: options.log,
+      }),
+    );
+    undo.push(() => attachment.stop());
+    await attachment.login();
+    return attachment;
+  } catch (thrown) {
+    for (const step of undo.reverse()) await step();
+    throw thrown;
+  }
+}
+
+async function describe(link: Link, volume: string): Promise<Description> {
+  const channel = await link.open({ kind: "describe", volume });
+  await channel.close();
+  const answer = v.safeParse(Description, channel.answer);
+  if (answer.success) return answer.output;
+  throw new VaultError("The node's answer makes no sense", {
+    hint: "Update vault on both sides.",
+  });
+}
+
+type Parts = AttachmentOptions & {
+  readonly clock: Clock;
+  readonly identity: DeviceIdentity;
+  readonly described: Description;
+  readonly listener: ReturnType<typeof listenTcp>;
+  readonly keeper: LinkKeeper;
+};
+
+class Attachment implements RunningAttachment {
+  readonly operations: AttachmentOperations;
+  readonly closed: Promise<void>;
+  device: string | undefined;
+  readonly #parts: Parts;
+  readonly #sockets = new Set<TcpDuplex>();
+  readonly #since: string;
+  #control: ReturnType<typeof serveControl> | undefined;
+  #stopping: Promise<void> | undefined;
+  #ended = () => {};
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#since = new Date(parts.clock.now()).toISOString();
+    this.closed = new Promise((resolve) => this.#ended = resolve);
+    this.operations = {
+      status: () => Promise.resolve(this.#status()),
+      detach: () => this.stop(),
+    };
+  }
+
+  get iqn(): string {
+    return this.#parts.described.iqn;
+  }
+  get chap(): boolean {
+    return this.#parts.described.chap;
+  }
+  get portal(): string {
+    return this.#parts.listener.address;
+  }
+  get nodeAddress(): string {
+    return this.#parts.identity.address;
+  }
+
+  serve(control: ReturnType<typeof serveControl>): void {
+    this.#control = control;
+    this.#accept();
+  }
+
+  async login(): Promise<void> {
+    this.device = await this.#parts.osLogin?.login(this);
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop().catch((thrown) => {
+      // The disk is in use: all goes on as before, and it may be tried again.
+      this.#stopping = undefined;
+      throw thrown;
+    });
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    if (this.device !== undefined) await this.#parts.osLogin?.logout(this);
+    this.device = undefined;
+    this.#parts.listener.close();
+    for (const socket of this.#sockets) {
+      socket.abort(new ConnectionLost("The volume was detached"));
+    }
+    await this.#parts.keeper.stop();
+    this.#control?.close();
+    this.#ended();
+  }
+
+  async #accept(): Promise<void> {
+    for (let socket; (socket = await this.#parts.listener.accept());) {
+      if (this.#sockets.size >= MAX_PORTAL_CONNECTIONS) {
+        socket.abort();
+        continue;
+      }
+      this.#sockets.add(socket);
+      this.#serve(socket);
+    }
+  }
+
+  async #serve(socket: TcpDuplex): Promise<void> {
+    const { log, keeper, volume, readOnly } = this.#parts;
+    try {
+      const link = await keeper.up(LINK_WAIT_MS);
+      const channel = await link.open({
+        kind: "iscsi",
+        volume,
+        readOnly,
+        portal: this.portal,
+      });
+      await relay({ initiator: socket, target: channel });
+    } catch (thrown) {
+      socket.abort();
+      if (thrown instanceof ConnectionLost) log.debug(thrown.message);
+      else log.warn(`A connection of an initiator ended: ${messageOf(thrown)}`);
+    } finally {
+      this.#sockets.delete(socket);
+    }
+  }
+
+  #status(): AttachmentStatus {
+    const { volume, identity, readOnly, keeper } = this.#parts;
+    return {
+      volume,
+      node: shortNodeId(identity.nodeId),
+      nodeAddress: identity.address,
+      portal: this.portal,
+      iqn: this.iqn,
+      readOnly,
+      pid: Deno.pid,
+      since: this.#since,
+      link: keeper.info(),
+      sessions: this.#sockets.size,
+      ...(this.device === undefined ? {} : { device: this.device }),
+    };
+  }
+}

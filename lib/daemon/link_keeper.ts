@@ -1,0 +1,190 @@
+/**
+ * Keeps an attachment's link: dials, and dials again when it is lost.
+ *
+ *     start ─► up ──lost──► down ──back-off, dial──► up …
+ *                             └──refused──► down for good
+ *
+ * A link that is lost takes its channels with it, and initiators log in again over the next one. Links that survive their TLS
+ * connection will take this place.
+ */
+
+import type { Clock } from "../base/clock.ts";
+import { ConnectionLost, messageOf, VaultError } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import type { Primitives } from "../base/primitives.ts";
+import type { LinkInfo } from "../control/operations.ts";
+import { renewalDue } from "../pki/certificate.ts";
+import type { DeviceIdentity } from "../pki/identity.ts";
+import { dialLink, renew } from "../../tunnel/dial.ts";
+import type { Link } from "../../tunnel/link.ts";
+import { rememberNode } from "./joined.ts";
+import { auditTo } from "./node.ts";
+import { linkCounters, linkInfo } from "./node_traffic.ts";
+import { Rates } from "./rates.ts";
+import type { StateFolder } from "./state_folder.ts";
+
+/** The pause before the first new attempt, and the longest. Each is shortened by chance by up to a half, so that many do not come at once. */
+const FIRST_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 15_000;
+
+export interface LinkKeeperOptions {
+  readonly identity: DeviceIdentity;
+  /** Where a renewed certificate is kept. */
+  readonly folder: StateFolder;
+  readonly clock: Clock;
+  readonly primitives: Primitives;
+  readonly log: Log;
+  readonly onLink?: (
+    event: { readonly up: boolean; readonly why: string },
+  ) => void;
+}
+
+export class LinkKeeper {
+  readonly #options: LinkKeeperOptions;
+  readonly #rates: Rates;
+  readonly #stopped = new AbortController();
+  readonly #waiting = new Set<(link: Link | Error) => void>();
+  #identity: DeviceIdentity;
+  #link: Link | undefined;
+  #lastInfo: LinkInfo | undefined;
+  #macFailures = 0;
+  /** Why no link will come any more. */
+  #over: Error | undefined;
+
+  constructor(options: LinkKeeperOptions) {
+    this.#options = options;
+    this.#identity = options.identity;
+    this.#rates = new Rates(options.clock);
+  }
+
+  /** The first link. @throws {VaultError} where there is none: nothing is tried again */
+  async start(): Promise<Link> {
+    const link = await this.#dial();
+    this.#rates.start(() => this.#link ? linkCounters(this.#link) : []);
+    this.#keep(link);
+    return link;
+  }
+
+  /** The link when it is up. @throws {ConnectionLost} where it does not come up in time, or never will */
+  up(timeoutMs: number): Promise<Link> {
+    if (this.#link) return Promise.resolve(this.#link);
+    if (this.#over) return Promise.reject(this.#over);
+    return new Promise((resolve, reject) => {
+      const done = (result: Link | Error) => {
+        cancel();
+        this.#waiting.delete(done);
+        if (result instanceof Error) reject(result);
+        else resolve(result);
+      };
+      const cancel = this.#options.clock.after(
+        timeoutMs,
+        () => done(new ConnectionLost("The link to the node is down")),
+      );
+      this.#waiting.add(done);
+    });
+  }
+
+  /** The link as it is, or as it last was. */
+  info(): LinkInfo {
+    const info = this.#link
+      ? linkInfo(this.#link, this.#rates)
+      : this.#lastInfo;
+    if (!info) throw new VaultError("There has been no link yet");
+    return {
+      ...info,
+      state: this.#link ? "up" : "down",
+      macFailures: this.#macFailures + (this.#link?.stats.macFailures ?? 0),
+    };
+  }
+
+  /** Says goodbye and dials no more. */
+  async stop(): Promise<void> {
+    this.#stopped.abort(new ConnectionLost("The volume was detached"));
+    this.#rates.stop();
+    await this.#link?.close();
+  }
+
+  async #keep(first: Link): Promise<void> {
+    for (let link: Link | undefined = first; link; link = await this.#again()) {
+      this.#begin(link);
+      const { reason } = await link.closed;
+      this.#end(link, reason);
+    }
+    this.#over ??= new ConnectionLost("The volume was detached");
+    this.#tell(this.#over);
+  }
+
+  #begin(link: Link): void {
+    this.#link = link;
+    this.#tell(link);
+    this.#renewWhenDue(link).catch((thrown) =>
+      this.#options.log.warn(
+        `The certificate could not be renewed: ${messageOf(thrown)}`,
+      )
+    );
+  }
+
+  #end(link: Link, reason: string): void {
+    this.#lastInfo = linkInfo(link, this.#rates);
+    this.#macFailures += link.stats.macFailures;
+    this.#link = undefined;
+    if (this.#stopped.signal.aborted) return;
+    this.#options.log.warn(`The link to the node was lost: ${reason}`);
+    this.#options.onLink?.({ up: false, why: reason });
+  }
+
+  /** The next link, however long it takes; undefined when stopped, or where the node does not want this device any more. */
+  async #again(): Promise<Link | undefined> {
+    const { clock, primitives, log, onLink } = this.#options;
+    const { signal } = this.#stopped;
+    for (
+      let pauseMs = FIRST_PAUSE_MS;
+      !signal.aborted;
+      pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)
+    ) {
+      const chance = primitives.random(1)[0]! / 0xff;
+      try {
+        await clock.sleep(pauseMs * (1 - chance / 2), signal);
+        const link = await this.#dial();
+        onLink?.({
+          up: true,
+          why: `The link to ${this.#identity.address} is up again`,
+        });
+        return link;
+      } catch (thrown) {
+        if (signal.aborted) return undefined;
+        if (thrown instanceof VaultError && thrown.kind === "refused") {
+          this.#over = thrown;
+          log.error(thrown.message);
+          onLink?.({ up: false, why: thrown.message });
+          return undefined;
+        }
+        log.debug(`The node was not reached: ${messageOf(thrown)}`);
+      }
+    }
+    return undefined;
+  }
+
+  #dial(): Promise<Link> {
+    const { clock, primitives, log } = this.#options;
+    return dialLink({
+      identity: this.#identity,
+      clock,
+      primitives,
+      log,
+      audit: auditTo(log),
+      signal: this.#stopped.signal,
+    });
+  }
+
+  async #renewWhenDue(link: Link): Promise<void> {
+    const { clock, folder } = this.#options;
+    if (!renewalDue(this.#identity.certificatePem, clock.now())) return;
+    this.#identity = await renew(link, this.#identity);
+    rememberNode(folder, this.#identity);
+  }
+
+  #tell(result: Link | Error): void {
+    for (const done of [...this.#waiting]) done(result);
+  }
+}

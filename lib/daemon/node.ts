@@ -1,0 +1,404 @@
+/** `vault serve`: a running node, put together from the rooms. */
+
+import * as v from "valibot";
+import type { Clock } from "../base/clock.ts";
+import type { Duplex, Listener } from "../base/duplex.ts";
+import {
+  ConnectionLost,
+  messageOf,
+  PeerError,
+  VaultError,
+} from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import type { Primitives } from "../base/primitives.ts";
+import type { NodeOperations } from "../control/operations.ts";
+import { nodeHandlers, serveControl } from "../control/server.ts";
+import { systemClock } from "../os/clock.ts";
+import { listenLocal } from "../os/local_socket.ts";
+import { systemPrimitives } from "../os/primitives.ts";
+import {
+  type Address,
+  isLoopback,
+  listenTcp,
+  renderAddress,
+  type TcpDuplex,
+} from "../os/tcp.ts";
+import { serveConnection } from "../target/connection.ts";
+import { Targets } from "../target/targets.ts";
+import type { Audit } from "../../tunnel/audit.ts";
+import type { Channel, IncomingChannel } from "../../tunnel/channel.ts";
+import type { Link } from "../../tunnel/link.ts";
+import { type LinkListener, listenLinks } from "../../tunnel/listen.ts";
+import { Forward } from "./forward.ts";
+import { guessAddress } from "./guess_address.ts";
+import { type Live, nodeOperations } from "./node_operations.ts";
+import { NodeState } from "./node_state.ts";
+import { NodeTraffic } from "./node_traffic.ts";
+import { ChannelAsk, type IscsiAsk } from "./requests.ts";
+import { ServedVolumes } from "./served_volumes.ts";
+import { NODE_SOCKET } from "./sockets.ts";
+import { StateFolder } from "./state_folder.ts";
+
+/** How long initiators are given to log out when the node stops. */
+export const DRAIN_MS = 10_000;
+/** How often the node looks whether its own certificate wants renewing. */
+const RENEWAL_LOOK_MS = 60 * 60 * 1000;
+
+export interface NodeOptions {
+  readonly stateDir: string;
+  /** Where devices dial. Port 0 takes a free one. */
+  readonly listen: Address;
+  /** Another iSCSI target that takes the place of the node's own volumes. */
+  readonly forward?: Address;
+  /** Offers the volumes to this machine's own initiators, too. */
+  readonly target?: Address;
+  /** Lets `target` and `forward` be addresses that others can reach. iSCSI is not protected there. */
+  readonly unsafeNonLoopback?: boolean;
+  readonly log: Log;
+  readonly clock?: Clock;
+  readonly primitives?: Primitives;
+}
+
+export interface RunningNode {
+  readonly operations: NodeOperations;
+  /** HOST:PORT where devices dial. */
+  readonly listen: string;
+  /** HOST:PORT for initiators of this machine, where it was asked for. */
+  readonly target: string | undefined;
+  /** Asks initiators to log out, finishes what is under way, flushes, and ends. @throws where a volume could not be flushed */
+  stop(): Promise<void>;
+  /** Resolves when it has ended. */
+  readonly closed: Promise<void>;
+}
+
+/**
+ * Starts the node that the state folder holds, and makes one where there is none.
+ *
+ * @throws {VaultError} where it runs already, an address is taken or not loopback, a volume cannot be opened, or the tunnel lets in
+ * whom it must not
+ */
+export async function runNode(options: NodeOptions): Promise<RunningNode> {
+  for (const address of [options.target, options.forward]) {
+    if (address && !options.unsafeNonLoopback) expectLoopback(address);
+  }
+  const folder = new StateFolder(options.stateDir);
+  const clock = options.clock ?? systemClock;
+  const primitives = options.primitives ?? systemPrimitives;
+  // The socket first: it tells "runs already" from "somebody is changing something", and keeps a second `serve` off.
+  const control = await listenLocal({
+    stateDir: folder.path,
+    name: NODE_SOCKET,
+  });
+  try {
+    const state = await NodeState.open({ folder, primitives, clock });
+    try {
+      return await Node.start({
+        ...options,
+        clock,
+        primitives,
+        control,
+        state,
+      });
+    } catch (thrown) {
+      state.release();
+      throw thrown;
+    }
+  } catch (thrown) {
+    control.close();
+    throw thrown;
+  }
+}
+
+/** @throws {VaultError} for an address that other machines can reach */
+export function expectLoopback(address: Address): void {
+  if (isLoopback(address)) return;
+  throw new VaultError(`${renderAddress(address)} is not a loopback address`, {
+    kind: "usage",
+    hint:
+      "iSCSI is not protected there: anybody on the network could read and change the disk. Use 127.0.0.1.",
+  });
+}
+
+type Parts = NodeOptions & {
+  readonly clock: Clock;
+  readonly primitives: Primitives;
+  readonly control: Listener<Duplex>;
+  readonly state: NodeState;
+};
+
+class Node implements RunningNode {
+  readonly operations: NodeOperations;
+  readonly closed: Promise<void>;
+  readonly #parts: Parts;
+  readonly #targets: Targets;
+  readonly #volumes: ServedVolumes;
+  readonly #links: LinkListener;
+  readonly #direct: ReturnType<typeof listenTcp> | undefined;
+  readonly #forward: Forward | undefined;
+  readonly #traffic: NodeTraffic;
+  readonly #control: ReturnType<typeof serveControl>;
+  #stopping: Promise<void> | undefined;
+  #ended = () => {};
+  #stopRenewal = () => {};
+
+  private constructor(
+    parts: Parts,
+    opened: {
+      targets: Targets;
+      volumes: ServedVolumes;
+      links: LinkListener;
+      direct: ReturnType<typeof listenTcp> | undefined;
+    },
+  ) {
+    this.#parts = parts;
+    this.#targets = opened.targets;
+    this.#volumes = opened.volumes;
+    this.#links = opened.links;
+    this.#direct = opened.direct;
+    this.#forward = parts.forward &&
+      new Forward({ address: parts.forward, primitives: parts.primitives });
+    this.#traffic = new NodeTraffic({
+      clock: parts.clock,
+      links: this.#links,
+      targets: this.#targets,
+    });
+    this.closed = new Promise((resolve) => this.#ended = resolve);
+    this.operations = nodeOperations({
+      state: parts.state,
+      clock: parts.clock,
+      guessAddress,
+      live: this.#live(),
+    });
+    this.#control = serveControl({
+      listener: parts.control,
+      handlers: nodeHandlers(this.operations),
+      log: parts.log,
+    });
+  }
+
+  static async start(parts: Parts): Promise<Node> {
+    const { state, clock, log } = parts;
+    const targets = new Targets({ clock, log });
+    const volumes = new ServedVolumes({
+      catalog: state.catalog,
+      targets,
+      nodeId: state.identity.nodeId,
+      clock,
+      log,
+    });
+    try {
+      for (const document of state.catalog.list()) volumes.open(document);
+      const links = await openLinks(parts);
+      try {
+        await links.selfTest();
+        const direct = parts.target && listenTcp(parts.target);
+        state.listen = renderAddress({
+          hostname: parts.listen.hostname,
+          port: links.port,
+        });
+        state.persist();
+        const node = new Node(parts, { targets, volumes, links, direct });
+        node.#run();
+        return node;
+      } catch (thrown) {
+        links.close();
+        throw thrown;
+      }
+    } catch (thrown) {
+      await volumes.close();
+      throw thrown;
+    }
+  }
+
+  get listen(): string {
+    return renderAddress({
+      hostname: this.#parts.listen.hostname,
+      port: this.#links.port,
+    });
+  }
+
+  get target(): string | undefined {
+    return this.#direct?.address;
+  }
+
+  stop(): Promise<void> {
+    return this.#stopping ??= this.#stop();
+  }
+
+  async #stop(): Promise<void> {
+    try {
+      this.#stopRenewal();
+      this.#links.close();
+      this.#direct?.close();
+      await this.#targets.drain(DRAIN_MS);
+      await Promise.all(this.#links.links.map((link) => link.close()));
+    } finally {
+      this.#traffic.stop();
+      try {
+        await this.#volumes.close();
+      } finally {
+        this.#control.close();
+        this.#parts.state.release();
+        this.#ended();
+      }
+    }
+  }
+
+  #run(): void {
+    this.#traffic.start();
+    this.#renewLater();
+    this.#forEach(this.#links, (link) => this.#serveLink(link));
+    if (this.#direct) {
+      this.#forEach(this.#direct, (socket) => this.#serveDirect(socket));
+    }
+  }
+
+  /** Serves what a listener gives, each by itself: what goes wrong with one disturbs no other. */
+  async #forEach<T>(
+    listener: Listener<T>,
+    serve: (accepted: T) => Promise<void>,
+  ): Promise<void> {
+    for (let accepted; (accepted = await listener.accept());) {
+      serve(accepted).catch((thrown) => this.#report(thrown));
+    }
+  }
+
+  async #serveLink(link: Link): Promise<void> {
+    for (let incoming; (incoming = await link.accept());) {
+      this.#answer(link, incoming).catch((thrown) => this.#report(thrown));
+    }
+  }
+
+  async #answer(link: Link, incoming: IncomingChannel): Promise<void> {
+    const ask = v.safeParse(ChannelAsk, incoming.request);
+    if (!ask.success) {
+      return incoming.refuse(
+        "This node does not understand what is asked: update it",
+      );
+    }
+    try {
+      const described = await this.#describe(ask.output.volume);
+      if (ask.output.kind === "describe") {
+        return await incoming.accept(described).close();
+      }
+      await this.#serveIscsi({
+        link,
+        channel: incoming.accept(described),
+        ask: ask.output,
+        iqn: described.iqn,
+      });
+    } catch (thrown) {
+      if (!(thrown instanceof VaultError)) throw thrown;
+      incoming.refuse(thrown.message);
+    }
+  }
+
+  async #describe(volume: string): Promise<{ iqn: string; chap: boolean }> {
+    if (this.#forward) {
+      return { iqn: await this.#forward.find(volume), chap: false };
+    }
+    const { iqn, chap } = this.#volumes.target(volume);
+    return { iqn, chap: chap.users.length > 0 };
+  }
+
+  async #serveIscsi(
+    asked: { link: Link; channel: Channel; ask: IscsiAsk; iqn: string },
+  ): Promise<void> {
+    const { link, channel, ask, iqn } = asked;
+    if (this.#forward) {
+      return await this.#forward.relay({ channel, iqn, portal: ask.portal });
+    }
+    await serveConnection(channel, {
+      targets: this.#targets,
+      visible: [iqn],
+      portal: ask.portal,
+      device: link.peer.name,
+      readOnly: ask.readOnly,
+      ...this.#world(),
+    });
+  }
+
+  async #serveDirect(socket: TcpDuplex): Promise<void> {
+    await serveConnection(socket, {
+      targets: this.#targets,
+      portal: this.#direct!.address,
+      device: "this machine",
+      readOnly: false,
+      ...this.#world(),
+    });
+  }
+
+  #world() {
+    const { clock, primitives, log } = this.#parts;
+    return { clock, primitives, log };
+  }
+
+  #live(): Live {
+    const since = new Date(this.#parts.clock.now()).toISOString();
+    const links = this.#links;
+    const traffic = this.#traffic;
+    const forward = this.#parts.forward;
+    return {
+      volumes: this.#volumes,
+      pid: Deno.pid,
+      since,
+      listen: this.listen,
+      ...(forward ? { forward: renderAddress(forward) } : {}),
+      get macFailures() {
+        return links.macFailures;
+      },
+      links: () => traffic.links(),
+      sessions: () => traffic.sessions(),
+    };
+  }
+
+  /** Keeps the node's own certificate from running out. */
+  #renewLater(): void {
+    const { clock, state } = this.#parts;
+    this.#stopRenewal = clock.after(RENEWAL_LOOK_MS, async () => {
+      this.#renewLater();
+      try {
+        if (await state.renewIdentity(clock.now())) {
+          this.#links.setIdentity(state.identity);
+        }
+      } catch (thrown) {
+        this.#report(thrown);
+      }
+    });
+  }
+
+  /** A conversation that was cut or broke the protocol is its own affair; anything else is a defect worth a loud line. */
+  #report(thrown: unknown): void {
+    const { log } = this.#parts;
+    if (thrown instanceof ConnectionLost) log.debug(thrown.message);
+    else if (thrown instanceof PeerError) log.warn(thrown.message);
+    else log.error(`A connection failed: ${messageOf(thrown)}`);
+  }
+}
+
+function openLinks(parts: Parts): Promise<LinkListener> {
+  const { state, clock, primitives, log, listen } = parts;
+  return listenLinks({
+    hostname: listen.hostname,
+    port: listen.port,
+    identity: state.identity,
+    authority: state.authority,
+    registry: state.registry,
+    invitations: state.invitations,
+    persist: () => Promise.resolve(state.persist()),
+    primitives,
+    clock,
+    log,
+    audit: auditTo(log),
+  });
+}
+
+/** Lines of the audit log, as warnings where somebody was kept out. */
+export function auditTo(log: Log): Audit {
+  return ({ kind, ...facts }) => {
+    const quiet = kind === "link up" || kind === "link end" ||
+      kind === "joined" || kind === "renewed";
+    if (quiet) log.info(kind, facts);
+    else log.warn(kind, facts);
+  };
+}

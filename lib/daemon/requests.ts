@@ -1,0 +1,33 @@
+/**
+ * What an attachment asks of a node when it opens a channel. The request is the first thing that a device says, so it is checked
+ * before it is believed.
+ */
+
+import * as v from "valibot";
+
+/** The longest name of a volume or of a target behind `--forward` (RFC 7143 section 4.2.7.1: an iSCSI name has at most 223 bytes). */
+const MAX_NAME = 223;
+const Volume = v.pipe(v.string(), v.minLength(1), v.maxLength(MAX_NAME));
+
+/** Is there such a volume? Answered with a {@linkcode Description}; the channel is closed at once. */
+const Describe = v.object({ kind: v.literal("describe"), volume: Volume });
+
+/** The channel is one initiator's iSCSI connection to that volume. */
+const Iscsi = v.object({
+  kind: v.literal("iscsi"),
+  volume: Volume,
+  readOnly: v.boolean(),
+  /** HOST:PORT that discovery shows: where the initiator reaches the portal. */
+  portal: v.pipe(v.string(), v.regex(/^[0-9A-Za-z.:[\]-]{3,64}$/)),
+});
+
+export const ChannelAsk = v.variant("kind", [Describe, Iscsi]);
+export type ChannelAsk = v.InferOutput<typeof ChannelAsk>;
+export type IscsiAsk = v.InferOutput<typeof Iscsi>;
+
+export const Description = v.object({
+  iqn: Volume,
+  /** Whether initiators have to prove who they are, where the node knows. */
+  chap: v.boolean(),
+});
+export type Description = v.InferOutput<typeof Description>;
