@@ -19,7 +19,7 @@ import { relay } from "../portal/relay.ts";
 import type { Link } from "../../tunnel/link.ts";
 import { chooseNode, shortNodeId } from "./joined.ts";
 import { LinkKeeper } from "./link_keeper.ts";
-import { expectLoopback } from "./node.ts";
+import { expectLoopback } from "./loopback.ts";
 import { Description } from "./requests.ts";
 import { attachmentSocket } from "./sockets.ts";
 import { StateFolder } from "./state_folder.ts";

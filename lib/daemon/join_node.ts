@@ -5,7 +5,7 @@ import { systemClock } from "../os/clock.ts";
 import { systemPrimitives } from "../os/primitives.ts";
 import { join } from "../../tunnel/dial.ts";
 import { rememberNode, shortNodeId } from "./joined.ts";
-import { auditTo } from "./node.ts";
+import { auditTo } from "./audit_log.ts";
 import { StateFolder } from "./state_folder.ts";
 
 export interface JoinNodeOptions {

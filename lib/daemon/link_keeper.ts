@@ -18,7 +18,7 @@ import type { DeviceIdentity } from "../pki/identity.ts";
 import { dialLink, renew } from "../../tunnel/dial.ts";
 import type { Link } from "../../tunnel/link.ts";
 import { rememberNode } from "./joined.ts";
-import { auditTo } from "./node.ts";
+import { auditTo } from "./audit_log.ts";
 import { linkCounters, linkInfo } from "./node_traffic.ts";
 import { Rates } from "./rates.ts";
 import type { StateFolder } from "./state_folder.ts";

@@ -18,17 +18,17 @@ import { listenLocal } from "../os/local_socket.ts";
 import { systemPrimitives } from "../os/primitives.ts";
 import {
   type Address,
-  isLoopback,
   listenTcp,
   renderAddress,
   type TcpDuplex,
 } from "../os/tcp.ts";
 import { serveConnection } from "../target/connection.ts";
 import { Targets } from "../target/targets.ts";
-import type { Audit } from "../../tunnel/audit.ts";
 import type { Channel, IncomingChannel } from "../../tunnel/channel.ts";
 import type { Link } from "../../tunnel/link.ts";
 import { type LinkListener, listenLinks } from "../../tunnel/listen.ts";
+import { auditTo } from "./audit_log.ts";
+import { expectLoopback } from "./loopback.ts";
 import { Forward } from "./forward.ts";
 import { guessAddress } from "./guess_address.ts";
 import { type Live, nodeOperations } from "./node_operations.ts";
@@ -107,16 +107,6 @@ export async function runNode(options: NodeOptions): Promise<RunningNode> {
     control.close();
     throw thrown;
   }
-}
-
-/** @throws {VaultError} for an address that other machines can reach */
-export function expectLoopback(address: Address): void {
-  if (isLoopback(address)) return;
-  throw new VaultError(`${renderAddress(address)} is not a loopback address`, {
-    kind: "usage",
-    hint:
-      "iSCSI is not protected there: anybody on the network could read and change the disk. Use 127.0.0.1.",
-  });
 }
 
 type Parts = NodeOptions & {
@@ -391,14 +381,4 @@ function openLinks(parts: Parts): Promise<LinkListener> {
     log,
     audit: auditTo(log),
   });
-}
-
-/** Lines of the audit log, as warnings where somebody was kept out. */
-export function auditTo(log: Log): Audit {
-  return ({ kind, ...facts }) => {
-    const quiet = kind === "link up" || kind === "link end" ||
-      kind === "joined" || kind === "renewed";
-    if (quiet) log.info(kind, facts);
-    else log.warn(kind, facts);
-  };
 }
