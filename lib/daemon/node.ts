@@ -1,14 +1,8 @@
 /** `vault serve`: a running node, put together from the rooms. */
 
-import * as v from "valibot";
 import type { Clock } from "../base/clock.ts";
 import type { Duplex, Listener } from "../base/duplex.ts";
-import {
-  ConnectionLost,
-  messageOf,
-  PeerError,
-  VaultError,
-} from "../base/errors.ts";
+import { messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { Primitives } from "../base/primitives.ts";
 import type { NodeOperations } from "../control/operations.ts";
@@ -16,25 +10,17 @@ import { nodeHandlers, serveControl } from "../control/server.ts";
 import { systemClock } from "../os/clock.ts";
 import { listenLocal } from "../os/local_socket.ts";
 import { systemPrimitives } from "../os/primitives.ts";
-import {
-  type Address,
-  listenTcp,
-  renderAddress,
-  type TcpDuplex,
-} from "../os/tcp.ts";
-import { serveConnection } from "../target/connection.ts";
+import { type Address, listenTcp, renderAddress } from "../os/tcp.ts";
 import { Targets } from "../target/targets.ts";
-import type { Channel, IncomingChannel } from "../../tunnel/channel.ts";
-import type { Link } from "../../tunnel/link.ts";
 import { type LinkListener, listenLinks } from "../../tunnel/listen.ts";
 import { auditTo } from "./audit_log.ts";
 import { expectLoopback } from "./loopback.ts";
 import { Forward } from "./forward.ts";
 import { guessAddress } from "./guess_address.ts";
 import { type Live, nodeOperations } from "./node_operations.ts";
+import { NodeService } from "./node_service.ts";
 import { NodeState } from "./node_state.ts";
 import { NodeTraffic } from "./node_traffic.ts";
-import { ChannelAsk, type IscsiAsk } from "./requests.ts";
 import { ServedVolumes } from "./served_volumes.ts";
 import { NODE_SOCKET } from "./sockets.ts";
 import { StateFolder } from "./state_folder.ts";
@@ -124,7 +110,7 @@ class Node implements RunningNode {
   readonly #volumes: ServedVolumes;
   readonly #links: LinkListener;
   readonly #direct: ReturnType<typeof listenTcp> | undefined;
-  readonly #forward: Forward | undefined;
+  readonly #service: NodeService;
   readonly #traffic: NodeTraffic;
   readonly #control: ReturnType<typeof serveControl>;
   #stopping: Promise<void> | undefined;
@@ -145,8 +131,16 @@ class Node implements RunningNode {
     this.#volumes = opened.volumes;
     this.#links = opened.links;
     this.#direct = opened.direct;
-    this.#forward = parts.forward &&
-      new Forward({ address: parts.forward, primitives: parts.primitives });
+    const { targets, volumes } = opened;
+    const { forward, clock, primitives, log } = parts;
+    this.#service = new NodeService({
+      targets,
+      volumes,
+      forward: forward && new Forward({ address: forward, primitives }),
+      clock,
+      primitives,
+      log,
+    });
     this.#traffic = new NodeTraffic({
       clock: parts.clock,
       links: this.#links,
@@ -237,90 +231,8 @@ class Node implements RunningNode {
   #run(): void {
     this.#traffic.start();
     this.#renewLater();
-    this.#forEach(this.#links, (link) => this.#serveLink(link));
-    if (this.#direct) {
-      this.#forEach(this.#direct, (socket) => this.#serveDirect(socket));
-    }
-  }
-
-  /** Serves what a listener gives, each by itself: what goes wrong with one disturbs no other. */
-  async #forEach<T>(
-    listener: Listener<T>,
-    serve: (accepted: T) => Promise<void>,
-  ): Promise<void> {
-    for (let accepted; (accepted = await listener.accept());) {
-      serve(accepted).catch((thrown) => this.#report(thrown));
-    }
-  }
-
-  async #serveLink(link: Link): Promise<void> {
-    for (let incoming; (incoming = await link.accept());) {
-      this.#answer(link, incoming).catch((thrown) => this.#report(thrown));
-    }
-  }
-
-  async #answer(link: Link, incoming: IncomingChannel): Promise<void> {
-    const ask = v.safeParse(ChannelAsk, incoming.request);
-    if (!ask.success) {
-      return incoming.refuse(
-        "This node does not understand what is asked: update it",
-      );
-    }
-    try {
-      const described = await this.#describe(ask.output.volume);
-      if (ask.output.kind === "describe") {
-        return await incoming.accept(described).close();
-      }
-      await this.#serveIscsi({
-        link,
-        channel: incoming.accept(described),
-        ask: ask.output,
-        iqn: described.iqn,
-      });
-    } catch (thrown) {
-      if (!(thrown instanceof VaultError)) throw thrown;
-      incoming.refuse(thrown.message);
-    }
-  }
-
-  async #describe(volume: string): Promise<{ iqn: string; chap: boolean }> {
-    if (this.#forward) {
-      return { iqn: await this.#forward.find(volume), chap: false };
-    }
-    const { iqn, chap } = this.#volumes.target(volume);
-    return { iqn, chap: chap.users.length > 0 };
-  }
-
-  async #serveIscsi(
-    asked: { link: Link; channel: Channel; ask: IscsiAsk; iqn: string },
-  ): Promise<void> {
-    const { link, channel, ask, iqn } = asked;
-    if (this.#forward) {
-      return await this.#forward.relay({ channel, iqn, portal: ask.portal });
-    }
-    await serveConnection(channel, {
-      targets: this.#targets,
-      visible: [iqn],
-      portal: ask.portal,
-      device: link.peer.name,
-      readOnly: ask.readOnly,
-      ...this.#world(),
-    });
-  }
-
-  async #serveDirect(socket: TcpDuplex): Promise<void> {
-    await serveConnection(socket, {
-      targets: this.#targets,
-      portal: this.#direct!.address,
-      device: "this machine",
-      readOnly: false,
-      ...this.#world(),
-    });
-  }
-
-  #world() {
-    const { clock, primitives, log } = this.#parts;
-    return { clock, primitives, log };
+    this.#service.serveLinks(this.#links);
+    if (this.#direct) this.#service.serveDirect(this.#direct);
   }
 
   #live(): Live {
@@ -344,7 +256,7 @@ class Node implements RunningNode {
 
   /** Keeps the node's own certificate from running out. */
   #renewLater(): void {
-    const { clock, state } = this.#parts;
+    const { clock, state, log } = this.#parts;
     this.#stopRenewal = clock.after(RENEWAL_LOOK_MS, async () => {
       this.#renewLater();
       try {
@@ -352,17 +264,11 @@ class Node implements RunningNode {
           this.#links.setIdentity(state.identity);
         }
       } catch (thrown) {
-        this.#report(thrown);
+        log.error(
+          `The node's certificate could not be renewed: ${messageOf(thrown)}`,
+        );
       }
     });
-  }
-
-  /** A conversation that was cut or broke the protocol is its own affair; anything else is a defect worth a loud line. */
-  #report(thrown: unknown): void {
-    const { log } = this.#parts;
-    if (thrown instanceof ConnectionLost) log.debug(thrown.message);
-    else if (thrown instanceof PeerError) log.warn(thrown.message);
-    else log.error(`A connection failed: ${messageOf(thrown)}`);
   }
 }
 

@@ -1,0 +1,135 @@
+/** What a running node does with those who come: devices over links, and where it was asked for, initiators of its own machine. */
+
+import * as v from "valibot";
+import type { Clock } from "../base/clock.ts";
+import type { Listener } from "../base/duplex.ts";
+import {
+  ConnectionLost,
+  messageOf,
+  PeerError,
+  VaultError,
+} from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import type { Primitives } from "../base/primitives.ts";
+import type { TcpDuplex } from "../os/tcp.ts";
+import { serveConnection } from "../target/connection.ts";
+import type { Targets } from "../target/targets.ts";
+import type { Channel, IncomingChannel } from "../../tunnel/channel.ts";
+import type { Link } from "../../tunnel/link.ts";
+import type { Forward } from "./forward.ts";
+import { ChannelAsk, type Description, type IscsiAsk } from "./requests.ts";
+import type { ServedVolumes } from "./served_volumes.ts";
+
+export interface NodeServiceOptions {
+  readonly targets: Targets;
+  readonly volumes: ServedVolumes;
+  /** Takes the place of the volumes. */
+  readonly forward: Forward | undefined;
+  readonly clock: Clock;
+  readonly primitives: Primitives;
+  readonly log: Log;
+}
+
+export class NodeService {
+  readonly #options: NodeServiceOptions;
+
+  constructor(options: NodeServiceOptions) {
+    this.#options = options;
+  }
+
+  /** Serves every link until the listener closes. */
+  async serveLinks(links: Listener<Link>): Promise<void> {
+    await this.#forEach(links, async (link) => {
+      for (let incoming; (incoming = await link.accept());) {
+        const asked = incoming;
+        this.#apart(() => this.#answer(link, asked));
+      }
+    });
+  }
+
+  /** Serves every connection of this machine's initiators until the listener closes. */
+  async serveDirect(sockets: Listener<TcpDuplex>): Promise<void> {
+    const { targets, clock, primitives, log } = this.#options;
+    await this.#forEach(sockets, (socket) =>
+      serveConnection(socket, {
+        targets,
+        portal: sockets.address,
+        device: "this machine",
+        readOnly: false,
+        clock,
+        primitives,
+        log,
+      }));
+  }
+
+  async #forEach<T>(
+    listener: Listener<T>,
+    serve: (accepted: T) => Promise<void>,
+  ): Promise<void> {
+    for (let accepted; (accepted = await listener.accept());) {
+      const one = accepted;
+      this.#apart(() => serve(one));
+    }
+  }
+
+  async #answer(link: Link, incoming: IncomingChannel): Promise<void> {
+    const ask = v.safeParse(ChannelAsk, incoming.request);
+    if (!ask.success) {
+      return incoming.refuse(
+        "This node does not understand what is asked: update it",
+      );
+    }
+    let described: Description;
+    try {
+      described = await this.#describe(ask.output.volume);
+    } catch (thrown) {
+      if (!(thrown instanceof VaultError)) throw thrown;
+      return incoming.refuse(thrown.message);
+    }
+    const channel = incoming.accept(described);
+    if (ask.output.kind === "describe") await channel.close();
+    else {await this.#serveIscsi({
+        link,
+        channel,
+        ask: ask.output,
+        iqn: described.iqn,
+      });}
+  }
+
+  async #describe(volume: string): Promise<Description> {
+    const { forward, volumes } = this.#options;
+    if (forward) return { iqn: await forward.find(volume), chap: false };
+    const { iqn, chap } = volumes.target(volume);
+    return { iqn, chap: chap.users.length > 0 };
+  }
+
+  async #serveIscsi(
+    asked: { link: Link; channel: Channel; ask: IscsiAsk; iqn: string },
+  ): Promise<void> {
+    const { link, channel, ask, iqn } = asked;
+    const { forward, targets, clock, primitives, log } = this.#options;
+    if (forward) {
+      return await forward.relay({ channel, iqn, portal: ask.portal });
+    }
+    await serveConnection(channel, {
+      targets,
+      visible: [iqn],
+      portal: ask.portal,
+      device: link.peer.name,
+      readOnly: ask.readOnly,
+      clock,
+      primitives,
+      log,
+    });
+  }
+
+  /** What goes wrong with one conversation disturbs no other. Cut or against the protocol is its own affair; the rest is a defect. */
+  #apart(converse: () => Promise<void>): void {
+    const { log } = this.#options;
+    converse().catch((thrown) => {
+      if (thrown instanceof ConnectionLost) log.debug(thrown.message);
+      else if (thrown instanceof PeerError) log.warn(thrown.message);
+      else log.error(`A connection failed: ${messageOf(thrown)}`);
+    });
+  }
+}
