@@ -4,10 +4,12 @@ import { utf8 } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { VaultError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
+import type { ChapCredentials } from "../iscsi/chap.ts";
+import type { ChapPolicy } from "../iscsi/login_security.ts";
 import { Disk } from "../scsi/disk.ts";
 import { stackStore } from "../store/stack.ts";
 import type { Store } from "../store/store.ts";
-import type { Chap, Secret, Target } from "../target/target.ts";
+import type { Target } from "../target/target.ts";
 import type { Targets } from "../target/targets.ts";
 import { Volume } from "../target/volume.ts";
 import type { Catalog } from "./catalog.ts";
@@ -118,10 +120,10 @@ export class ServedVolumes {
   }
 }
 
-function chapOf({ chap }: VolumeDocument): Chap {
+function chapOf({ chap }: VolumeDocument): ChapPolicy {
   const secret = (
     { user, secret }: { user: string; secret: string },
-  ): Secret => ({
+  ): ChapCredentials => ({
     user,
     secret: utf8(secret),
   });
