@@ -1,5 +1,5 @@
 /** Who is measured: the tunnel, tgt alone, tgt behind stunnel at both ends, and any other target by its URL. */
-import { listTargets } from "../harness/libiscsi.ts";
+import { onlyDisk } from "../harness/libiscsi.ts";
 import { StunnelPair } from "../harness/stunnel.ts";
 import { Tgt } from "../harness/tgt.ts";
 import { Tunnel } from "../harness/vault.ts";
@@ -17,15 +17,11 @@ export async function tunnelContender(): Promise<Contender> {
   const tunnel = await Tunnel.open({
     volumes: [{ name: "bench", size: `${DISK_BYTES / 1024 / 1024}MiB` }],
   });
-  const [target] = await listTargets(tunnel.portal);
-  if (target === undefined) {
-    await tunnel[Symbol.asyncDispose]();
-    throw new Error("The portal lists no target");
-  }
+  const disk = await onlyDisk(tunnel.portal);
   return {
     key: "a",
     name: "vault tunnel",
-    url: `iscsi://${tunnel.portal}/${target.iqn}/0`,
+    url: disk.url,
     processes: { serve: tunnel.serve.pid, attach: tunnel.attach.pid },
     [Symbol.asyncDispose]: () => tunnel[Symbol.asyncDispose](),
   };

@@ -40,13 +40,52 @@ export async function listTargets(
   );
 }
 
-/** The output of `iscsi-ls -s`: every target with its LUNs. */
-export function listLuns(portal: string, chap?: Credentials): Promise<string> {
-  return runOk({
+/** A disk that discovery found, as initiators name it. */
+export interface FoundDisk {
+  readonly portal: string;
+  readonly iqn: string;
+  readonly lun: number;
+  readonly url: string;
+}
+
+/** Every disk behind `portal`, by SendTargets and REPORT LUNS. */
+export async function listDisks(
+  portal: string,
+  chap?: Credentials,
+): Promise<FoundDisk[]> {
+  const output = await runOk({
     command: "iscsi-ls",
     args: ["-s", `iscsi://${portal}`],
     env: environment(chap),
   });
+  const disks: FoundDisk[] = [];
+  let iqn = "";
+  for (const line of output.split("\n")) {
+    iqn = /^Target:(\S+)/.exec(line)?.[1] ?? iqn;
+    const lun = /^Lun:(\d+)\s+Type:DIRECT_ACCESS/.exec(line)?.[1];
+    if (lun === undefined) continue;
+    disks.push({
+      portal,
+      iqn,
+      lun: Number(lun),
+      url: `iscsi://${portal}/${iqn}/${lun}`,
+    });
+  }
+  return disks;
+}
+
+/** The one disk behind `portal`; rejects where there is none or more. */
+export async function onlyDisk(
+  portal: string,
+  chap?: Credentials,
+): Promise<FoundDisk> {
+  const disks = await listDisks(portal, chap);
+  if (disks.length !== 1) {
+    throw new Error(
+      `${portal} offers ${disks.length} disks: ${disks.map(({ url }) => url)}`,
+    );
+  }
+  return disks[0]!;
 }
 
 /** What `iscsi-inq` prints of a disk: the standard data, or one page of vital product data. */

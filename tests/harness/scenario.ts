@@ -47,8 +47,7 @@ export function missing(peer: Peer): string | undefined {
         ? undefined
         : `needs ${guestFolder()}/run-guest.sh (VAULT_SHARED)`;
     case "qemu-iscsi":
-      return exists("/usr/lib/x86_64-linux-gnu/qemu/block-iscsi.so") ||
-          exists("/usr/lib/aarch64-linux-gnu/qemu/block-iscsi.so")
+      return qemuKnowsIscsi()
         ? undefined
         : "needs QEMU's iSCSI driver (Debian: qemu-block-extra)";
     default:
@@ -84,6 +83,16 @@ export function pathOf(program: string): string | undefined {
 export function guestFolder(): string {
   const root = new URL("../../", import.meta.url).pathname;
   return `${Deno.env.get("VAULT_SHARED") ?? `${root}../shared`}/guest`;
+}
+
+/** Asks QEMU for a disk that nobody serves: without its driver it fails otherwise than by a refused connection. */
+function qemuKnowsIscsi(): boolean {
+  if (pathOf("qemu-img") === undefined) return false;
+  const { stderr } = new Deno.Command("qemu-img", {
+    args: ["info", "iscsi://127.0.0.1:1/iqn.2026-01.test:none/0"],
+    stdin: "null",
+  }).outputSync();
+  return /connect/i.test(new TextDecoder().decode(stderr));
 }
 
 function exists(path: string): boolean {

@@ -109,7 +109,8 @@ export class Tgt implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.program.stop();
+    // It does not heed SIGTERM while it has a target.
+    await this.program.stop("SIGKILL");
     this.#dir[Symbol.dispose]();
   }
 }

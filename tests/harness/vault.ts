@@ -82,6 +82,8 @@ export interface VolumePlan {
 
 export interface TunnelOptions {
   readonly volumes: readonly VolumePlan[];
+  /** What the device attaches; the first volume unless told otherwise. */
+  readonly attached?: string;
   /** `HOST:PORT` of another target that `serve` puts the tunnel in front of. */
   readonly forward?: string;
   /** Given the port on which `serve` listens, gives the one that the device shall dial instead: a proxy's. */
@@ -132,22 +134,33 @@ export class Tunnel implements AsyncDisposable {
     const node = new Machine(dir.at("node"));
     const device = new Machine(dir.at("device"));
     const [servePort, portalPort] = [freePort(), freePort()];
-    const volume = options.volumes[0]?.name ?? "disk";
-    const serve = await startServe(node, servePort, [
-      ...(options.forward === undefined ? [] : ["--forward", options.forward]),
-      ...(options.serveArgs ?? []),
-    ]);
-    for (const plan of options.volumes) await createVolume(node, plan);
-    await options.prepare?.(node);
-    const dialled = await options.between?.(servePort) ?? servePort;
-    await enrol({ node, device, name: "laptop", port: dialled });
-    const attach = await startAttach(device, volume, {
-      portalPort,
-      args: options.attachArgs ?? [],
-    });
-    return new Tunnel({
-      ...{ node, device, servePort, portalPort, volume, serve, attach, dir },
-    });
+    const volume = options.attached ?? options.volumes[0]?.name ?? "disk";
+    const opened = new AsyncDisposableStack();
+    opened.defer(() => dir[Symbol.dispose]());
+    try {
+      const serve = opened.use(
+        await startServe(node, servePort, [
+          ...(options.forward === undefined
+            ? []
+            : ["--forward", options.forward]),
+          ...(options.serveArgs ?? []),
+        ]),
+      );
+      for (const plan of options.volumes) await createVolume(node, plan);
+      await options.prepare?.(node);
+      const dialled = await options.between?.(servePort) ?? servePort;
+      await enrol({ node, device, name: "laptop", port: dialled });
+      const attach = await startAttach(device, volume, {
+        portalPort,
+        args: options.attachArgs ?? [],
+      });
+      return new Tunnel({
+        ...{ node, device, servePort, portalPort, volume, serve, attach, dir },
+      });
+    } catch (error) {
+      await opened[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   /** `127.0.0.1:PORT` of the portal. */
