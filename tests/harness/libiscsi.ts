@@ -8,7 +8,10 @@ export interface Credentials {
   readonly target?: { readonly user: string; readonly secret: string };
 }
 
-function environment(chap: Credentials | undefined): Record<string, string> {
+/** What makes libiscsi, and QEMU by it, log in with `chap`. */
+export function environment(
+  chap: Credentials | undefined,
+): Record<string, string> {
   if (chap === undefined) return {};
   return {
     LIBISCSI_CHAP_USERNAME: chap.user,

@@ -1,39 +1,6 @@
 /** QEMU's tools as an initiator: whole images, single requests, and load. */
+import { type Credentials, environment } from "./libiscsi.ts";
 import { run, runOk, type RunResult } from "./process.ts";
-
-/** QEMU's name of a disk by URL; credentials and digests go by its own options, see {@linkcode qemuImage}. */
-export interface QemuDisk {
-  readonly portal: string;
-  readonly iqn: string;
-  readonly lun: number;
-  readonly user?: string;
-  /** A file with the secret: never on a command line. */
-  readonly secretFile?: string;
-  readonly headerDigest?: "crc32c" | "none" | "crc32c-none" | "none-crc32c";
-}
-
-/** The arguments that make QEMU's tools use `disk`: options before the image, and the image itself for `--image-opts`. */
-export function qemuImage(
-  disk: QemuDisk,
-): { objects: string[]; image: string } {
-  const parts = [
-    "driver=raw",
-    "file.driver=iscsi",
-    "file.transport=tcp",
-    `file.portal=${disk.portal}`,
-    `file.target=${disk.iqn}`,
-    `file.lun=${disk.lun}`,
-  ];
-  const objects: string[] = [];
-  if (disk.user !== undefined && disk.secretFile !== undefined) {
-    objects.push("--object", `secret,id=chap,file=${disk.secretFile}`);
-    parts.push(`file.user=${disk.user}`, "file.password-secret=chap");
-  }
-  if (disk.headerDigest !== undefined) {
-    parts.push(`file.header-digest=${disk.headerDigest}`);
-  }
-  return { objects, image: parts.join(",") };
-}
 
 /** Copies `from` to `to`, each a file or a URL, both raw. The target disk must be there already. */
 export async function convertImage(from: string, to: string): Promise<void> {
@@ -53,19 +20,33 @@ export async function compareImages(a: string, b: string): Promise<void> {
   });
 }
 
+export interface QemuIoOptions {
+  readonly timeoutMs?: number;
+  readonly chap?: Credentials;
+  /** The disk is named by QEMU's options (`driver=iscsi,…`) in place of a URL. */
+  readonly imageOptions?: boolean;
+  /** libiscsi tells of its login on standard error. */
+  readonly debug?: boolean;
+}
+
 /** Runs qemu-io's commands against a disk, one after the other. It ends with 0 even where a command failed: look at the output. */
 export function qemuIo(
-  url: string,
+  disk: string,
   commands: readonly string[],
-  options: { timeoutMs?: number } = {},
+  options: QemuIoOptions = {},
 ): Promise<RunResult> {
   return run({
     command: "qemu-io",
     args: [
-      ...["-f", "raw", "-t", "none"],
+      ...(options.imageOptions ? ["--image-opts"] : ["-f", "raw"]),
+      ...["-t", "none"],
       ...commands.flatMap((command) => ["-c", command]),
-      url,
+      disk,
     ],
+    env: {
+      ...environment(options.chap),
+      ...(options.debug ? { LIBISCSI_DEBUG: "9" } : {}),
+    },
     timeoutMs: options.timeoutMs ?? 60_000,
   });
 }
@@ -74,11 +55,11 @@ export function qemuIo(
 export async function qemuIoOk(
   url: string,
   commands: readonly string[],
-  options: { timeoutMs?: number } = {},
+  options: QemuIoOptions = {},
 ): Promise<string> {
   const { code, stdout, stderr } = await qemuIo(url, commands, options);
   const output = stdout + stderr;
-  if (code !== 0 || /failed|error|verification/i.test(output)) {
+  if (code !== 0 || /failed|error:|verification|Input\/output/i.test(output)) {
     throw new Error(`qemu-io ${commands.join("; ")}: ${code}\n${output}`);
   }
   return output;

@@ -90,7 +90,11 @@ async function found(
   chap: Credentials | undefined,
 ): Promise<Subject> {
   try {
-    const disk = await onlyDisk(portal, chap);
+    // libiscsi that asks the target for proof wants it in discovery too, where no secret is asked of it.
+    const oneWay = chap === undefined
+      ? undefined
+      : { user: chap.user, secret: chap.secret };
+    const disk = await onlyDisk(portal, oneWay);
     return { disk, [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose]() };
   } catch (error) {
     await opened[Symbol.asyncDispose]();
