@@ -161,8 +161,12 @@ function senseOf(
         code: SenseCode.SPACE_ALLOCATION_FAILED_WRITE_PROTECT,
       };
     case "read-only":
-    case "failed":
       return { key: SenseKey.DATA_PROTECT, code: SenseCode.WRITE_PROTECTED };
+    case "failed":
+      // A write is refused like on a read-only medium; a flush has lost something, and nobody may take that for a lesser matter.
+      return during === "flush"
+        ? { key: SenseKey.MEDIUM_ERROR, code: SenseCode.WRITE_ERROR }
+        : { key: SenseKey.DATA_PROTECT, code: SenseCode.WRITE_PROTECTED };
     case "medium":
       return {
         key: SenseKey.MEDIUM_ERROR,

@@ -32,7 +32,7 @@ export const deviceIdentification: VpdPage = ({ identity }) => {
   const tag = (identity.portalGroupTag ?? 1).toString(16).padStart(4, "0");
   const vendorId = concat([
     asciiField(identity.vendor, 8),
-    utf8(identity.serial),
+    asciiField(identity.serial, identity.serial.length),
   ]);
   return concat([
     designator(CodeSet.BINARY, DesignatorType.NAA, naa),
