@@ -1,0 +1,50 @@
+import { expect } from "expect";
+import fc from "fast-check";
+import { fromHex, toHex, utf8 } from "../base/bytes.ts";
+import { crc32c, crc32cBytewise } from "./crc32c.ts";
+import { putDigest } from "./layout.ts";
+
+/** RFC 7143 appendix B.4 (and RFC 3720 B.4): data, and the digest's bytes in the order of the wire. */
+const VECTORS: readonly [Uint8Array, string][] = [
+  [new Uint8Array(32), "aa36918a"],
+  [new Uint8Array(32).fill(0xff), "43aba862"],
+  [Uint8Array.from({ length: 32 }, (_, i) => i), "4e79dd46"],
+  [Uint8Array.from({ length: 32 }, (_, i) => 31 - i), "5cdb3f11"],
+  // A SCSI read (10) command.
+  [
+    fromHex(
+      "01c00000000000000000000000000000140000000000040000000014000000182800000000000000" +
+        "0200000000000000",
+    )!,
+    "563a96d9",
+  ],
+];
+
+Deno.test("crc32c: the RFC's vectors", () => {
+  for (const [bytes, digest] of VECTORS) {
+    const wire = new Uint8Array(4);
+    putDigest(wire, 0, crc32c(bytes));
+    expect(toHex(wire)).toBe(digest);
+  }
+  expect(crc32c(utf8("123456789"))).toBe(0xe3069283);
+  expect(crc32c(new Uint8Array(0))).toBe(0);
+});
+
+Deno.test("crc32c: the fast one equals its slow twin, in parts too", () => {
+  fc.assert(fc.property(
+    fc.uint8Array({ maxLength: 300 }),
+    fc.nat(300),
+    fc.nat(300),
+    (bytes, a, b) => {
+      const start = Math.min(a, b, bytes.length);
+      const end = Math.min(Math.max(a, b), bytes.length);
+      const first = crc32c(bytes, 0, start);
+      const second = crc32c(bytes, start, end, first);
+      expect(first).toBe(crc32cBytewise(bytes.subarray(0, start)));
+      expect(second).toBe(crc32cBytewise(bytes.subarray(0, end)));
+      expect(crc32c(bytes, end, bytes.length, second)).toBe(
+        crc32cBytewise(bytes),
+      );
+    },
+  ));
+});
