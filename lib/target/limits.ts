@@ -15,9 +15,6 @@ export const WRITE_PIECE_BYTES = 1024 * 1024;
 /** What reads that wait for a store may hold in memory for one session. */
 export const DATA_IN_BUDGET_BYTES = 16 * 1024 * 1024;
 
-/** Text that one negotiation or discovery may send or receive, over all its PDUs. */
-export const MAX_TEXT_BYTES = 64 * 1024;
-
 export interface Limits {
   /** Sessions that one target serves at a time. */
   readonly sessionsPerTarget: number;

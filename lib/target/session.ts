@@ -14,8 +14,11 @@ export interface Control {
   cut(why: string): void;
   /** Asks the initiator to log out within so many seconds (Asynchronous Message, event 1). */
   requestLogout(seconds: number): void;
-  /** Ends tasks of the logical unit, of all where it is undefined, without a response. Gives how many there were. */
-  abortTasks(lun: number | undefined): number;
+  /**
+   * Ends the tasks of a logical unit, of all where it is undefined, without a response. Resolves when they cannot touch it any more, with
+   * how many there were.
+   */
+  abortTasks(lun: number | undefined): Promise<number>;
 }
 
 /** Bytes and PDUs of one direction since login. */

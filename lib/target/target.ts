@@ -1,21 +1,9 @@
 /** One iSCSI target: a name, its logical units, who may log in, and who has. */
 
+import { invariant } from "../base/errors.ts";
+import type { ChapPolicy } from "../iscsi/login_security.ts";
 import type { Volume } from "./volume.ts";
 import type { Session } from "./session.ts";
-
-/** A CHAP user and its secret, 12 to 16 bytes. */
-export interface Secret {
-  readonly user: string;
-  readonly secret: Uint8Array;
-}
-
-/** Who has to prove what. */
-export interface Chap {
-  /** Initiators that may log in; where it is empty no proof is asked of them. */
-  readonly users: readonly Secret[];
-  /** What the target proves to initiators that ask. */
-  readonly mutual?: Secret;
-}
 
 export interface TargetOptions {
   readonly iqn: string;
@@ -23,19 +11,25 @@ export interface TargetOptions {
   readonly name: string;
   /** By LUN. A volume's disk is LUN 0. */
   readonly units: ReadonlyMap<number, Volume>;
-  readonly chap?: Chap;
+  /** Who has to prove what; nobody anything unless given. */
+  readonly chap?: ChapPolicy;
 }
 
 export class Target {
   readonly iqn: string;
   readonly name: string;
   readonly units: ReadonlyMap<number, Volume>;
+  /** Logical unit 0: it answers for those that are not there. */
+  readonly first: Volume;
   /** Counts for logins from now on. */
-  chap: Chap;
+  chap: ChapPolicy;
   /** Those in full feature phase, and those that are ending. */
   readonly sessions = new Set<Session>();
 
   constructor(options: TargetOptions) {
+    const first = options.units.get(0) ?? [...options.units.values()][0];
+    invariant(first, `${options.iqn} has no logical unit`);
+    this.first = first;
     this.iqn = options.iqn;
     this.name = options.name;
     this.units = options.units;

@@ -27,6 +27,8 @@ export interface Applicant {
   readonly isid: Uint8Array;
   readonly device: string;
   readonly readOnly: boolean;
+  /** Of {@linkcode Targets.newTsih}. */
+  readonly tsih: number;
   readonly control: Control;
 }
 
@@ -88,6 +90,21 @@ export class Targets {
     );
   }
 
+  /** Whether a session has this handle. */
+  hasSession(tsih: number): boolean {
+    return this.list().some((target) =>
+      [...target.sessions].some((session) => session.tsih === tsih)
+    );
+  }
+
+  /** A handle that no session has, 1 to 65535. */
+  newTsih(): number {
+    do {
+      this.#lastTsih = this.#lastTsih % MAX_TSIH + 1;
+    } while (this.hasSession(this.#lastTsih));
+    return this.#lastTsih;
+  }
+
   /** No session begins any more. */
   get draining(): boolean {
     return this.#draining;
@@ -130,7 +147,7 @@ export class Targets {
       },
       initiator: applicant.initiator,
       device: applicant.device,
-      tsih: this.#nextTsih(),
+      tsih: applicant.tsih,
       since: this.#clock.now(),
       control: applicant.control,
     });
@@ -175,14 +192,6 @@ export class Targets {
       this.#log.error(`A volume was not flushed: ${messageOf(flush.reason)}`);
       throw flush.reason;
     }
-  }
-
-  #nextTsih(): number {
-    const used = new Set(this.sessions().map((session) => session.tsih));
-    do {
-      this.#lastTsih = this.#lastTsih % MAX_TSIH + 1;
-    } while (used.has(this.#lastTsih));
-    return this.#lastTsih;
   }
 }
 

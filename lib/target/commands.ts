@@ -1,0 +1,346 @@
+/**
+ * SCSI commands of one session: each is planned by its logical unit when it arrives, carried out when its data are there, and answered
+ * once.
+ */
+
+import { PeerError } from "../base/errors.ts";
+import type { Pdu } from "../iscsi/framer.ts";
+import { decodeAhs, wholeCdb } from "../iscsi/pdu/ahs.ts";
+import { RESERVED_TAG } from "../iscsi/pdu/bhs.ts";
+import {
+  REJECT_INVALID_PDU_FIELD,
+  REJECT_TASK_IN_PROGRESS,
+  REJECT_TOO_MANY_IMMEDIATE_COMMANDS,
+} from "../iscsi/pdu/reject.ts";
+import {
+  decodeScsiCommand,
+  type ScsiCommand,
+} from "../iscsi/pdu/scsi_command.ts";
+import { type Residual, residualOf } from "../iscsi/transfer.ts";
+import type { Outcome } from "../scsi/plan.ts";
+import { Status } from "../scsi/status.ts";
+import {
+  flush,
+  readInto,
+  type Refusal,
+  writeFrom,
+  writeProtected,
+} from "./access.ts";
+import { address, illegalRequest } from "./addressing.ts";
+import { DataIn, type Source } from "./data_in.ts";
+import { DataOut } from "./data_out.ts";
+import { changes, execute } from "./execute.ts";
+import { type Done, GOOD } from "./job.ts";
+import { MAX_IMMEDIATE_COMMANDS } from "./limits.ts";
+import type { Phase } from "./phase.ts";
+import { dataOutLength, Task } from "./task.ts";
+import { Tasks } from "./tasks.ts";
+
+/** INVALID FIELD IN COMMAND INFORMATION UNIT (SPC-4 table 56). */
+const INVALID_FIELD_IN_COMMAND_INFORMATION_UNIT = 0x0e03;
+
+export class Commands {
+  readonly tasks: Tasks;
+  readonly #phase: Phase;
+  readonly #dataIn: DataIn;
+  readonly #dataOut: DataOut;
+  #lent: Promise<unknown> | undefined;
+
+  constructor(phase: Phase) {
+    this.#phase = phase;
+    this.tasks = new Tasks(phase.window, (task) => this.#aborted(task));
+    this.#dataIn = new DataIn({
+      phase,
+      sent: (task) => this.#end(task),
+      refused: (task, refusal) => this.#respond(task, refusal),
+    });
+    this.#dataOut = new DataOut({
+      phase,
+      tasks: this.tasks,
+      complete: (task, data) => this.#run(task, data),
+      piece: (task, { offset, data }) => this.#piece(task, offset, data),
+      failed: (task, code) => this.#fault(task, code),
+    });
+  }
+
+  /** A store still reads from what was received: resolves when that may be overwritten. Undefined where nothing is lent. */
+  takeLent(): Promise<unknown> | undefined {
+    const lent = this.#lent;
+    this.#lent = undefined;
+    return lent;
+  }
+
+  /** Takes a SCSI Command whose turn it is; one that is rejected takes no place in the window. */
+  receive(pdu: Pdu): void {
+    const command = decodeScsiCommand(pdu.bytes);
+    const cdb = cdbOf(command, pdu);
+    const reason = cdb
+      ? this.#reasonAgainst(command)
+      : REJECT_INVALID_PDU_FIELD;
+    if (!cdb || reason !== undefined) {
+      if (!command.immediate) this.#phase.window.complete();
+      this.#phase.replies.reject(
+        reason ?? REJECT_INVALID_PDU_FIELD,
+        pdu.bytes,
+      );
+      return;
+    }
+    this.#phase.session.commands++;
+    const task = this.#taskOf(command, cdb);
+    this.#dataOut.begin(task, command.final, pdu.data);
+  }
+
+  dataOut(pdu: Pdu): void {
+    this.#dataOut.receive(pdu);
+  }
+
+  #reasonAgainst(command: ScsiCommand): number | undefined {
+    const tag = command.initiatorTaskTag;
+    if (tag === RESERVED_TAG) return REJECT_INVALID_PDU_FIELD;
+    if (this.tasks.get(tag)) return REJECT_TASK_IN_PROGRESS;
+    if (command.immediate && this.tasks.immediate >= MAX_IMMEDIATE_COMMANDS) {
+      return REJECT_TOO_MANY_IMMEDIATE_COMMANDS;
+    }
+    return undefined;
+  }
+
+  #taskOf(command: ScsiCommand, cdb: Uint8Array): Task {
+    const { target, nexus } = this.#phase.session;
+    const { lun, volume, plan } = address(target, nexus, {
+      lunField: command.lun,
+      cdb,
+    });
+    return new Task({
+      initiatorTaskTag: command.initiatorTaskTag,
+      lunField: command.lun,
+      lun,
+      volume,
+      nexus,
+      immediate: command.immediate,
+      read: command.read,
+      write: command.write,
+      expectedLength: command.expectedDataTransferLength,
+      // No command of ours goes both ways.
+      plan: command.read && command.write
+        ? illegalRequest(INVALID_FIELD_IN_COMMAND_INFORMATION_UNIT)
+        : nexus.readOnly && changes(plan)
+        ? { kind: "answer", outcome: writeProtected(volume, nexus) }
+        : plan,
+    });
+  }
+
+  /** All data of the task are there: `data` is its buffer, or a view of what was received. */
+  #run(task: Task, data: Uint8Array): void {
+    const { plan } = task;
+    switch (plan.kind) {
+      case "read":
+        return this.#send(task, storeSource(task, plan.extent));
+      case "write":
+        return this.#write(task, data);
+      case "answer":
+        return this.#respond(task, plan.outcome);
+    }
+    if (plan.kind === "data-out" && plan.length > task.expectedOut) {
+      // What a parameter list says must be there whole: half of it could mean something else.
+      return this.#respond(
+        task,
+        illegalRequest(INVALID_FIELD_IN_COMMAND_INFORMATION_UNIT).outcome,
+      );
+    }
+    task.dataOut = this.#own(task, data);
+    const done = execute(task.volume, task, plan);
+    if (done instanceof Promise) {
+      this.#later(task, done.then((done) => this.#finish(task, done)));
+    } else this.#finish(task, done);
+  }
+
+  #finish(task: Task, done: Done): void {
+    if (task.aborted) return this.#end(task);
+    if (done.data && done.outcome.status === Status.GOOD) {
+      this.#send(task, bytesSource(done.data));
+    } else this.#respond(task, done.outcome);
+  }
+
+  #send(task: Task, source: Source): void {
+    if (!this.#dataIn.send(task, source)) {
+      return this.#respond(task, GOOD, source.length);
+    }
+    if (!task.over) this.tasks.add(task);
+  }
+
+  #write(task: Task, data: Uint8Array): void {
+    const written = data.length === 0
+      ? undefined
+      : this.#put(task, task.bufferBase, data);
+    if (written instanceof Promise) {
+      this.#later(
+        task,
+        written.then((refusal) => this.#written(task, refusal)),
+      );
+    } else this.#written(task, written);
+  }
+
+  #written(task: Task, refusal: Refusal): void {
+    if (task.aborted) return this.#end(task);
+    if (refusal) return this.#respond(task, refusal);
+    if (task.plan.kind !== "write" || !task.plan.fua) {
+      return this.#respond(task, GOOD);
+    }
+    this.#later(
+      task,
+      flush(task.volume, task.nexus).then((refusal) =>
+        this.#finish(task, { outcome: refusal ?? GOOD })
+      ),
+    );
+  }
+
+  /** One sequence of a long write. False where the task has ended with it. */
+  #piece(
+    task: Task,
+    offset: number,
+    data: Uint8Array,
+  ): boolean | Promise<boolean> {
+    if (data.length === 0) return true;
+    const written = this.#put(task, offset, data);
+    if (!(written instanceof Promise)) return this.#pieceWritten(task, written);
+    task.busy = true;
+    return written.then((refusal) => {
+      task.busy = false;
+      return this.#pieceWritten(task, refusal);
+    });
+  }
+
+  #pieceWritten(task: Task, refusal: Refusal): boolean {
+    if (task.aborted) this.#end(task);
+    else if (refusal) this.#respond(task, refusal);
+    else if (task.fault !== undefined) this.#fault(task, task.fault);
+    else return true;
+    return false;
+  }
+
+  /** Writes `data` of a WRITE, which belong at `offset` of its extent. */
+  #put(
+    task: Task,
+    offset: number,
+    data: Uint8Array,
+  ): Refusal | Promise<Refusal> {
+    const { plan, volume } = task;
+    if (plan.kind !== "write") return undefined;
+    const waits = volume.waits || !volume.order.idle;
+    const from = waits ? this.#own(task, data) : data;
+    const at = plan.extent.offset + offset;
+    const written = writeFrom(volume, task.nexus, { offset: at, from });
+    if (written instanceof Promise && !task.buffer) this.#lend(written);
+    return written;
+  }
+
+  /** `data` where they may stay until the task is over. */
+  #own(task: Task, data: Uint8Array): Uint8Array {
+    if (task.buffer || data.length === 0) return data;
+    task.buffer = this.#dataOut.take(data.length);
+    task.buffer.set(data);
+    return task.buffer.subarray(0, data.length);
+  }
+
+  #lend(until: Promise<unknown>): void {
+    const before = this.#lent;
+    this.#lent = before ? Promise.all([before, until]) : until;
+  }
+
+  /** The initiator broke the rules of the task's data. */
+  #fault(task: Task, code: number): void {
+    if (task.busy) {
+      task.fault = code;
+      return;
+    }
+    this.#respond(task, task.volume.unit.aborted(task.nexus, code));
+  }
+
+  /** A task that still collects is over at once; one that the store works for when that has ended. */
+  #aborted(task: Task): void {
+    if (task.waitsForPeer || (task.transfer && !task.busy)) this.#end(task);
+  }
+
+  #respond(task: Task, outcome: Outcome, dataInLength?: number): void {
+    const residual = residualFor(task, outcome, dataInLength);
+    this.#end(task);
+    this.#phase.replies.scsiResponse({
+      initiatorTaskTag: task.initiatorTaskTag,
+      outcome,
+      residual,
+      expDataSn: task.pdusSent,
+    });
+  }
+
+  #end(task: Task): void {
+    this.#dataOut.release(task);
+    this.tasks.end(task);
+  }
+
+  /** The rest of the task happens later: it is kept until then, and its answer goes out by itself. */
+  #later(task: Task, work: Promise<void>): void {
+    this.tasks.add(task);
+    work.then(
+      () => this.#phase.replies.out.flushSoon(),
+      (thrown) => {
+        this.#phase.defect(thrown);
+        if (!task.over) this.#end(task);
+      },
+    );
+  }
+}
+
+/** The whole CDB, or undefined where the additional header segments are malformed. */
+function cdbOf(command: ScsiCommand, pdu: Pdu): Uint8Array | undefined {
+  if (command.totalAhsLength === 0) return command.cdb;
+  try {
+    const { extendedCdb } = decodeAhs(pdu.ahs);
+    return wholeCdb(command.cdb, extendedCdb);
+  } catch (thrown) {
+    if (thrown instanceof PeerError) return undefined;
+    throw thrown;
+  }
+}
+
+function storeSource(
+  task: Task,
+  extent: { readonly offset: number; readonly length: number },
+): Source {
+  return {
+    length: extent.length,
+    fill: (offset, into) =>
+      readInto(task.volume, task.nexus, {
+        offset: extent.offset + offset,
+        into,
+      }),
+  };
+}
+
+function bytesSource(data: Uint8Array): Source {
+  return {
+    length: data.length,
+    fill: (offset, into) => {
+      into.set(data.subarray(offset, offset + into.length));
+      return undefined;
+    },
+  };
+}
+
+/** What the command would have moved, beside what the initiator expected (RFC 7143 section 11.4.5). */
+function residualFor(
+  task: Task,
+  outcome: Outcome,
+  dataInLength: number | undefined,
+): Residual {
+  const { expectedLength } = task;
+  const wanted = dataInLength ?? dataOutLength(task.plan);
+  const sameWay = dataInLength === undefined ? task.write : task.read;
+  const moved = sameWay || expectedLength === 0 ? wanted : 0;
+  // A command that failed has moved no more than what was sent of it, unless it wanted more than the initiator would give.
+  return residualOf(
+    outcome.status === Status.GOOD || moved > expectedLength
+      ? moved
+      : task.bytesSent,
+    expectedLength,
+  );
+}

@@ -1,0 +1,375 @@
+/**
+ * One connection from its first byte to its last: the pump that reads, hands PDUs to the login and then to the full feature phase, and
+ * writes what they answer, one write for all PDUs of a read.
+ *
+ *     login ──complete, session admitted──> full feature phase ──logout, cut, error──> ended
+ *       └──refused, time-out, error─────────────────────────────────────────────────────^
+ *
+ * Nothing of the connection touches a volume once {@linkcode serveConnection} has resolved.
+ */
+
+import type { Clock } from "../base/clock.ts";
+import type { Duplex } from "../base/duplex.ts";
+import { ConnectionLost, messageOf, PeerError } from "../base/errors.ts";
+import { MAX_DATA_SEGMENT_BYTES } from "../base/limits.ts";
+import type { Log } from "../base/log.ts";
+import type { Primitives } from "../base/primitives.ts";
+import { Framer, type Pdu } from "../iscsi/framer.ts";
+import { type Login, TargetLogin } from "../iscsi/login.ts";
+import { LOGIN_DATA_SEGMENT_BYTES } from "../iscsi/login_reply.ts";
+import type { ChapPolicy } from "../iscsi/login_security.ts";
+import { type Offer, TARGET_OFFER } from "../iscsi/offer.ts";
+import {
+  decodeLoginResponse,
+  encodeLoginResponse,
+  OUT_OF_RESOURCES,
+  SERVICE_UNAVAILABLE,
+  TARGET_REMOVED,
+} from "../iscsi/pdu/login_response.ts";
+import { BHS_BYTES } from "../iscsi/pdu/bhs.ts";
+import {
+  type Asked,
+  type DiscoveredTarget,
+  parseAddress,
+} from "../iscsi/send_targets.ts";
+import { CommandWindow } from "../iscsi/window.ts";
+import { FullFeature } from "./full_feature.ts";
+import { Idleness } from "./idleness.ts";
+import { COMMAND_WINDOW } from "./limits.ts";
+import { Outgoing } from "./outgoing.ts";
+import { Replies } from "./replies.ts";
+import type { Control, Session } from "./session.ts";
+import type { Target } from "./target.ts";
+import type { Refused, Targets } from "./targets.ts";
+
+export interface ConnectionOptions {
+  readonly targets: Targets;
+  /** The only target that is visible here; all are unless given. */
+  readonly only?: string;
+  /** Nothing may be changed over this connection. */
+  readonly readOnly?: boolean;
+  /** Where the initiator reaches us, for SendTargets: `127.0.0.1:3260`. */
+  readonly targetAddress: string;
+  /** The device behind the connection, for people. */
+  readonly device: string;
+  /** Proof that a discovery session needs. */
+  readonly discoveryChap?: ChapPolicy;
+  readonly clock: Clock;
+  readonly primitives: Primitives;
+  readonly log: Log;
+}
+
+/** One R2T of a task at a time bounds what it holds; bursts are long enough for that to cost nothing. */
+const OFFER: Offer = { ...TARGET_OFFER, maxOutstandingR2T: 1 };
+
+/** So much queued is worth a write of its own while more is handled. */
+const WRITE_BYTES = 256 * 1024;
+
+/** How long the initiator may take to read our last words and to close its side. */
+const CLOSE_MS = 5000;
+
+const REFUSALS: Readonly<Record<Refused, number>> = {
+  gone: TARGET_REMOVED,
+  full: OUT_OF_RESOURCES,
+  draining: SERVICE_UNAVAILABLE,
+};
+
+/** Serves one connection until it ends. Never rejects: what went wrong is in the log. */
+export async function serveConnection(
+  duplex: Duplex,
+  options: ConnectionOptions,
+): Promise<void> {
+  const freeLogin = options.targets.beginLogin();
+  if (!freeLogin) {
+    options.log.warn("A connection was refused: too many logins at once");
+    duplex.abort(new ConnectionLost("Too many logins at once"));
+    return;
+  }
+  await new Connection(duplex, options, freeLogin).run();
+}
+
+class Connection implements Control {
+  readonly #duplex: Duplex;
+  readonly #options: ConnectionOptions;
+  readonly #out: Outgoing;
+  readonly #framer = new Framer({
+    maxDataSegmentBytes: LOGIN_DATA_SEGMENT_BYTES,
+  });
+  readonly #idleness: Idleness;
+  #login: TargetLogin<Target> | undefined;
+  #loginOver: () => void;
+  #feature: FullFeature | undefined;
+  #replies: Replies | undefined;
+  #session: Session | undefined;
+  /** Nothing more is read. */
+  #ending = false;
+
+  constructor(
+    duplex: Duplex,
+    options: ConnectionOptions,
+    freeLogin: () => void,
+  ) {
+    this.#duplex = duplex;
+    this.#options = options;
+    this.#out = new Outgoing(duplex);
+    const { targets, primitives, clock, only } = options;
+    this.#login = new TargetLogin<Target>({
+      lookup: (name) =>
+        only === undefined || only === name ? targets.get(name) : undefined,
+      hasSession: (tsih) => targets.hasSession(tsih),
+      newTsih: () => targets.newTsih(),
+      primitives,
+      windowCommands: COMMAND_WINDOW,
+      offer: OFFER,
+      ...(options.discoveryChap && { discoveryChap: options.discoveryChap }),
+    });
+    const { loginMs, pingAfterMs, pingAnswerMs } = targets.limits;
+    const stopTimer = clock.after(
+      loginMs,
+      () => this.cut("The login took too long"),
+    );
+    this.#loginOver = () => {
+      freeLogin();
+      stopTimer();
+    };
+    this.#idleness = new Idleness({
+      clock,
+      pingAfterMs,
+      pingAnswerMs,
+      ping: () => this.#ping(),
+      gone: () => this.cut("The initiator does not answer"),
+    });
+  }
+
+  async run(): Promise<void> {
+    try {
+      await this.#pump();
+      await this.#close();
+    } catch (thrown) {
+      this.#explain(thrown);
+    }
+    this.#loginOver();
+    this.#idleness.stop();
+    this.#duplex.abort();
+    await this.#feature?.abandon();
+    this.#session?.over();
+  }
+
+  cut(why: string): void {
+    this.#duplex.abort(new ConnectionLost(why));
+  }
+
+  requestLogout(seconds: number): void {
+    this.#replies?.logoutRequest(seconds);
+    this.#out.flushSoon();
+  }
+
+  abortTasks(lun: number | undefined): Promise<number> {
+    const tasks = this.#feature?.commands?.tasks;
+    return tasks
+      ? tasks.abort((task) => lun === undefined || task.lun === lun)
+      : Promise.resolve(0);
+  }
+
+  async #pump(): Promise<void> {
+    while (!this.#ending) {
+      const chunk = await this.#duplex.read();
+      if (chunk === undefined) return;
+      this.#idleness.active();
+      this.#framer.push(chunk);
+      for (let pdu = this.#framer.next(); pdu; pdu = this.#framer.next()) {
+        const wait = this.#take(pdu);
+        if (wait) await wait;
+        if (this.#ending) break;
+      }
+      this.#out.flush();
+      const lent = this.#feature?.commands?.takeLent();
+      if (lent) await lent;
+      if (this.#feature?.closing) {
+        await this.#feature.closing;
+        this.#ending = true;
+      }
+    }
+  }
+
+  #take(pdu: Pdu): Promise<unknown> | undefined {
+    if (!this.#feature) return this.#takeLogin(pdu);
+    this.#feature.receive(pdu);
+    if (this.#out.queued < WRITE_BYTES) return undefined;
+    this.#out.flush();
+    return this.#out.room();
+  }
+
+  #takeLogin(pdu: Pdu): Promise<void> | undefined {
+    const step = this.#login!.receive(pdu);
+    switch (step.kind) {
+      case "continue":
+        this.#queue(step.response);
+        return undefined;
+      case "refused":
+        this.#options.log.warn(`A login was refused: ${step.reason}`);
+        this.#queue(step.response);
+        this.#ending = true;
+        return undefined;
+      case "complete":
+        return this.#begin(step.login, step.response);
+    }
+  }
+
+  async #begin(login: Login<Target>, response: Uint8Array): Promise<void> {
+    const { target } = login;
+    if (target) {
+      const admitted = await this.#admit(login, target);
+      if (typeof admitted === "string") {
+        this.#options.log.warn(
+          `A login was refused: the target is ${admitted}`,
+        );
+        this.#queue(refusal(response, REFUSALS[admitted]));
+        this.#ending = true;
+        return;
+      }
+      this.#session = admitted;
+    }
+    this.#queue(response);
+    this.#beginFullFeature(login);
+    this.#loginOver();
+    this.#idleness.start();
+  }
+
+  async #admit(
+    login: Login<Target>,
+    target: Target,
+  ): Promise<Session | Refused> {
+    const { targets, device, readOnly, log } = this.#options;
+    const session = await targets.admit({
+      target,
+      initiator: login.initiatorName,
+      isid: login.isid,
+      device,
+      readOnly: readOnly ?? false,
+      tsih: login.tsih,
+      control: this,
+    });
+    if (typeof session !== "string") {
+      log.info(`${login.initiatorName} has logged in to ${target.name}`, {
+        device,
+      });
+    }
+    return session;
+  }
+
+  #beginFullFeature(login: Login<Target>): void {
+    const { parameters } = login;
+    const digests = {
+      header: parameters.headerDigest,
+      data: parameters.dataDigest,
+    };
+    const window = new CommandWindow<Uint8Array>({
+      expCmdSn: login.cmdSn,
+      sizeCommands: COMMAND_WINDOW,
+    });
+    const replies = new Replies({
+      out: this.#out,
+      numbers: window,
+      digests,
+      statSn: login.statSn,
+    });
+    this.#replies = replies;
+    this.#login = undefined;
+    this.#feature = new FullFeature({
+      phase: {
+        session: this.#session,
+        parameters,
+        window,
+        replies,
+        defect: (thrown) => this.#defect(thrown),
+      },
+      cid: login.cid,
+      digests,
+      offer: OFFER,
+      discover: (asked) => this.#discover(asked, login.targetName),
+    });
+    this.#framer.set({ digests, maxDataSegmentBytes: MAX_DATA_SEGMENT_BYTES });
+  }
+
+  /** A normal session may only ask about its own target (RFC 7143 appendix C). */
+  #discover(
+    asked: Asked,
+    own: string | undefined,
+  ): readonly DiscoveredTarget[] {
+    const { targets, only, targetAddress } = this.#options;
+    const addresses = [parseAddress(targetAddress)];
+    const visible = targets.list().map(({ iqn }) => iqn)
+      .filter((iqn) => only === undefined || iqn === only)
+      .filter((iqn) => own === undefined || iqn === own);
+    const chosen = asked.kind === "name"
+      ? visible.filter((iqn) => iqn === asked.name)
+      : asked.kind === "all" || own !== undefined
+      ? visible
+      : [];
+    return chosen.map((name) => ({ name, addresses }));
+  }
+
+  #queue(pdu: Uint8Array): void {
+    const at = this.#out.claim(pdu.length);
+    this.#out.bytes.set(pdu, at);
+  }
+
+  #ping(): void {
+    this.#replies?.ping(PING_TAG);
+    this.#out.flush();
+  }
+
+  /** Sends what is left, ends our direction, and waits for the initiator to end its own; within a bound. */
+  async #close(): Promise<void> {
+    const stopTimer = this.#options.clock.after(
+      CLOSE_MS,
+      () => this.cut("The initiator does not close"),
+    );
+    try {
+      await this.#out.drained();
+      await this.#duplex.close();
+      while (await this.#duplex.read() !== undefined);
+    } finally {
+      stopTimer();
+    }
+  }
+
+  #defect(thrown: unknown): void {
+    this.#options.log.error(`A defect: ${messageOf(thrown)}`, {
+      stack: thrown instanceof Error ? thrown.stack : undefined,
+    });
+    this.cut("A defect of the target");
+  }
+
+  #explain(thrown: unknown): void {
+    const { log, device } = this.#options;
+    if (thrown instanceof PeerError) {
+      log.warn(`A connection was ended: ${thrown.message}`, { device });
+    } else if (thrown instanceof ConnectionLost) {
+      log.debug(`A connection was lost: ${thrown.message}`, { device });
+    } else this.#defect(thrown);
+  }
+}
+
+/** Any tag but the reserved one: one ping is under way at a time. */
+const PING_TAG = 1;
+
+/** The Login Response `success`, made one that refuses. */
+function refusal(success: Uint8Array, status: number): Uint8Array {
+  const pdu = new Uint8Array(BHS_BYTES);
+  encodeLoginResponse(
+    {
+      ...decodeLoginResponse(success),
+      transit: false,
+      continue: false,
+      nsg: 0,
+      tsih: 0,
+      dataSegmentLength: 0,
+      status,
+    },
+    pdu,
+    0,
+  );
+  return pdu;
+}
