@@ -95,7 +95,10 @@ export function attachmentHandlers(attachment: AttachmentOperations): Handlers {
   ]);
 }
 
-/** Answers on every connection that `listener` gives, until it or the returned function closes. */
+/**
+ * Answers on every connection that `listener` gives, until it or the returned function closes. `closed` resolves once that is so and
+ * the last answer is given.
+ */
 export function serveControl(options: {
   readonly listener: Listener<Duplex>;
   readonly handlers: Handlers;
@@ -125,15 +128,17 @@ class ControlServer {
   }
 
   async run(listener: Listener<Duplex>): Promise<void> {
-    while (true) {
-      const connection = await listener.accept();
-      if (!connection) return;
+    const conversations = new Set<Promise<void>>();
+    for (let connection; (connection = await listener.accept());) {
       this.#makeRoom();
       this.#connections.add(connection);
-      this.#converse(connection).catch((thrown) =>
-        this.#log.error(`The control socket failed: ${messageOf(thrown)}`)
-      );
+      const conversation = this.#converse(connection)
+        .catch((thrown) =>
+          this.#log.error(`The control socket failed: ${messageOf(thrown)}`)
+        ).finally(() => conversations.delete(conversation));
+      conversations.add(conversation);
     }
+    await Promise.all(conversations);
   }
 
   /** Ends idle connections now and busy ones after their answer, which may be the answer to what made the daemon end. */

@@ -207,7 +207,8 @@ class Attachment implements RunningAttachment {
     }
     await this.#parts.keeper.stop();
     this.#control?.close();
-    this.#ended();
+    // Not before whoever asked for it over the control socket has the answer.
+    this.#control?.closed.then(this.#ended);
   }
 
   async #accept(): Promise<void> {
