@@ -41,7 +41,7 @@ function openIscsi(ask: InstructionsAsk): Instruction {
           `${node} -o update -n node.session.auth.authmethod -v CHAP`,
           `${node} -o update -n node.session.auth.username -v USER`,
           // With -v the secret would stand in the list of processes; iscsiadm itself takes it from nowhere else.
-          `(printf 'node.session.auth.password = '; cat SECRET-FILE) | sudo tee -a ${record} > /dev/null`,
+          `(printf 'node.session.auth.password = '; cat SECRET-FILE; echo) | sudo tee -a ${record} > /dev/null`,
         ]
         : []),
       `${node} --login`,
