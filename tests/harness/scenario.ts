@@ -28,8 +28,15 @@ const PACKAGES = {
   "fish": "fish",
 } as const;
 
-/** A program that a scenario needs, or `root`, `linux` or `guest` (the folder with the guest's scripts). */
-export type Peer = keyof typeof PACKAGES | "root" | "linux" | "guest";
+/** A program that a scenario needs, or something else about the machine. */
+export type Peer =
+  | keyof typeof PACKAGES
+  | "root"
+  | "linux"
+  /** The folder with the guest's scripts. */
+  | "guest"
+  /** The guest's image: already built, or root and mmdebstrap to build it. */
+  | "guest-image";
 
 export const inCi: boolean = (Deno.env.get("CI") ?? "") !== "";
 
@@ -46,6 +53,10 @@ export function missing(peer: Peer): string | undefined {
       return exists(`${guestFolder()}/run-guest.sh`)
         ? undefined
         : `needs ${guestFolder()}/run-guest.sh (VAULT_SHARED)`;
+    case "guest-image":
+      return guestCanBeHad()
+        ? undefined
+        : "needs the guest's image (build-guest.sh makes it, as root with mmdebstrap)";
     case "qemu-iscsi":
       return qemuKnowsIscsi()
         ? undefined
@@ -83,6 +94,13 @@ export function pathOf(program: string): string | undefined {
 export function guestFolder(): string {
   const root = new URL("../../", import.meta.url).pathname;
   return `${Deno.env.get("VAULT_SHARED") ?? `${root}../shared`}/guest`;
+}
+
+function guestCanBeHad(): boolean {
+  const cache = Deno.env.get("ISCSI_GUEST_CACHE") ??
+    `${Deno.env.get("HOME") ?? "/root"}/.cache/iscsi-guest`;
+  return exists(`${cache}/stamp`) ||
+    (missing("root") === undefined && pathOf("mmdebstrap") !== undefined);
 }
 
 /** Asks QEMU for a disk that nobody serves: without its driver it fails otherwise than by a refused connection. */

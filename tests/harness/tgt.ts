@@ -72,7 +72,16 @@ export class Tgt implements AsyncDisposable {
       );
       // It refuses digests unless told that either will do.
       for (const digest of ["HeaderDigest", "DataDigest"]) {
-        await admin("target", "update", "--tid", "1", "-n", digest, "-v", "CRC32C,None");
+        await admin(
+          "target",
+          "update",
+          "--tid",
+          "1",
+          "-n",
+          digest,
+          "-v",
+          "CRC32C,None",
+        );
       }
       await admin("target", "bind", "--tid", "1", "-I", "ALL");
       for (
