@@ -103,6 +103,8 @@ class Connection implements Control {
   #session: Session | undefined;
   /** Nothing more is read. */
   #ending = false;
+  /** The initiator has ended its direction. */
+  #peerEnded = false;
 
   constructor(
     duplex: Duplex,
@@ -174,7 +176,10 @@ class Connection implements Control {
   async #pump(): Promise<void> {
     while (!this.#ending) {
       const chunk = await this.#duplex.read();
-      if (chunk === undefined) return;
+      if (chunk === undefined) {
+        this.#peerEnded = true;
+        return;
+      }
       this.#idleness.active();
       this.#framer.push(chunk);
       for (let pdu = this.#framer.next(); pdu; pdu = this.#framer.next()) {
@@ -329,7 +334,9 @@ class Connection implements Control {
     try {
       await this.#out.drained();
       await this.#duplex.close();
-      while (await this.#duplex.read() !== undefined);
+      while (!this.#peerEnded) {
+        this.#peerEnded = await this.#duplex.read() === undefined;
+      }
     } finally {
       stopTimer();
     }

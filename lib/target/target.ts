@@ -2,6 +2,8 @@
 
 import { invariant } from "../base/errors.ts";
 import type { ChapPolicy } from "../iscsi/login_security.ts";
+import type { LogicalUnit } from "../scsi/logical_unit.ts";
+import { NoUnit } from "../scsi/no_unit.ts";
 import type { Volume } from "./volume.ts";
 import type { Session } from "./session.ts";
 
@@ -19,17 +21,16 @@ export class Target {
   readonly iqn: string;
   readonly name: string;
   readonly units: ReadonlyMap<number, Volume>;
-  /** Logical unit 0: it answers for those that are not there. */
-  readonly first: Volume;
+  /** What answers at a LUN where there is nothing. */
+  readonly none: LogicalUnit;
   /** Counts for logins from now on. */
   chap: ChapPolicy;
   /** Those in full feature phase, and those that are ending. */
   readonly sessions = new Set<Session>();
 
   constructor(options: TargetOptions) {
-    const first = options.units.get(0) ?? [...options.units.values()][0];
-    invariant(first, `${options.iqn} has no logical unit`);
-    this.first = first;
+    invariant(options.units.has(0), `${options.iqn} has no logical unit 0`);
+    this.none = new NoUnit([...options.units.keys()]);
     this.iqn = options.iqn;
     this.name = options.name;
     this.units = options.units;
