@@ -1,0 +1,130 @@
+/** What a session sends: single PDUs with the ExpStatSN of the moment they go out, commands, and data. */
+
+import type { Duplex } from "../base/duplex.ts";
+import type { Digests } from "../iscsi/layout.ts";
+import type { Parameters } from "../iscsi/parameters.ts";
+import { RESERVED_TAG } from "../iscsi/pdu/bhs.ts";
+import { ATTR_SIMPLE, encodeScsiCommand } from "../iscsi/pdu/scsi_command.ts";
+import { Outgoing } from "./outgoing.ts";
+import { DataOutSequence, SinglePdu } from "./sendables.ts";
+import type { Task } from "./task.ts";
+
+/** A SCSI command as a caller puts it. */
+export interface Command {
+  readonly lun: number;
+  readonly cdb: Uint8Array;
+  /** Sent to the target. Lent until the command is over. */
+  readonly dataOut?: Uint8Array;
+  /** Most bytes to be read, into a new buffer. */
+  readonly dataInLength?: number;
+  /** In place of `dataInLength`: where to read to. */
+  readonly into?: Uint8Array;
+  readonly immediate?: boolean;
+  /** Task attribute, RFC 7143 section 11.3.1. Simple unless given. */
+  readonly attr?: number;
+  /** Told the command's task tag as soon as it is sent: what ABORT TASK refers to. */
+  readonly onTag?: (initiatorTaskTag: number) => void;
+}
+
+/** A part of a write's data, and under which tag it goes. */
+export interface DataRange {
+  readonly start: number;
+  readonly end: number;
+  readonly targetTransferTag: number;
+}
+
+export interface SenderOptions {
+  readonly duplex: Duplex;
+  readonly parameters: Parameters;
+  readonly expStatSn: number;
+  /** What is left of the data of a task that has ended is not sent. */
+  readonly isActive: (task: Task) => boolean;
+  readonly failed: (thrown: unknown) => void;
+}
+
+const NOTHING = new Uint8Array(0);
+
+export class Sender {
+  /** What the next PDU tells the target of its status numbers. */
+  expStatSn: number;
+  readonly #options: SenderOptions;
+  readonly #outgoing: Outgoing;
+  readonly #digests: Digests;
+
+  constructor(options: SenderOptions) {
+    this.#options = options;
+    this.expStatSn = options.expStatSn;
+    this.#outgoing = new Outgoing(options.duplex, options.failed);
+    this.#digests = {
+      header: options.parameters.headerDigest,
+      data: options.parameters.dataDigest,
+    };
+  }
+
+  /** Sends one PDU by its encoder. */
+  post<F extends { readonly expStatSn: number }>(
+    encode: (fields: F, into: Uint8Array, at: number) => void,
+    fields: Omit<F, "expStatSn">,
+    data: Uint8Array = NOTHING,
+  ): void {
+    this.#outgoing.push(
+      new SinglePdu({
+        header: (into, at) =>
+          encode({ ...fields, expStatSn: this.expStatSn } as F, into, at),
+        data,
+        digests: this.#digests,
+      }),
+    );
+  }
+
+  /** Sends a command with the data that may go without an R2T. */
+  command(command: Command, task: Task): void {
+    const { dataOut } = task;
+    const {
+      immediateData,
+      initialR2T,
+      firstBurstLength,
+      maxRecvDataSegmentLength,
+    } = this.#options.parameters;
+    const first = Math.min(dataOut.length, firstBurstLength);
+    const immediate = immediateData
+      ? Math.min(first, maxRecvDataSegmentLength)
+      : 0;
+    const unsolicited = initialR2T ? immediate : first;
+    this.post(encodeScsiCommand, {
+      immediate: command.immediate ?? false,
+      final: unsolicited === immediate,
+      read: task.readLength > 0,
+      write: dataOut.length > 0,
+      attr: command.attr ?? ATTR_SIMPLE,
+      totalAhsLength: 0,
+      dataSegmentLength: immediate,
+      lun: task.lun,
+      initiatorTaskTag: task.initiatorTaskTag,
+      expectedDataTransferLength: dataOut.length || task.readLength,
+      cmdSn: task.cmdSn,
+      cdb: command.cdb,
+    }, dataOut.subarray(0, immediate));
+    if (unsolicited > immediate) {
+      this.data(task, {
+        start: immediate,
+        end: unsolicited,
+        targetTransferTag: RESERVED_TAG,
+      });
+    }
+  }
+
+  /** Sends a sequence of Data-Out. */
+  data(task: Task, range: DataRange): void {
+    this.#outgoing.push(
+      new DataOutSequence({
+        ...range,
+        task,
+        maxSegmentBytes: this.#options.parameters.maxRecvDataSegmentLength,
+        digests: this.#digests,
+        expStatSn: () => this.expStatSn,
+        wanted: () => this.#options.isActive(task),
+      }),
+    );
+  }
+}
