@@ -1,6 +1,7 @@
 /** One byte conversation in a link. */
 
 import type { Duplex } from "../lib/base/duplex.ts";
+import type { ErrorKind } from "../lib/base/errors.ts";
 
 /** What a channel is opened with: a small JSON object, such as `{ kind: "iscsi", volume: "photos", readOnly: false }`. */
 export type ChannelRequest = Readonly<Record<string, unknown>>;
@@ -16,10 +17,18 @@ export interface Channel extends Duplex {
   readonly answer: ChannelRequest;
 }
 
-/** A channel that the other end asks for. Exactly one of `accept` and `refuse` is called. */
+/** Why a channel is refused: becomes the VaultError of whoever asked. */
+export interface Refusal {
+  /** A sentence for the person at the other end. */
+  readonly reason: string;
+  readonly hint?: string;
+  readonly kind?: ErrorKind;
+}
+
+/** A channel that the other end asks for. Exactly one of `accept` and `refuse` is called; later calls do nothing. */
 export interface IncomingChannel {
   readonly request: ChannelRequest;
+  /** @throws {ConnectionLost} where the other end or the link is gone by now, or it was refused */
   accept(answer?: ChannelRequest): Channel;
-  /** `reason` is a sentence for the person at the other end, at most 1 KiB. */
-  refuse(reason: string): void;
+  refuse(refusal: Refusal | string): void;
 }

@@ -1,0 +1,260 @@
+/**
+ * A link that is up: the one loop that awaits. It reads the connection, opens records and hands their frames to the mux; the sender
+ * takes what the mux has to say.
+ *
+ *     wire ──► RecordOpener ──► eachFrame ──► Mux ──► channels
+ *     wire ◄── Sender (Outbox: frames, records, seals) ◄──┘
+ *
+ * A link lives exactly as long as its connection. Surviving an outage would begin here: an end of kind "cut" or "silent" would keep
+ * mux, sealer and opener, and go on with another wire once the peer has proved by the resume secret that it is the same link.
+ */
+
+import type { Clock } from "../lib/base/clock.ts";
+import { ConnectionLost, messageOf, PeerError } from "../lib/base/errors.ts";
+import type { Primitives } from "../lib/base/primitives.ts";
+import type { Channel, ChannelRequest, IncomingChannel } from "./channel.ts";
+import { eachFrame, FrameType } from "./frame.ts";
+import { decodeGoodbye, encodeGoodbye } from "./goodbye.ts";
+import { Keepalive } from "./keepalive.ts";
+import type {
+  Link,
+  LinkEnd,
+  LinkEndKind,
+  LinkPeer,
+  LinkStats,
+} from "./link.ts";
+import { Mux } from "./mux.ts";
+import {
+  type OpenedRecord,
+  type RecordDirection,
+  RecordOpener,
+  RecordType,
+  type RenewalLimits,
+  TamperedError,
+} from "./record.ts";
+import { Sender, type Wire } from "./sender.ts";
+
+/** How long a goodbye may take to be answered, after all that was written before it. */
+const GOODBYE_MS = 10_000;
+/** How long the connection stays for last words to get out. */
+const LAST_WORDS_MS = 250;
+
+export interface LinkOptions {
+  readonly wire: Wire;
+  readonly side: "node" | "device";
+  /** 32 hexadecimal digits. */
+  readonly id: string;
+  readonly peer: LinkPeer;
+  readonly send: RecordDirection;
+  readonly receive: RecordDirection;
+  readonly primitives: Primitives;
+  readonly clock: Clock;
+  /** Bytes that came with the last message of the handshake: the first of records. */
+  readonly first?: Uint8Array;
+  readonly renewal?: RenewalLimits;
+  /** Is shown each channel that the peer asks for before `accept` is; true: it took it. */
+  readonly intercept?: (incoming: IncomingChannel) => boolean;
+}
+
+export class LinkPump implements Link {
+  readonly id: string;
+  readonly peer: LinkPeer;
+  readonly sinceMs: number;
+  readonly closed: Promise<LinkEnd>;
+  readonly #wire: Wire;
+  readonly #clock: Clock;
+  readonly #sender: Sender;
+  readonly #opener: RecordOpener;
+  readonly #mux: Mux;
+  readonly #keepalive: Keepalive;
+  readonly #intercept: (incoming: IncomingChannel) => boolean;
+  readonly #incoming: IncomingChannel[] = [];
+  #acceptor: ((incoming: IncomingChannel | undefined) => void) | undefined;
+  #setClosed: (end: LinkEnd) => void = () => {};
+  #ended: LinkEnd | undefined;
+  /** This end has said goodbye and waits for the other's. */
+  #leaving = false;
+  #macFailures = 0;
+  #recordsReceived = 0;
+
+  constructor(options: LinkOptions) {
+    const { primitives, clock, wire } = options;
+    this.id = options.id;
+    this.peer = options.peer;
+    this.sinceMs = clock.now();
+    this.closed = new Promise((resolve) => this.#setClosed = resolve);
+    this.#wire = wire;
+    this.#clock = clock;
+    this.#intercept = options.intercept ?? (() => false);
+    this.#opener = new RecordOpener(primitives, options.receive);
+    this.#sender = new Sender({
+      wire,
+      direction: options.send,
+      primitives,
+      renewal: options.renewal,
+      failed: (thrown) => this.#fault(thrown),
+    });
+    this.#mux = new Mux({
+      side: options.side,
+      carrier: this.#sender,
+      events: {
+        offered: (incoming) => this.#offered(incoming),
+        ponged: (body) => this.#keepalive.ponged(body),
+      },
+    });
+    this.#keepalive = new Keepalive(clock, {
+      ping: (body) => this.#sender.frame(FrameType.PING, 0, body),
+      silent: () =>
+        this.#end({ kind: "silent", reason: "the other end is silent" }),
+    });
+    void this.#run(options.first);
+  }
+
+  get stats(): LinkStats {
+    return {
+      sent: this.#sender.counts,
+      received: {
+        bytes: this.#mux.bytes,
+        frames: this.#mux.frames,
+        records: this.#recordsReceived,
+        keyUpdates: this.#opener.generation,
+      },
+      macFailures: this.#macFailures,
+      rttMs: this.#keepalive.rttMs,
+      channels: this.#mux.size,
+    };
+  }
+
+  open(request: ChannelRequest): Promise<Channel> {
+    return this.#mux.ask(request);
+  }
+
+  accept(): Promise<IncomingChannel | undefined> {
+    const next = this.#incoming.shift();
+    if (next || this.#ended) return Promise.resolve(next);
+    return new Promise((resolve) => this.#acceptor = resolve);
+  }
+
+  async close(): Promise<void> {
+    if (!this.#ended && !this.#leaving) {
+      this.#leaving = true;
+      const end: LinkEnd = { kind: "goodbye", reason: "closed" };
+      this.#sender.finish(encodeGoodbye(end)!);
+      this.#mux.end(new ConnectionLost("The link was closed"), true);
+      const cancel = this.#clock.after(GOODBYE_MS, () => this.#end(end));
+      void this.closed.then(cancel);
+    }
+    await this.closed;
+  }
+
+  abort(reason: string, kind: LinkEndKind = "aborted"): void {
+    this.#end({ kind, reason });
+  }
+
+  async #run(first: Uint8Array | undefined): Promise<void> {
+    try {
+      if (first && first.length > 0) this.#received(first);
+      while (!this.#ended) {
+        const bytes = await this.#wire.read();
+        if (this.#ended) return;
+        if (bytes === undefined) return this.#cut("without a goodbye");
+        this.#keepalive.heard();
+        this.#received(bytes);
+        const drained = this.#sender.drained();
+        if (drained) await drained;
+      }
+    } catch (thrown) {
+      this.#fault(thrown);
+    }
+  }
+
+  #received(bytes: Uint8Array): void {
+    this.#opener.receive(bytes, this.#opened);
+  }
+
+  readonly #opened = ({ type, payload }: OpenedRecord): void => {
+    // What follows a goodbye is not looked at.
+    if (this.#ended) return;
+    this.#recordsReceived++;
+    switch (type) {
+      case RecordType.FRAMES:
+        return eachFrame(payload, this.#frame);
+      case RecordType.KEY_UPDATE:
+        return;
+      case RecordType.GOODBYE:
+        return this.#told(decodeGoodbye(payload));
+      default:
+        throw new PeerError(`A record of unknown type ${type}`);
+    }
+  };
+
+  readonly #frame = (type: number, channel: number, body: Uint8Array): void =>
+    this.#mux.receive(type, channel, body);
+
+  #offered(incoming: IncomingChannel): void {
+    if (this.#intercept(incoming)) return;
+    const acceptor = this.#acceptor;
+    this.#acceptor = undefined;
+    if (acceptor) acceptor(incoming);
+    else this.#incoming.push(incoming);
+  }
+
+  /** The peer's last record. */
+  #told(end: LinkEnd): void {
+    if (end.kind === "goodbye") {
+      this.#end({ kind: "goodbye", reason: "closed by the other end" });
+    } else {
+      this.#end({
+        kind: end.kind,
+        reason: `the other end says: ${end.reason}`,
+      });
+    }
+  }
+
+  #fault(thrown: unknown): void {
+    if (thrown instanceof TamperedError) {
+      if (!this.#ended) this.#macFailures++;
+      return this.#end({ kind: "tampered", reason: thrown.message });
+    }
+    if (thrown instanceof PeerError) {
+      return this.#end({ kind: "violation", reason: thrown.message });
+    }
+    if (thrown instanceof ConnectionLost) return this.#cut(thrown.message);
+    // Ours: the link cannot be trusted any more, the process can.
+    this.#end({ kind: "aborted", reason: `defect: ${messageOf(thrown)}` });
+  }
+
+  #cut(how: string): void {
+    const midway = this.#opener.midRecord ? ", in the middle of a record" : "";
+    this.#end({ kind: "cut", reason: `the connection ended ${how}${midway}` });
+  }
+
+  /** Ends the link here and now; the peer is told where it can be. */
+  #end(end: LinkEnd): void {
+    if (this.#ended) return;
+    this.#ended = end;
+    this.#keepalive.stop();
+    const told = this.#sayLastWords(end);
+    this.#sender.stop();
+    const lost = new ConnectionLost(`The link ended: ${end.reason}`);
+    this.#mux.end(lost, end.kind === "goodbye");
+    this.#incoming.length = 0;
+    this.#acceptor?.(undefined);
+    if (told) {
+      this.#clock.after(LAST_WORDS_MS, () => this.#wire.abort(lost));
+      this.#wire.close().catch(() => this.#wire.abort(lost));
+    } else this.#wire.abort(lost);
+    this.#setClosed(end);
+  }
+
+  /** Whether the peer is being told. A goodbye goes after all that was written before; bad news only where nothing waits, else it cuts. */
+  #sayLastWords(end: LinkEnd): boolean {
+    if (this.#leaving) return end.kind === "goodbye";
+    const payload = encodeGoodbye(end);
+    if (!payload || (end.kind !== "goodbye" && !this.#sender.idle)) {
+      return false;
+    }
+    this.#sender.finish(payload);
+    return true;
+  }
+}

@@ -1,0 +1,155 @@
+/**
+ * The sending half of a link's pump: what is written in one turn goes out as one write, and what is written during a write goes out
+ * together after it.
+ */
+
+import type { Primitives } from "../lib/base/primitives.ts";
+import type { Carrier } from "./channel_end.ts";
+import { Outbox, type OutboxCounts } from "./outbox.ts";
+import {
+  type RecordDirection,
+  RecordSealer,
+  RecordType,
+  type RenewalLimits,
+} from "./record.ts";
+
+/** The connection below: a Duplex, but for `write`, whose bytes stay the writer's to keep unchanged until it resolves. */
+export interface Wire {
+  read(): Promise<Uint8Array | undefined>;
+  write(bytes: Uint8Array): Promise<void>;
+  close(): Promise<void>;
+  abort(reason?: Error): void;
+}
+
+/** Writers wait while more than this waits to be sent. */
+export const ROOM_BYTES = 1024 * 1024;
+/** Nothing is read while more than this waits to be sent that is not data: a peer that asks and does not listen stops itself. */
+export const MAX_CONTROL_BYTES = 256 * 1024;
+
+/** A promise and what resolves it. */
+interface Gate {
+  readonly promise: Promise<void>;
+  open(): void;
+}
+
+export class Sender implements Carrier {
+  readonly #wire: Wire;
+  readonly #outbox: Outbox;
+  readonly #failed: (thrown: unknown) => void;
+  #writing = false;
+  #flushQueued = false;
+  #stopped = false;
+  #room: Gate | undefined;
+  #drained: Gate | undefined;
+
+  constructor(
+    options: {
+      wire: Wire;
+      direction: RecordDirection;
+      primitives: Primitives;
+      renewal?: RenewalLimits | undefined;
+      /** The connection was lost while writing. */
+      failed: (thrown: unknown) => void;
+    },
+  ) {
+    const { direction, renewal } = options;
+    this.#wire = options.wire;
+    this.#failed = options.failed;
+    this.#outbox = new Outbox(
+      new RecordSealer(options.primitives, {
+        ...direction,
+        ...(renewal ? { renewal } : {}),
+      }),
+    );
+  }
+
+  get counts(): OutboxCounts {
+    return this.#outbox.counts;
+  }
+
+  data(channel: number, bytes: Uint8Array): void {
+    if (this.#stopped) return;
+    this.#outbox.data(channel, bytes);
+    this.#flushSoon();
+  }
+
+  frame(type: number, channel: number, body: Uint8Array): void {
+    if (this.#stopped) return;
+    this.#outbox.frame(type, channel, body);
+    this.#flushSoon();
+  }
+
+  room(): Promise<void> | undefined {
+    if (this.#outbox.sizeBytes < ROOM_BYTES || this.#stopped) return undefined;
+    this.#room ??= gate();
+    return this.#room.promise;
+  }
+
+  forget(): void {}
+
+  /** Undefined while the peer's questions wait for few enough answers, else a promise of that. */
+  drained(): Promise<void> | undefined {
+    if (this.#outbox.controlBytes <= MAX_CONTROL_BYTES || this.#stopped) {
+      return undefined;
+    }
+    this.#drained ??= gate();
+    return this.#drained.promise;
+  }
+
+  /** Sends `goodbye` after all that waits, and takes nothing more. */
+  finish(goodbye: Uint8Array): void {
+    if (this.#stopped) return;
+    this.#outbox.record(RecordType.GOODBYE, goodbye);
+    this.stop();
+    // Also while another write is under way: the connection keeps their order, and nobody is left to send it later.
+    const rest = this.#outbox.take();
+    this.#wire.write(rest).catch((thrown) => this.#failed(thrown));
+  }
+
+  /** Whether a goodbye could be sent now without anything before it. */
+  get idle(): boolean {
+    return this.#outbox.sizeBytes === 0;
+  }
+
+  /** Takes and sends nothing more; whoever waits is let go. */
+  stop(): void {
+    this.#stopped = true;
+    this.#room?.open();
+    this.#drained?.open();
+  }
+
+  #flushSoon(): void {
+    if (this.#flushQueued || this.#writing) return;
+    this.#flushQueued = true;
+    queueMicrotask(() => {
+      this.#flushQueued = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    if (this.#writing || this.#stopped || this.#outbox.sizeBytes === 0) return;
+    this.#writing = true;
+    const taken = this.#outbox.take();
+    this.#drained?.open();
+    this.#drained = undefined;
+    this.#wire.write(taken).then(() => {
+      this.#writing = false;
+      this.#outbox.recycle(taken);
+      this.#flush();
+      this.#giveRoom();
+    }, this.#failed);
+  }
+
+  #giveRoom(): void {
+    if (!this.#room || this.#outbox.sizeBytes >= ROOM_BYTES) return;
+    this.#room.open();
+    this.#room = undefined;
+  }
+}
+
+function gate(): Gate {
+  let open = () => {};
+  const promise = new Promise<void>((resolve) => open = resolve);
+  return { promise, open };
+}
