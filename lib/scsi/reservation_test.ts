@@ -1,8 +1,5 @@
 import { expect } from "expect";
-import { putBig64 } from "../base/bytes.ts";
 import { MAX_REGISTRATIONS } from "./limits.ts";
-import type { Command } from "./command.ts";
-import { commands } from "./commands.ts";
 import type { Disk } from "./disk.ts";
 import type { Nexus } from "./nexus.ts";
 import { PersistentReserveOut as Out } from "./opcode.ts";
@@ -11,81 +8,23 @@ import {
   alice,
   bob,
   carol,
-  dataOf,
   diskWith,
   hex,
   nexusNamed,
   verdictOf,
   withData,
 } from "./testing.ts";
-
-const all = [alice, bob, carol];
-/** Never registers and only looks. */
-const dora = nexusNamed("dora", 4);
-const CONFLICT = "RESERVATION CONFLICT";
-const READY = hex("00 00 00 00 00 00");
-
-/** PERSISTENT RESERVE OUT, and what became of it. */
-function out(
-  disk: Disk,
-  nexus: Nexus,
-  ask: {
-    action: number;
-    key?: bigint;
-    actionKey?: bigint;
-    type?: number;
-    flags?: number;
-  },
-): string {
-  const cdb = hex("5f 00 00 0000 00000018 00");
-  cdb[1] = ask.action;
-  cdb[2] = ask.type ?? 0;
-  const list = new Uint8Array(24);
-  putBig64(list, 0, ask.key ?? 0n);
-  putBig64(list, 8, ask.actionKey ?? 0n);
-  list[20] = ask.flags ?? 0;
-  const plan = disk.plan(nexus, cdb);
-  return verdictOf(plan.kind === "data-out" ? withData(plan, list) : plan);
-}
-
-function registered(nexuses: readonly Nexus[] = all): Disk {
-  const disk = diskWith({}, [...all, dora]);
-  for (const nexus of nexuses) {
-    expect(out(disk, nexus, { action: Out.REGISTER, actionKey: keyOf(nexus) }))
-      .toBe("GOOD");
-  }
-  return disk;
-}
-
-/** 1, 2 and 3 for alice, bob and carol. */
-function keyOf(nexus: Nexus): bigint {
-  return BigInt(nexus.id);
-}
-
-function held(type: number, nexuses: readonly Nexus[] = all): Disk {
-  const disk = registered(nexuses);
-  expect(out(disk, alice, { action: Out.RESERVE, key: 1n, type })).toBe("GOOD");
-  return disk;
-}
-
-function persistentIn(disk: Disk, action: number, nexus = dora): Uint8Array {
-  const cdb = hex("5e 00 0000000000 ffff 00");
-  cdb[1] = action;
-  return dataOf(disk.plan(nexus, cdb));
-}
-
-/** The unit attentions that a nexus has waiting. */
-function attentions(disk: Disk, nexus: Nexus): string[] {
-  const found: string[] = [];
-  for (;;) {
-    const sense = dataOf(disk.plan(nexus, hex("03 00 00 00 ff 00")));
-    if ((sense[2]! & 0x0f) === 0) return found;
-    found.push(verdictOf({
-      kind: "answer",
-      outcome: { status: 0x02, sense },
-    }));
-  }
-}
+import {
+  all,
+  attentions,
+  CONFLICT,
+  held,
+  keyOf,
+  out,
+  persistentIn,
+  READY,
+  registered,
+} from "./testing_reservations.ts";
 
 const keysOf = (disk: Disk) => persistentIn(disk, 0);
 
@@ -387,54 +326,3 @@ Deno.test("a reset leaves persistent reservations alone", () => {
   expect(verdictOf(disk.plan(again, write))).toBe("write");
   expect(verdictOf(disk.plan(bob, write))).toBe(CONFLICT);
 });
-
-/**
- * The whole cross product: every command, every type, and who asks. The allow lists are written out here a second time, by
- * name, so that a wrong word in the command table shows.
- */
-const always =
-  /^(TEST UNIT READY|REQUEST SENSE|INQUIRY|REPORT LUNS|START STOP UNIT|READ CAPACITY|PERSISTENT RESERVE (IN|OUT))/;
-const reads =
-  /^(READ\(|VERIFY|PRE-FETCH|MODE SENSE|GET LBA STATUS|REPORT SUPPORTED)/;
-const neverWithRegistrations = /^(RESERVE|RELEASE)/;
-
-function allowed(
-  { name }: Command,
-  type: number,
-  who: "holder" | "registrant" | "outsider",
-): boolean {
-  if (neverWithRegistrations.test(name)) return false;
-  if (always.test(name) || who === "holder") return true;
-  if (who === "registrant" && type >= 5) return true;
-  return reads.test(name) && [1, 5, 7].includes(type);
-}
-
-for (const [typeName, type] of Object.entries(Type)) {
-  Deno.test(`who may do what beside ${typeName}`, () => {
-    const disk = held(type, [alice, bob]);
-    for (const command of commands) {
-      const cdb = new Uint8Array(command.mask.length);
-      cdb[0] = command.opcode;
-      cdb[1] = command.serviceAction ?? 0;
-      for (
-        const [who, nexus] of [
-          ["holder", alice],
-          ["registrant", bob],
-          ["outsider", carol],
-        ] as const
-      ) {
-        const conflicts = verdictOf(disk.plan(nexus, cdb)) === CONFLICT;
-        expect([command.name, who, conflicts]).toEqual(
-          [command.name, who, !allowed(command, type, who)],
-        );
-      }
-    }
-    // What no table lists.
-    for (const opcode of [0x04, 0x48, 0x83, 0x9c, 0xe0]) {
-      const cdb = new Uint8Array(16);
-      cdb[0] = opcode;
-      expect(verdictOf(disk.plan(carol, cdb))).toBe(CONFLICT);
-      expect(verdictOf(disk.plan(alice, cdb))).toBe("5 20/00");
-    }
-  });
-}

@@ -26,8 +26,9 @@ export function readSources(root: URL): Source[] {
 
 const SKIPPED_FOLDERS = new Set([".git", "node_modules", "dist", ".cache"]);
 
+/** Tests, and the suites that several test files of a room share. */
 export function isTest(path: string): boolean {
-  return path.endsWith("_test.ts");
+  return path.endsWith("_test.ts") || path.endsWith("/conformance.ts");
 }
 
 /** `text` with comments blanked out, and with strings and templates too unless `keepStrings`. Offsets and lines stay. */
