@@ -16,16 +16,16 @@
  *     VERDICT      = code, HMAC(verdict key, T3 | code | reason), reason
  */
 
-import { concat, equalBytes, toHex, utf8 } from "../lib/base/bytes.ts";
+import { concat, toHex, utf8 } from "../lib/base/bytes.ts";
 import { invariant, PeerError } from "../lib/base/errors.ts";
-import type { AgreementKey, Primitives } from "../lib/base/primitives.ts";
 import { type Certificate, readCertificate } from "../lib/pki/certificate.ts";
 import {
-  type ConfirmationKeys,
-  confirmationKeys,
-  type LinkKeys,
-  linkKeys,
-} from "./keys.ts";
+  agree,
+  type Agreed,
+  checkPeer,
+  type HandshakeOptions,
+  type HandshakeResult,
+} from "./agreement.ts";
 import {
   decodeAlert,
   decodeDeviceHello,
