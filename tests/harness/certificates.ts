@@ -22,19 +22,28 @@ export class TestAuthority implements CertificateFiles {
     this.key = dir.at(`${name}.key`);
   }
 
-  static async create(dir: TempDir, name = "ca"): Promise<TestAuthority> {
+  /** An authority that is there already, by its PEM texts. */
+  static from(
+    dir: TempDir,
+    name: string,
+    pem: { cert: string; key: string },
+  ): TestAuthority {
+    dir.write(`${name}.crt`, pem.cert);
+    dir.write(`${name}.key`, pem.key);
+    return new TestAuthority(dir, name);
+  }
+
+  /** Makes one whose subject is `commonName`. */
+  static async create(
+    dir: TempDir,
+    name = "ca",
+    commonName = name,
+  ): Promise<TestAuthority> {
     const authority = new TestAuthority(dir, name);
     await openssl([
-      ...[
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-      ],
+      ...["req", "-x509", "-newkey", "ed25519"],
       ...["-nodes", "-keyout", authority.key, "-out", authority.cert],
-      ...["-days", "2", "-subj", `/CN=${name}`],
+      ...["-days", "2", "-subj", `/CN=${commonName}`],
       ...["-addext", "basicConstraints=critical,CA:TRUE"],
       ...["-addext", "keyUsage=critical,keyCertSign,cRLSign"],
     ]);
@@ -59,14 +68,7 @@ export class TestAuthority implements CertificateFiles {
         "subjectAltName=DNS:localhost,IP:127.0.0.1\n",
     );
     await openssl([
-      ...[
-        "req",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-      ],
+      ...["req", "-newkey", "ed25519", "-nodes"],
       ...["-keyout", files.key, "-out", request, "-subj", `/CN=${name}`],
     ]);
     // A negative life ends in the past, whatever the clock says.

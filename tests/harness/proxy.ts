@@ -59,6 +59,31 @@ export class Proxy implements AsyncDisposable {
     else this.#meddlers[direction] = meddler;
   }
 
+  /**
+   * Meddles once: with the first record in `direction` that is `wanted`, or with as many in a row as `records` says. All but the last
+   * of them are held back until `act` says what goes on in place of them all. Resolves then.
+   */
+  meddleOnce(
+    direction: Direction,
+    plan: {
+      readonly wanted: (record: TlsRecord) => boolean;
+      readonly records?: number;
+      readonly act: (records: readonly Uint8Array[]) => Instead;
+    },
+  ): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const met: Uint8Array[] = [];
+    this.meddle(direction, (record) => {
+      if (met.length === 0 && !plan.wanted(record)) return undefined;
+      met.push(record.bytes);
+      if (met.length < (plan.records ?? 1)) return { send: [] };
+      this.meddle(direction, undefined);
+      resolve();
+      return plan.act(met);
+    });
+    return promise;
+  }
+
   /** Reads nothing more in `direction` until {@linkcode release}: what is a slow reader to the sender. */
   hold(direction: Direction): void {
     this.#held[direction] ??= Promise.withResolvers<void>();
@@ -227,24 +252,6 @@ async function writeAll(to: Deno.Conn, bytes: Uint8Array): Promise<void> {
 /** Whether a record carries application data, as all do that follow a handshake of TLS 1.3. */
 export function isApplicationData(record: TlsRecord): boolean {
   return record.bytes[0] === APPLICATION_DATA;
-}
-
-/** Meddles with one record: the first that `wanted` picks. `done` resolves once it has. */
-export function once(
-  wanted: (record: TlsRecord) => boolean,
-  meddler: Meddler,
-): { meddler: Meddler; done: Promise<void> } {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  let met = false;
-  return {
-    done: promise,
-    meddler: (record) => {
-      if (met || !wanted(record)) return undefined;
-      met = true;
-      resolve();
-      return meddler(record);
-    },
-  };
 }
 
 /** A copy of `bytes` with one bit changed, counted from the end of the bytes where negative. */
