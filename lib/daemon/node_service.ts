@@ -53,7 +53,7 @@ export class NodeService {
     await this.#forEach(sockets, (socket) =>
       serveConnection(socket, {
         targets,
-        portal: sockets.address,
+        targetAddress: sockets.address,
         device: "this machine",
         readOnly: false,
         clock,
@@ -113,8 +113,8 @@ export class NodeService {
     }
     await serveConnection(channel, {
       targets,
-      visible: [iqn],
-      portal: ask.portal,
+      only: iqn,
+      targetAddress: ask.portal,
       device: link.peer.name,
       readOnly: ask.readOnly,
       clock,

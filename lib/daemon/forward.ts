@@ -1,0 +1,96 @@
+/** `serve --forward`: another iSCSI target of this machine in the place of the node's own volumes. */
+
+import type { Duplex } from "../base/duplex.ts";
+import { messageOf, VaultError } from "../base/errors.ts";
+import type { Primitives } from "../base/primitives.ts";
+import { connectInitiator } from "../initiator/initiator.ts";
+import { type Address, connectTcp, renderAddress } from "../os/tcp.ts";
+import { ownAddress } from "../portal/own_address.ts";
+import { relay } from "../portal/relay.ts";
+
+/** How the node introduces itself when it asks the other target what it offers. */
+const DISCOVERER = "iqn.2026-11.internal.vault:forward";
+/** What `vault attach` may say where the other target offers one volume only. */
+const THE_ONLY_ONE = "forward";
+
+export interface ForwardOptions {
+  /** Where the other target listens. */
+  readonly address: Address;
+  readonly primitives: Primitives;
+}
+
+export class Forward {
+  readonly #options: ForwardOptions;
+
+  constructor(options: ForwardOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The name of the target that `wanted` means: the name itself, what follows its last colon, or "forward" for the only one.
+   *
+   * @throws {VaultError} where none or several fit, or the target does not answer
+   */
+  async find(wanted: string): Promise<string> {
+    const names = await this.#discover();
+    const fitting = names.filter((name) =>
+      name === wanted || name.slice(name.lastIndexOf(":") + 1) === wanted
+    );
+    if (fitting.length === 1) return fitting[0]!;
+    if (wanted === THE_ONLY_ONE && names.length === 1) return names[0]!;
+    const what = fitting.length === 0 ? "no target" : "several targets";
+    throw new VaultError(
+      `The node forwards to ${what} "${wanted}". It offers: ${
+        names.join(", ") || "nothing"
+      }`,
+      { kind: "not-found" },
+    );
+  }
+
+  /** Passes one initiator's connection on. Resolves when it has ended. */
+  async relay(
+    asked: {
+      readonly channel: Duplex;
+      readonly iqn: string;
+      readonly portal: string;
+    },
+  ): Promise<void> {
+    const { channel, iqn, portal } = asked;
+    let target: Duplex;
+    try {
+      target = await connectTcp(this.#options.address);
+    } catch (thrown) {
+      channel.abort(thrown instanceof Error ? thrown : undefined);
+      throw thrown;
+    }
+    await relay({
+      initiator: channel,
+      target,
+      rewrite: ownAddress({ iqn, portal }),
+    });
+  }
+
+  async #discover(): Promise<string[]> {
+    const { address, primitives } = this.#options;
+    const duplex = await connectTcp(address);
+    try {
+      const session = await connectInitiator({
+        duplex,
+        primitives,
+        initiatorName: DISCOVERER,
+      });
+      const targets = await session.discover();
+      await session.logout();
+      return targets.map(({ name }) => name);
+    } catch (cause) {
+      throw new VaultError(
+        `The target at ${renderAddress(address)} does not say what it offers: ${
+          messageOf(cause)
+        }`,
+        { kind: "unreachable", cause },
+      );
+    } finally {
+      duplex.abort();
+    }
+  }
+}
