@@ -1,0 +1,155 @@
+/** `vault serve` */
+
+import { VaultError } from "../lib/base/errors.ts";
+import type { NodeStatus } from "../lib/control/operations.ts";
+import { NODE_SOCKET } from "../lib/daemon/sockets.ts";
+import { type Address, parseAddress } from "../lib/os/tcp.ts";
+import { startInBackground } from "./background.ts";
+import { command, stateDirOf } from "./command.ts";
+import { isServing } from "./daemons.ts";
+import { logFrom } from "./log.ts";
+import { runDaemon } from "./run_daemon.ts";
+import { formatSize } from "./size.ts";
+import { note, print, warn } from "./terminal.ts";
+
+const DEFAULT_LISTEN = "0.0.0.0:9443";
+
+interface ServeOptions {
+  readonly listen: string;
+  readonly forward?: string;
+  readonly target?: string;
+  readonly unsafeNonLoopback?: true;
+  readonly background?: true;
+  readonly verbose?: true;
+}
+
+export function serveCommand() {
+  return command("serve", {
+    summary: "run this node: its volumes, for devices that have joined",
+    description:
+      "Runs the node of the state folder, and makes one first where there is none. It runs until SIGINT or SIGTERM, finishes what is under way then and flushes; a second signal ends it at once.",
+    examples: [
+      ["vault serve", "serve the volumes to devices, on port 9443"],
+      [
+        "vault serve --listen 192.0.2.7:443 --background",
+        "elsewhere, detached",
+      ],
+      [
+        "vault serve --forward 127.0.0.1:3261",
+        "put the tunnel in front of another iSCSI target on this machine",
+      ],
+      [
+        "vault serve --target 127.0.0.1:3260",
+        "offer the volumes to this machine's own initiators, too",
+      ],
+    ],
+  })
+    .option("--listen <host:port>", "where devices dial", DEFAULT_LISTEN)
+    .option(
+      "--forward <host:port>",
+      "another iSCSI target on loopback, in the place of this node's volumes",
+    )
+    .option(
+      "--target <host:port>",
+      "also offer the volumes at this loopback address",
+    )
+    .option(
+      "--unsafe-non-loopback",
+      "let --forward and --target leave loopback, where iSCSI is not protected",
+    )
+    .option("--background", "start it detached, and return once it is ready")
+    .option("--verbose", "log details, too")
+    .action(async (options, self) => {
+      const stateDir = stateDirOf(self);
+      const addresses = addressesOf(options);
+      if (options.background) return await background(stateDir);
+      await foreground({ stateDir, options, addresses });
+    });
+}
+
+interface Addresses {
+  readonly listen: Address;
+  readonly forward?: Address;
+  readonly target?: Address;
+}
+
+function addressesOf(options: ServeOptions): Addresses {
+  if (options.forward !== undefined && options.target !== undefined) {
+    throw new VaultError("--forward and --target exclude each other", {
+      hint:
+        "With --forward the other target takes the place of the node's volumes.",
+      kind: "usage",
+    });
+  }
+  return {
+    listen: parseAddress(options.listen),
+    ...(options.forward ? { forward: parseAddress(options.forward) } : {}),
+    ...(options.target ? { target: parseAddress(options.target) } : {}),
+  };
+}
+
+async function background(stateDir: string): Promise<void> {
+  const { pid, logPath } = await startInBackground({
+    stateDir,
+    name: NODE_SOCKET,
+    ready: () => isServing(stateDir),
+  });
+  print(`Serving in the background, process ${pid}.`);
+  note(`Its log: ${logPath}`);
+}
+
+async function foreground(
+  parts: {
+    readonly stateDir: string;
+    readonly options: ServeOptions;
+    readonly addresses: Addresses;
+  },
+): Promise<void> {
+  const { stateDir, options, addresses } = parts;
+  if (options.unsafeNonLoopback) {
+    warn(
+      "iSCSI outside loopback can be read and changed by anybody on the way",
+    );
+  }
+  const { runNode } = await import("../lib/daemon/node.ts");
+  const node = await runNode({
+    stateDir,
+    ...addresses,
+    ...(options.unsafeNonLoopback ? { unsafeNonLoopback: true } : {}),
+    log: logFrom(options.verbose ? "debug" : "info"),
+  });
+  const devices = await node.operations.devices();
+  announce(await node.operations.status(), {
+    listen: node.listen,
+    target: node.target,
+    devices: devices.filter((device) => device.revokedAt === undefined).length,
+  });
+  await runDaemon(node);
+  note("Stopped.");
+}
+
+function announce(
+  status: NodeStatus,
+  what: {
+    readonly listen: string;
+    readonly target: string | undefined;
+    readonly devices: number;
+  },
+): void {
+  print(`Serving node ${status.node.slice(0, 12)} at ${what.listen}.`);
+  if (status.forward !== undefined) {
+    print(`The tunnel ends at the iSCSI target at ${status.forward}.`);
+  } else {
+    for (const volume of status.volumes) {
+      print(`Volume "${volume.name}": ${formatSize(volume.sizeBytes)}.`);
+    }
+    if (status.volumes.length === 0) {
+      note("No volumes yet: vault volume create NAME --size SIZE");
+    }
+  }
+  if (what.target !== undefined) {
+    print(`This machine's own initiators find them at ${what.target}.`);
+  }
+  if (what.devices === 0) note("No device has joined yet: vault invite NAME");
+  note("Ctrl-C stops it.");
+}

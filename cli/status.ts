@@ -1,0 +1,180 @@
+/** `vault status` */
+
+import { VaultError } from "../lib/base/errors.ts";
+import type {
+  AttachmentStatus,
+  Flow,
+  LinkInfo,
+  NodeStatus,
+  SessionInfo,
+} from "../lib/control/operations.ts";
+import { command, jsonOption, stateDirOf } from "./command.ts";
+import { attachments, withNode } from "./daemons.ts";
+import { formatDuration } from "./duration.ts";
+import { formatRate, formatSize } from "./size.ts";
+import {
+  colours,
+  note,
+  print,
+  printFacts,
+  printJson,
+  printTable,
+} from "./terminal.ts";
+
+export function statusCommand() {
+  return command("status", {
+    summary: "show what is served and attached here, by whom and how fast",
+    examples: [
+      ["vault status", "volumes, links, sessions and attachments"],
+      ["vault status --json", "the same for programs"],
+    ],
+  })
+    .addOption(jsonOption())
+    .action(async (options, self) => {
+      const stateDir = stateDirOf(self);
+      const node = await nodeStatus(stateDir);
+      const attached = await attachments(stateDir);
+      if (options.json) {
+        return printJson({ node: node ?? null, attachments: attached });
+      }
+      if (node) await showNode(node);
+      if (node && attached.length > 0) print();
+      if (attached.length > 0) await showAttachments(attached);
+      if (!node && attached.length === 0) {
+        note(`Nothing is served or attached from ${stateDir}.`);
+      }
+    });
+}
+
+/** Undefined where the state folder holds no node. */
+async function nodeStatus(stateDir: string): Promise<NodeStatus | undefined> {
+  try {
+    return await withNode(stateDir, (node) => node.status());
+  } catch (thrown) {
+    if (thrown instanceof VaultError && thrown.kind === "not-found") {
+      return undefined;
+    }
+    throw thrown;
+  }
+}
+
+async function showNode(node: NodeStatus): Promise<void> {
+  printFacts([
+    ["node", node.node.slice(0, 12)],
+    [
+      "state",
+      node.running
+        ? `serving for ${age(node.since)}, process ${node.pid}`
+        : "not running (vault serve)",
+    ],
+    ["listens at", node.listen],
+    ["forwards to", node.forward],
+    ["MAC failures", failures(node.macFailures)],
+  ]);
+  if (node.volumes.length > 0) await showVolumes(node);
+  if (node.links.length > 0) await showLinks(node.links);
+  if (node.sessions.length > 0) await showSessions(node.sessions);
+}
+
+function age(since: string | undefined): string {
+  return since === undefined
+    ? "some time"
+    : formatDuration(Date.now() - Date.parse(since));
+}
+
+function failures(count: number | undefined): string | undefined {
+  if (count === undefined || count === 0) return count?.toString();
+  return `${count}: records were changed on the way`;
+}
+
+async function showVolumes(node: NodeStatus): Promise<void> {
+  const { red } = colours("stdout");
+  print();
+  await printTable(node.volumes, [
+    { head: "VOLUME", cell: (volume) => volume.name },
+    {
+      head: "SIZE",
+      cell: (volume) => formatSize(volume.sizeBytes),
+      align: "right",
+    },
+    {
+      head: "USED",
+      cell: (volume) => formatSize(volume.allocatedBytes),
+      align: "right",
+    },
+    {
+      head: "SESSIONS",
+      cell: ({ name }) =>
+        String(node.sessions.filter((one) => one.volume === name).length),
+      align: "right",
+    },
+    { head: "HEALTH", cell: (volume) => volume.health },
+  ]);
+  const ill = node.volumes.filter((volume) => volume.health !== "ok");
+  for (const volume of ill) {
+    note(red(`Volume "${volume.name}" takes no more writes: ${volume.health}`));
+  }
+}
+
+async function showLinks(links: readonly LinkInfo[]): Promise<void> {
+  print();
+  await printTable(links, [
+    { head: "LINK", cell: (link) => link.device },
+    { head: "FROM", cell: (link) => link.address },
+    { head: "STATE", cell: (link) => `${link.state} ${age(link.since)}` },
+    { head: "SENT", cell: (link) => flow(link.sent), align: "right" },
+    { head: "RECEIVED", cell: (link) => flow(link.received), align: "right" },
+    {
+      head: "MAC FAILURES",
+      cell: (link) => String(link.macFailures),
+      align: "right",
+    },
+  ]);
+}
+
+async function showSessions(sessions: readonly SessionInfo[]): Promise<void> {
+  print();
+  await printTable(sessions, [
+    { head: "SESSION", cell: (session) => session.volume },
+    { head: "DEVICE", cell: (session) => session.device },
+    { head: "INITIATOR", cell: (session) => session.initiator },
+    { head: "FOR", cell: (session) => age(session.since) },
+    { head: "READ", cell: (session) => flow(session.read), align: "right" },
+    {
+      head: "WRITTEN",
+      cell: (session) => flow(session.written),
+      align: "right",
+    },
+  ]);
+}
+
+async function showAttachments(
+  attached: readonly AttachmentStatus[],
+): Promise<void> {
+  await printTable(attached, [
+    {
+      head: "ATTACHED",
+      cell: (one) => one.readOnly ? `${one.volume} (read-only)` : one.volume,
+    },
+    { head: "NODE", cell: (one) => one.nodeAddress },
+    { head: "LINK", cell: (one) => `${one.link.state} ${age(one.link.since)}` },
+    { head: "PORTAL", cell: (one) => one.portal },
+    { head: "DISK", cell: (one) => one.device ?? "-" },
+    { head: "SESSIONS", cell: (one) => String(one.sessions), align: "right" },
+    { head: "SENT", cell: (one) => flow(one.link.sent), align: "right" },
+    {
+      head: "RECEIVED",
+      cell: (one) => flow(one.link.received),
+      align: "right",
+    },
+    {
+      head: "MAC FAILURES",
+      cell: (one) => String(one.link.macFailures),
+      align: "right",
+    },
+  ]);
+}
+
+function flow({ bytes, bytesPerSecond }: Flow): string {
+  return `${formatSize(bytes)} (${formatRate(bytesPerSecond)})`;
+}

@@ -1,0 +1,22 @@
+/** `vault volume`: the commands on volumes. */
+
+import { command } from "./command.ts";
+import { volumeCreateCommand } from "./volume_create.ts";
+import { volumeDeleteCommand } from "./volume_delete.ts";
+import { volumeListCommand } from "./volume_list.ts";
+import { volumeResizeCommand } from "./volume_resize.ts";
+import { volumeShowCommand } from "./volume_show.ts";
+
+export function volumeCommand() {
+  return command("volume", {
+    summary: "make, list, show, resize and delete volumes",
+    description:
+      "Volumes of this node. All of it works while `vault serve` runs, and while it does not.",
+    examples: [["vault volume create photos --size 100GiB", "make a volume"]],
+  })
+    .addCommand(volumeCreateCommand())
+    .addCommand(volumeListCommand())
+    .addCommand(volumeShowCommand())
+    .addCommand(volumeResizeCommand())
+    .addCommand(volumeDeleteCommand());
+}

@@ -1,0 +1,42 @@
+/** `vault volume delete` */
+
+import type { VolumeInfo } from "../lib/control/operations.ts";
+import { command, stateDirOf, yesOption } from "./command.ts";
+import { withNode } from "./daemons.ts";
+import { formatSize } from "./size.ts";
+import { confirm, note, print } from "./terminal.ts";
+
+export function volumeDeleteCommand() {
+  return command("delete", {
+    summary: "delete a volume and all that is on it",
+    description:
+      "Deletes a volume with its bytes, and ends the sessions that use it. It asks first.",
+    examples: [
+      ["vault volume delete photos", "after a question"],
+      ["vault volume delete photos --yes", "without one"],
+    ],
+  })
+    .argument("<name>", "the volume")
+    .addOption(yesOption())
+    .action(async (name, options, self) => {
+      const stateDir = stateDirOf(self);
+      const volume = await withNode(stateDir, (node) => node.showVolume(name));
+      if (!options.yes && !await mayDelete(volume)) {
+        return note("Nothing was deleted.");
+      }
+      await withNode(stateDir, (node) => node.deleteVolume(name));
+      print(`Deleted volume "${name}".`);
+    });
+}
+
+function mayDelete(volume: VolumeInfo): Promise<boolean> {
+  return confirm(
+    `Delete volume "${volume.name}" (${formatSize(volume.sizeBytes)}, ${
+      formatSize(volume.allocatedBytes)
+    } used)? Nothing brings its bytes back.`,
+    {
+      what: `Deleting volume "${volume.name}" cannot be undone`,
+      hint: "Nobody is there to be asked: give --yes if that is meant.",
+    },
+  );
+}

@@ -1,0 +1,56 @@
+/** `vault volume list` */
+
+import { command, jsonOption, stateDirOf } from "./command.ts";
+import { withNode } from "./daemons.ts";
+import { formatSize } from "./size.ts";
+import { note, printJson, printTable } from "./terminal.ts";
+
+export function volumeListCommand() {
+  return command("list", {
+    summary: "list the volumes",
+    examples: [
+      ["vault volume list", "names, sizes and what they take on this machine"],
+      ["vault volume list --json", "the same for programs"],
+    ],
+  })
+    .addOption(jsonOption())
+    .action(async (options, self) => {
+      const volumes = await withNode(
+        stateDirOf(self),
+        (node) => node.listVolumes(),
+      );
+      if (options.json) return printJson(volumes);
+      if (volumes.length === 0) {
+        return note(
+          "There are no volumes. vault volume create NAME --size SIZE makes one.",
+        );
+      }
+      await printTable(volumes, [
+        { head: "VOLUME", cell: (volume) => volume.name },
+        {
+          head: "SIZE",
+          cell: (volume) => formatSize(volume.sizeBytes),
+          align: "right",
+        },
+        {
+          head: "USED",
+          cell: (volume) => formatSize(volume.allocatedBytes),
+          align: "right",
+        },
+        {
+          head: "BLOCK",
+          cell: (volume) => String(volume.blockSizeBytes),
+          align: "right",
+        },
+        {
+          head: "ACCESS",
+          cell: (volume) => volume.readOnly ? "read-only" : "read-write",
+        },
+        {
+          head: "CHAP",
+          cell: (volume) => volume.chapUsers.length === 0 ? "no" : "yes",
+        },
+        { head: "HEALTH", cell: (volume) => volume.health },
+      ]);
+    });
+}

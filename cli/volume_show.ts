@@ -1,0 +1,48 @@
+/** `vault volume show` */
+
+import type { VolumeInfo } from "../lib/control/operations.ts";
+import { command, jsonOption, stateDirOf } from "./command.ts";
+import { withNode } from "./daemons.ts";
+import { formatSize } from "./size.ts";
+import { printFacts, printJson } from "./terminal.ts";
+
+export function volumeShowCommand() {
+  return command("show", {
+    summary: "show all that is known of a volume",
+    examples: [["vault volume show photos", "its names, size and CHAP users"]],
+  })
+    .argument("<name>", "the volume")
+    .addOption(jsonOption())
+    .action(async (name, options, self) => {
+      const volume = await withNode(
+        stateDirOf(self),
+        (node) => node.showVolume(name),
+      );
+      if (options.json) return printJson(volume);
+      printFacts(factsOf(volume));
+    });
+}
+
+function factsOf(
+  volume: VolumeInfo,
+): readonly (readonly [string, string | undefined])[] {
+  return [
+    ["volume", volume.name],
+    ["size", `${formatSize(volume.sizeBytes)} (${volume.sizeBytes} bytes)`],
+    ["used", formatSize(volume.allocatedBytes)],
+    ["block size", String(volume.blockSizeBytes)],
+    ["access", volume.readOnly ? "read-only" : "read-write"],
+    ["health", volume.health],
+    ["made", volume.createdAt],
+    ["target", volume.iqn],
+    ["serial", volume.serial],
+    ["NAA", volume.naa],
+    [
+      "CHAP users",
+      volume.chapUsers.length === 0
+        ? "none: no CHAP is asked"
+        : volume.chapUsers.join(", "),
+    ],
+    ["CHAP target user", volume.chapMutualUser],
+  ];
+}
