@@ -22,14 +22,9 @@ export async function run(
   spec: ProgramSpec & { stdin?: string; timeoutMs?: number },
 ): Promise<RunResult> {
   const program = new Program(spec);
-  live.add(program);
-  try {
-    await program.write(spec.stdin ?? "");
-    const code = await program.exitWithin(spec.timeoutMs ?? 60_000);
-    return { code, stdout: program.stdout, stderr: program.stderr };
-  } finally {
-    live.delete(program);
-  }
+  await program.write(spec.stdin ?? "");
+  const code = await program.exitWithin(spec.timeoutMs ?? 60_000);
+  return { code, stdout: program.stdout, stderr: program.stderr };
 }
 
 /** Like {@linkcode run}, but rejects with what the program said unless it ends with 0. Gives its standard output. */
@@ -52,7 +47,6 @@ export async function start(
   },
 ): Promise<Program> {
   const program = new Program(spec);
-  live.add(program);
   try {
     await program.write("");
     await until(`${spec.command} ready`, async () => {
@@ -103,12 +97,14 @@ export class Program implements AsyncDisposable {
       stderr: "piped",
     }).spawn();
     this.pid = this.#child.pid;
+    live.add(this);
     const read = Promise.all([
       this.#out.readAll(this.#child.stdout),
       this.#err.readAll(this.#child.stderr),
     ]);
     this.#ended = this.#child.status.then(async (status) => {
       this.#exited = status.code;
+      live.delete(this);
       await read;
       return status.code;
     });
@@ -166,7 +162,6 @@ export class Program implements AsyncDisposable {
     signal: Deno.Signal = "SIGTERM",
     graceMs = 10_000,
   ): Promise<number> {
-    live.delete(this);
     this.signal(signal);
     try {
       return await within(this.#ended, {

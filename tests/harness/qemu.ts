@@ -25,6 +25,8 @@ export interface QemuIoOptions {
   readonly chap?: Credentials;
   /** The disk is named by QEMU's options (`driver=iscsi,…`) in place of a URL. */
   readonly imageOptions?: boolean;
+  /** Opens the disk for reading alone. */
+  readonly readOnly?: boolean;
   /** libiscsi tells of its login on standard error. */
   readonly debug?: boolean;
 }
@@ -40,6 +42,7 @@ export function qemuIo(
     args: [
       ...(options.imageOptions ? ["--image-opts"] : ["-f", "raw"]),
       ...["-t", "none"],
+      ...(options.readOnly ? ["-r"] : []),
       ...commands.flatMap((command) => ["-c", command]),
       disk,
     ],
