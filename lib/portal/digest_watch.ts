@@ -5,7 +5,6 @@
  * A key is settled by its second mention: what one side offers, the other answers with the one value that holds.
  */
 
-import { concat, fromUtf8 } from "../base/bytes.ts";
 import { PeerError } from "../base/errors.ts";
 import type { Digests } from "../iscsi/layout.ts";
 import { CONTINUE_BIT, FLAGS_AT, opcodeOf } from "../iscsi/pdu/bhs.ts";
@@ -15,9 +14,7 @@ import {
   LOGIN_SUCCESS,
 } from "../iscsi/pdu/login_response.ts";
 import { LOGIN_REQUEST, LOGIN_RESPONSE } from "../iscsi/pdu/opcode.ts";
-
-/** The most text that one side may send in Login PDUs continued by the C bit, in bytes. */
-export const MAX_LOGIN_TEXT_BYTES = 64 * 1024;
+import { TextCollector } from "../iscsi/text.ts";
 
 type Side = "initiator" | "target";
 
@@ -25,8 +22,8 @@ export class DigestWatch {
   readonly #offered = new Map<string, Side>();
   readonly #agreed = new Map<string, string>();
   readonly #text = {
-    initiator: [] as Uint8Array[],
-    target: [] as Uint8Array[],
+    initiator: new TextCollector(),
+    target: new TextCollector(),
   };
 
   /**
@@ -58,21 +55,9 @@ export class DigestWatch {
   }
 
   #note(side: Side, bhs: Uint8Array, data: Uint8Array): void {
-    const parts = this.#text[side];
-    parts.push(data.slice());
-    const whole = concat(parts);
-    if (whole.length > MAX_LOGIN_TEXT_BYTES) {
-      throw new PeerError(
-        `Expected at most ${MAX_LOGIN_TEXT_BYTES} bytes of text in a login`,
-      );
-    }
-    if ((bhs[FLAGS_AT]! & CONTINUE_BIT) !== 0) return;
-    this.#text[side] = [];
-    for (const pair of (fromUtf8(whole) ?? "").split("\0")) {
-      const equals = pair.indexOf("=");
-      if (equals > 0) {
-        this.#mention(side, pair.slice(0, equals), pair.slice(equals + 1));
-      }
+    const goesOn = (bhs[FLAGS_AT]! & CONTINUE_BIT) !== 0;
+    for (const { key, value } of this.#text[side].add(data, goesOn) ?? []) {
+      this.#mention(side, key, value);
     }
   }
 

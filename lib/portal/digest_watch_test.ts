@@ -2,7 +2,8 @@ import { expect } from "expect";
 import { utf8 } from "../base/bytes.ts";
 import { PeerError } from "../base/errors.ts";
 import { LOGIN_REQUEST, LOGIN_RESPONSE, NOP_OUT } from "../iscsi/pdu/opcode.ts";
-import { DigestWatch, MAX_LOGIN_TEXT_BYTES } from "./digest_watch.ts";
+import { MAX_TEXT_BYTES } from "../iscsi/text.ts";
+import { DigestWatch } from "./digest_watch.ts";
 
 const TRANSIT_TO_FULL_FEATURE = 0x87;
 
@@ -69,6 +70,6 @@ Deno.test("no digest without an agreement, no end without success", () => {
 Deno.test("anything but a Login PDU and endless text are the peer's fault", () => {
   expect(() => new DigestWatch().see(...pdu(NOP_OUT, ""))).toThrow(PeerError);
   const watch = new DigestWatch();
-  watch.see(...request("x".repeat(MAX_LOGIN_TEXT_BYTES), 0x40));
+  watch.see(...request("x".repeat(MAX_TEXT_BYTES), 0x40));
   expect(() => watch.see(...request("x", 0x40))).toThrow(PeerError);
 });

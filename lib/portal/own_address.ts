@@ -3,7 +3,6 @@
  * it listens on its own machine, and the initiator has to be told the portal's instead (RFC 7143 appendix C).
  */
 
-import { fromUtf8, utf8 } from "../base/bytes.ts";
 import { PeerError } from "../base/errors.ts";
 import type { Pdu } from "../iscsi/framer.ts";
 import {
@@ -18,6 +17,13 @@ import {
   decodeTextResponse,
   encodeTextResponse,
 } from "../iscsi/pdu/text_response.ts";
+import {
+  type DiscoveredTarget,
+  parseAddress,
+  parseTargets,
+  renderTargets,
+} from "../iscsi/send_targets.ts";
+import { parseText, renderText } from "../iscsi/text.ts";
 
 export interface OwnAddress {
   /** The one target that the channel is for. */
@@ -37,19 +43,16 @@ export function ownAddress(
 ): (pdu: Pdu, digests: Digests) => Uint8Array | undefined {
   return (pdu, digests) => {
     if (opcodeOf(pdu.bytes) !== TEXT_RESPONSE) return undefined;
-    const text = fromUtf8(pdu.data) ?? "";
-    if (!text.includes("TargetName=")) return undefined;
     const response = decodeTextResponse(pdu.bytes);
-    if (response.continue || !response.final) {
+    if (response.continue) {
       throw new PeerError("Expected a list of targets that fits into one PDU");
     }
-    const data = utf8(listing(text, own));
+    const pairs = parseText(pdu.data);
+    if (!pairs.some(({ key }) => key === "TargetName")) return undefined;
+    const data = renderText(renderTargets(ownTarget(parseTargets(pairs), own)));
     const bytes = new Uint8Array(pduLength(data.length, digests));
-    encodeTextResponse(
-      { ...response, dataSegmentLength: data.length },
-      bytes,
-      0,
-    );
+    const dataSegmentLength = data.length;
+    encodeTextResponse({ ...response, dataSegmentLength }, bytes, 0);
     bytes.set(data, dataStart(digests));
     sealPdu(bytes, 0, { dataLength: data.length, digests });
     return bytes;
@@ -57,24 +60,14 @@ export function ownAddress(
 }
 
 /** The channel's target alone, and its first portal group at the portal's address: there is one way to it from here. */
-function listing(text: string, own: OwnAddress): string {
-  const name = `TargetName=${own.iqn}`;
-  let ours = false;
-  let listed = "";
-  for (const pair of text.split("\0")) {
-    if (pair.startsWith("TargetName=")) {
-      ours = pair === name && listed === "";
-      if (ours) listed = `${name}\0`;
-    } else if (ours && pair.startsWith("TargetAddress=")) {
-      listed += `TargetAddress=${own.portal},${portalGroupTag(pair)}\0`;
-      ours = false;
-    }
-  }
-  return listed;
-}
-
-/** What follows the comma of `TargetAddress=HOST:PORT,TAG`. */
-function portalGroupTag(pair: string): string {
-  const comma = pair.lastIndexOf(",");
-  return comma < 0 ? "1" : pair.slice(comma + 1);
+function ownTarget(
+  targets: readonly DiscoveredTarget[],
+  { iqn, portal }: OwnAddress,
+): DiscoveredTarget[] {
+  const { host, port } = parseAddress(portal);
+  return targets.filter(({ name }) => name === iqn).slice(0, 1)
+    .map(({ name, addresses }) => ({
+      name,
+      addresses: addresses.slice(0, 1).map(({ tag }) => ({ host, port, tag })),
+    }));
 }
