@@ -38,7 +38,7 @@ export interface Command {
   readonly serviceAction?: number;
   /**
    * As long as the CDB, a bit set where the CDB may have one. Byte 0 is the operation code and not looked at. A bit set elsewhere
-   * is a field that this unit does not do, and refused.
+   * is a field that this unit does not do, and refused. GROUP NUMBER may be anything: it is a label for statistics that nobody keeps.
    */
   readonly mask: Uint8Array;
   readonly access: Access;
@@ -46,8 +46,15 @@ export interface Command {
   readonly mutates: boolean;
   /** Goes on although a unit attention is pending (SAM-5 section 5.14.1). */
   readonly exempt?: true;
-  /** The CDB is as long as the mask and sets no bit outside it. */
-  readonly plan: (cdb: Uint8Array, caller: Caller) => Plan;
+  /**
+   * The CDB is as long as the mask and sets no bit outside it. `dataOutBytes` is what the transport expects from the initiator, where
+   * that is known.
+   */
+  readonly plan: (
+    cdb: Uint8Array,
+    caller: Caller,
+    dataOutBytes: number | undefined,
+  ) => Plan;
 }
 
 /** A mask from hexadecimal digits; the blanks are for the reader. */

@@ -56,7 +56,7 @@ export class Disk implements LogicalUnit {
     this.#unit.reservations.release(nexus);
   }
 
-  plan(nexus: Nexus, cdb: Uint8Array): Plan {
+  plan(nexus: Nexus, cdb: Uint8Array, dataOutBytes?: number): Plan {
     const caller = this.#unit.callers.get(nexus.id);
     invariant(caller, "A command came from a nexus that never joined");
     const command = commandOf(cdb);
@@ -68,7 +68,7 @@ export class Disk implements LogicalUnit {
       return this.#attention(caller);
     }
     const objection = this.#objection(command, cdb);
-    return objection ?? command.plan(cdb, caller);
+    return objection ?? command.plan(cdb, caller, dataOutBytes);
   }
 
   failure(

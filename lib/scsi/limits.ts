@@ -6,8 +6,8 @@ export const MAX_TRANSFER_BYTES = 32 * 1024 * 1024;
 /** The longest WRITE SAME: it is carried out in one go while others wait. */
 export const MAX_WRITE_SAME_BYTES = 64 * 1024 * 1024;
 
-/** The most that one UNMAP may name, over all its descriptors. */
-export const MAX_UNMAP_BYTES = 1024 * 1024 * 1024;
+/** The most that one UNMAP may name, over all its descriptors: 2^20 of the smaller blocks. */
+export const MAX_UNMAP_BYTES = 512 * 1024 * 1024;
 
 export const MAX_UNMAP_DESCRIPTORS = 256;
 

@@ -10,10 +10,10 @@ export interface LogicalUnit {
 
   /**
    * What the CDB asks for, or why it is refused: unit attentions, reservations, bad fields and the capacity are looked at here.
-   * Pure state, no I/O; the CDB is lent for the call. `dataOutLength` and `dataInLength` are what the transport expects (from the
-   * Expected Data Transfer Length), 0 where it expects none.
+   * Pure state, no I/O; the CDB is lent for the call. `dataOutBytes` is what the transport expects the initiator to send (its Expected
+   * Data Transfer Length, 0 where it expects to send nothing): the few commands that must not guess compare it with what they need.
    */
-  plan(nexus: Nexus, cdb: Uint8Array): Plan;
+  plan(nexus: Nexus, cdb: Uint8Array, dataOutBytes?: number): Plan;
 
   /** The outcome for a store that threw while carrying out a plan: a medium or hardware error or write protection, with sense. */
   failure(

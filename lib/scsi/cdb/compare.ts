@@ -3,7 +3,6 @@
 import type { Answer, Compare } from "../plan.ts";
 import { SenseCode, SenseKey } from "../sense_code.ts";
 import type { Unit } from "../unit.ts";
-import { countAt } from "./transfer.ts";
 
 /**
  * Compares `expected` with the medium at `offset`. INFORMATION is the offset in the Data-Out of the first byte that differs, counted
@@ -32,6 +31,17 @@ export function comparison(
 }
 
 /** The initiator announced fewer bytes to its transport than the CDB needs: nothing is compared or written in part. */
-export function shortData(unit: Unit, cdb: Uint8Array): Answer {
-  return unit.invalidField(countAt(cdb));
+export function shortData(unit: Unit, countAt: number): Answer {
+  return unit.invalidField(countAt);
+}
+
+/**
+ * Whether the transport expects as many bytes of Data-Out as the CDB stands for. Where they say different things and one block may be
+ * written many times or instead of another, nobody knows what was meant, and the command is refused.
+ */
+export function agrees(
+  dataOutBytes: number | undefined,
+  neededBytes: number,
+): boolean {
+  return dataOutBytes === undefined || dataOutBytes === neededBytes;
 }

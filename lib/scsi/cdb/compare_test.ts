@@ -146,3 +146,30 @@ function informationOf(sense: Uint8Array | undefined): number {
   if (!sense || (sense[0]! & 0x80) === 0) throw new Error("not valid");
   return new DataView(sense.buffer, sense.byteOffset).getUint32(3);
 }
+
+Deno.test("COMPARE AND WRITE is not done where CDB and transport disagree", () => {
+  const ask = (count: string, bytes: number) =>
+    verdictOf(disk.plan(
+      alice,
+      hex(`89 00 0000000000000000 000000 ${count} 00 00`),
+      bytes,
+    ));
+  expect(ask("02", 2048)).toBe("data-out");
+  for (const bytes of [0, 1024, 2047, 2049, 4096]) {
+    expect(ask("02", bytes)).toBe("5 24/00");
+  }
+  expect(ask("00", 0)).toBe("GOOD");
+  expect(ask("00", 1024)).toBe("5 24/00");
+});
+
+Deno.test("WRITE AND VERIFY writes the whole blocks that were announced", () => {
+  const plan = disk.plan(alice, hex("2e 00 00000002 00 0003 00"));
+  expect(withData(plan, bytes(1300, 1))).toMatchObject({
+    kind: "sequence",
+    steps: [
+      { kind: "write-same", extent: { offset: 1024, length: 1024 } },
+      { kind: "probe", extent: { offset: 1024, length: 1024 } },
+    ],
+  });
+  expect(verdictOf(withData(plan, bytes(511, 1)))).toBe("GOOD");
+});

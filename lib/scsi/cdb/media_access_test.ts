@@ -214,3 +214,15 @@ Deno.test("without a write cache every write is forced to the medium", () => {
   const same = disk.plan(alice, hex("93 09 0000000000000000 00000001 00 00"));
   expect(same).toMatchObject({ kind: "unmap", fua: true });
 });
+
+Deno.test("a group number is a label that nobody looks at", () => {
+  const disk = diskWith();
+  for (
+    const cdb of [
+      "28 00 00000000 1f 0001 00",
+      "a8 00 00000000 00000001 1f 00",
+      "88 00 0000000000000000 00000001 1f 00",
+      "42 00 00000000 1f 0000 00",
+    ]
+  ) expect(verdictOf(disk.plan(alice, hex(cdb)))).not.toMatch(/^5/);
+});

@@ -17,7 +17,7 @@ const row = { access: "read", mutates: false } as const;
 export const preFetch10: Command = {
   name: "PRE-FETCH(10)",
   opcode: Opcode.PRE_FETCH_10,
-  mask: mask("ff 02 ffffffff 00 ffff 00"),
+  mask: mask("ff 02 ffffffff 1f ffff 00"),
   ...row,
   plan: preFetch,
 };
@@ -25,7 +25,7 @@ export const preFetch10: Command = {
 export const preFetch16: Command = {
   name: "PRE-FETCH(16)",
   opcode: Opcode.PRE_FETCH_16,
-  mask: mask("ff 02 ffffffffffffffff ffffffff 00 00"),
+  mask: mask("ff 02 ffffffffffffffff ffffffff 1f 00"),
   ...row,
   plan: preFetch,
 };

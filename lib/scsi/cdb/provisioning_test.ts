@@ -47,7 +47,9 @@ Deno.test("UNMAP takes many descriptors and leaves out the empty ones", () => {
 
 Deno.test("UNMAP with one bad descriptor does nothing", () => {
   expect(verdictOf(unmap([[0, 8], [blocks - 1, 2]]))).toBe("5 21/00");
-  expect(verdictOf(unmap([[blocks, 0]]))).toBe("5 21/00");
+  expect(verdictOf(unmap([[blocks + 1, 0]]))).toBe("5 21/00");
+  expect(verdictOf(unmap([[blocks, 1]]))).toBe("5 21/00");
+  expect(verdictOf(unmap([[blocks, 0]]))).toBe("GOOD");
   expect(verdictOf(unmap([[2n ** 64n - 1n, 2]]))).toBe("5 21/00");
 });
 
@@ -221,5 +223,22 @@ Deno.test("READ CAPACITY tells the size, the blocks and that it is thin", () => 
     const cdb of ["25 00 00000001 0000 00 00", "25 00 00000000 0000 01 00"]
   ) {
     expect(verdictOf(disk.plan(alice, hex(cdb)))).toBe("5 24/00");
+  }
+});
+
+Deno.test("WRITE SAME is not done where CDB and transport disagree about the data", () => {
+  for (
+    const [cdb, needed] of [
+      ["41 00 00000002 00 0003 00", 512],
+      ["41 08 00000002 00 0003 00", 512],
+      ["93 00 0000000000000002 00000003 00 00", 512],
+      ["93 01 0000000000000002 00000003 00 00", 0],
+    ] as const
+  ) {
+    for (const bytes of [0, 256, 512, 1024, 3 * 512]) {
+      const verdict = verdictOf(disk.plan(alice, hex(cdb), bytes));
+      if (bytes === needed) expect(verdict).not.toMatch(/^5/);
+      else expect(verdict).toBe("5 24/00");
+    }
   }
 });

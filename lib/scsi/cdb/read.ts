@@ -25,7 +25,7 @@ export const read6: Command = {
 export const read10: Command = {
   name: "READ(10)",
   opcode: Opcode.READ_10,
-  mask: mask("ff 1a ffffffff 00 ffff 00"),
+  mask: mask("ff 1a ffffffff 1f ffff 00"),
   ...row,
   plan: readLong,
 };
@@ -33,7 +33,7 @@ export const read10: Command = {
 export const read12: Command = {
   name: "READ(12)",
   opcode: Opcode.READ_12,
-  mask: mask("ff 1a ffffffff ffffffff 00 00"),
+  mask: mask("ff 1a ffffffff ffffffff 1f 00"),
   ...row,
   plan: readLong,
 };
@@ -41,7 +41,7 @@ export const read12: Command = {
 export const read16: Command = {
   name: "READ(16)",
   opcode: Opcode.READ_16,
-  mask: mask("ff 1a ffffffffffffffff ffffffff 00 00"),
+  mask: mask("ff 1a ffffffffffffffff ffffffff 1f 00"),
   ...row,
   plan: readLong,
 };

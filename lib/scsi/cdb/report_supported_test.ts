@@ -52,10 +52,10 @@ Deno.test("the table names each operation code and service action once, by lengt
 
 Deno.test("one command: its length and which bits it looks at", () => {
   expect(dataOf(one(1, 0x28))).toEqual(
-    hex("00 03 000a 28 1a ffffffff 00 ffff 00"),
+    hex("00 03 000a 28 1a ffffffff 1f ffff 00"),
   );
   expect(dataOf(one(0x81, 0x28))).toEqual(
-    hex("00 83 000a 28 1a ffffffff 00 ffff 00 000a 00 00 00000000 00000000"),
+    hex("00 83 000a 28 1a ffffffff 1f ffff 00 000a 00 00 00000000 00000000"),
   );
   expect(dataOf(one(2, 0x9e, 0x10))).toEqual(
     hex("00 03 0010 9e 10 0000000000000000 ffffffff 00 00"),

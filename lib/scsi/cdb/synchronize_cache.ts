@@ -19,7 +19,7 @@ const IMMED = 0x02;
 export const synchronizeCache10: Command = {
   name: "SYNCHRONIZE CACHE(10)",
   opcode: Opcode.SYNCHRONIZE_CACHE_10,
-  mask: mask("ff 06 ffffffff 00 ffff 00"),
+  mask: mask("ff 06 ffffffff 1f ffff 00"),
   ...row,
   plan: synchronize,
 };
@@ -27,7 +27,7 @@ export const synchronizeCache10: Command = {
 export const synchronizeCache16: Command = {
   name: "SYNCHRONIZE CACHE(16)",
   opcode: Opcode.SYNCHRONIZE_CACHE_16,
-  mask: mask("ff 06 ffffffffffffffff ffffffff 00 00"),
+  mask: mask("ff 06 ffffffffffffffff ffffffff 1f 00"),
   ...row,
   plan: synchronize,
 };

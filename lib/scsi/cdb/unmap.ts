@@ -16,7 +16,7 @@ const DESCRIPTOR_BYTES = 16;
 export const unmap: Command = {
   name: "UNMAP",
   opcode: Opcode.UNMAP,
-  mask: mask("ff 00 00000000 00 ffff 00"),
+  mask: mask("ff 00 00000000 1f ffff 00"),
   access: "write",
   mutates: true,
   plan: (cdb, { unit }) => {
@@ -51,8 +51,10 @@ function take(unit: Unit, list: Uint8Array, announced: number): Plan {
     const at = HEADER_BYTES + i * DESCRIPTOR_BYTES;
     const lba = u64(list, at);
     const blocks = u32(list, at + 8);
+    // Nothing at the very end is inside.
+    const nothing = blocks === 0 && lba <= unit.blocks;
+    if (nothing) continue;
     if (outOfRange(unit, lba, blocks)) return rangeError(unit);
-    if (blocks === 0) continue;
     const extent = extentOf(unit, lba, blocks);
     totalBytes += extent.length;
     if (totalBytes > MAX_UNMAP_BYTES) return unit.invalidParameter(at + 8);

@@ -30,7 +30,7 @@ export function byteCheckOf(cdb: Uint8Array): number {
 export const verify10: Command = {
   name: "VERIFY(10)",
   opcode: Opcode.VERIFY_10,
-  mask: mask("ff 16 ffffffff 00 ffff 00"),
+  mask: mask("ff 16 ffffffff 1f ffff 00"),
   ...row,
   plan: verify,
 };
@@ -38,7 +38,7 @@ export const verify10: Command = {
 export const verify12: Command = {
   name: "VERIFY(12)",
   opcode: Opcode.VERIFY_12,
-  mask: mask("ff 16 ffffffff ffffffff 00 00"),
+  mask: mask("ff 16 ffffffff ffffffff 1f 00"),
   ...row,
   plan: verify,
 };
@@ -46,7 +46,7 @@ export const verify12: Command = {
 export const verify16: Command = {
   name: "VERIFY(16)",
   opcode: Opcode.VERIFY_16,
-  mask: mask("ff 16 ffffffffffffffff ffffffff 00 00"),
+  mask: mask("ff 16 ffffffffffffffff ffffffff 1f 00"),
   ...row,
   plan: verify,
 };
@@ -67,7 +67,7 @@ function verify(cdb: Uint8Array, { unit }: Caller): Plan {
     ? extent.length
     : unit.blockSizeBytes;
   // The CDB is lent for the call: what is said later is made now.
-  const short = shortData(unit, cdb);
+  const short = shortData(unit, countAt(cdb));
   return {
     kind: "data-out",
     length,

@@ -25,7 +25,7 @@ export const write6: Command = {
 export const write10: Command = {
   name: "WRITE(10)",
   opcode: Opcode.WRITE_10,
-  mask: mask("ff 1a ffffffff 00 ffff 00"),
+  mask: mask("ff 1a ffffffff 1f ffff 00"),
   ...row,
   plan: writeLong,
 };
@@ -33,7 +33,7 @@ export const write10: Command = {
 export const write12: Command = {
   name: "WRITE(12)",
   opcode: Opcode.WRITE_12,
-  mask: mask("ff 1a ffffffff ffffffff 00 00"),
+  mask: mask("ff 1a ffffffff ffffffff 1f 00"),
   ...row,
   plan: writeLong,
 };
@@ -41,7 +41,7 @@ export const write12: Command = {
 export const write16: Command = {
   name: "WRITE(16)",
   opcode: Opcode.WRITE_16,
-  mask: mask("ff 1a ffffffffffffffff ffffffff 00 00"),
+  mask: mask("ff 1a ffffffffffffffff ffffffff 1f 00"),
   ...row,
   plan: writeLong,
 };

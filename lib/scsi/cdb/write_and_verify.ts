@@ -5,7 +5,7 @@ import { MAX_TRANSFER_BYTES } from "../limits.ts";
 import { Opcode } from "../opcode.ts";
 import type { Plan } from "../plan.ts";
 import { type Caller, GOOD } from "../unit.ts";
-import { comparison, shortData } from "./compare.ts";
+import { comparison } from "./compare.ts";
 import { extentOf, outOfRange, rangeError } from "./range.ts";
 import { countAt, countOf, lbaOf } from "./transfer.ts";
 import { ByteCheck, byteCheckOf } from "./verify.ts";
@@ -15,7 +15,7 @@ const row = { access: "write", mutates: true } as const;
 export const writeAndVerify10: Command = {
   name: "WRITE AND VERIFY(10)",
   opcode: Opcode.WRITE_AND_VERIFY_10,
-  mask: mask("ff 16 ffffffff 00 ffff 00"),
+  mask: mask("ff 16 ffffffff 1f ffff 00"),
   ...row,
   plan: writeAndVerify,
 };
@@ -23,7 +23,7 @@ export const writeAndVerify10: Command = {
 export const writeAndVerify12: Command = {
   name: "WRITE AND VERIFY(12)",
   opcode: Opcode.WRITE_AND_VERIFY_12,
-  mask: mask("ff 16 ffffffff ffffffff 00 00"),
+  mask: mask("ff 16 ffffffff ffffffff 1f 00"),
   ...row,
   plan: writeAndVerify,
 };
@@ -31,7 +31,7 @@ export const writeAndVerify12: Command = {
 export const writeAndVerify16: Command = {
   name: "WRITE AND VERIFY(16)",
   opcode: Opcode.WRITE_AND_VERIFY_16,
-  mask: mask("ff 16 ffffffffffffffff ffffffff 00 00"),
+  mask: mask("ff 16 ffffffffffffffff ffffffff 1f 00"),
   ...row,
   plan: writeAndVerify,
 };
@@ -47,20 +47,25 @@ function writeAndVerify(cdb: Uint8Array, { unit }: Caller): Plan {
   if (extent.length > MAX_TRANSFER_BYTES) {
     return unit.invalidField(countAt(cdb));
   }
-  const short = shortData(unit, cdb);
   return {
     kind: "data-out",
     length: extent.length,
     then: (data) => {
-      if (data.length < extent.length) return short;
-      const pattern = data.subarray(0, extent.length);
+      // Like with WRITE, what the initiator announced to send is written, in whole blocks, and the residual count tells of the rest.
+      const whole = data.length - data.length % unit.blockSizeBytes;
+      const pattern = data.subarray(0, Math.min(whole, extent.length));
+      if (pattern.length === 0) return GOOD;
+      const written = { offset: extent.offset, length: pattern.length };
       const check: Plan = byteCheck === ByteCheck.ALL
         ? comparison(unit, { offset: extent.offset, expected: pattern })
-        : { kind: "probe", extent };
+        : { kind: "probe", extent: written };
       // A pattern as long as the extent is written once.
       return {
         kind: "sequence",
-        steps: [{ kind: "write-same", extent, pattern, fua: true }, check],
+        steps: [
+          { kind: "write-same", extent: written, pattern, fua: true },
+          check,
+        ],
       };
     },
   };

@@ -8,7 +8,7 @@ import { Opcode } from "../opcode.ts";
 import type { Extent } from "../../base/extent.ts";
 import type { Plan } from "../plan.ts";
 import type { Caller, Unit } from "../unit.ts";
-import { shortData } from "./compare.ts";
+import { agrees, shortData } from "./compare.ts";
 import { extentOf, outOfRange, rangeError } from "./range.ts";
 import { countAt, countOf, lbaOf } from "./transfer.ts";
 
@@ -21,20 +21,30 @@ const NDOB = 0x01;
 export const writeSame10: Command = {
   name: "WRITE SAME(10)",
   opcode: Opcode.WRITE_SAME_10,
-  mask: mask("ff 08 ffffffff 00 ffff 00"),
+  mask: mask("ff 08 ffffffff 1f ffff 00"),
   ...row,
-  plan: (cdb, caller) => writeSame(cdb, caller, false),
+  plan: (cdb, caller, dataOutBytes) =>
+    writeSame(cdb, caller, { noData: false, dataOutBytes }),
 };
 
 export const writeSame16: Command = {
   name: "WRITE SAME(16)",
   opcode: Opcode.WRITE_SAME_16,
-  mask: mask("ff 09 ffffffffffffffff ffffffff 00 00"),
+  mask: mask("ff 09 ffffffffffffffff ffffffff 1f 00"),
   ...row,
-  plan: (cdb, caller) => writeSame(cdb, caller, (cdb[1]! & NDOB) !== 0),
+  plan: (cdb, caller, dataOutBytes) =>
+    writeSame(cdb, caller, { noData: (cdb[1]! & NDOB) !== 0, dataOutBytes }),
 };
 
-function writeSame(cdb: Uint8Array, { unit }: Caller, noData: boolean): Plan {
+function writeSame(
+  cdb: Uint8Array,
+  { unit }: Caller,
+  given: {
+    readonly noData: boolean;
+    readonly dataOutBytes: number | undefined;
+  },
+): Plan {
+  const { noData, dataOutBytes } = given;
   const lba = lbaOf(cdb);
   const count = countOf(cdb);
   if (outOfRange(unit, lba, count)) return rangeError(unit);
@@ -45,8 +55,11 @@ function writeSame(cdb: Uint8Array, { unit }: Caller, noData: boolean): Plan {
   }
   const unmap = (cdb[1]! & UNMAP) !== 0;
   const length = unit.blockSizeBytes;
+  if (!agrees(dataOutBytes, noData ? 0 : length)) {
+    return unit.invalidField(countAt(cdb));
+  }
   if (noData) return fill(unit, { extent, unmap }, new Uint8Array(length));
-  const short = shortData(unit, cdb);
+  const short = shortData(unit, countAt(cdb));
   return {
     kind: "data-out",
     length,
