@@ -21,7 +21,7 @@ export interface Words {
 export function command<Name extends string>(name: Name, words: Words) {
   return new Command(name)
     .summary(words.summary)
-    .description(words.description ?? `${words.summary}.`)
+    .description(words.description ?? sentence(words.summary))
     .addHelpText("after", () => renderExamples(words.examples ?? []))
     // What goes wrong is thrown, and said and counted in one place.
     .exitOverride()
@@ -35,6 +35,10 @@ export function command<Name extends string>(name: Name, words: Words) {
       visibleGlobalOptions: () => [stateOption()],
     })
     .helpCommand(false);
+}
+
+function sentence(summary: string): string {
+  return `${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`;
 }
 
 function renderExamples(examples: readonly Example[]): string {
