@@ -24,7 +24,15 @@ const MINUTE_MS = 60_000;
 const GROUPS: readonly Group[] = [
   {
     name: "units",
-    paths: ["lib", "tunnel", "cli", "tools", "tests/architecture_test.ts"],
+    paths: [
+      "lib",
+      "tunnel",
+      "cli",
+      "tools",
+      "tests/architecture_test.ts",
+      "tests/harness",
+      "tests/bench",
+    ],
     flags: ["--parallel", "--trace-leaks"],
     timeoutMs: 5 * MINUTE_MS,
   },

@@ -37,7 +37,7 @@ export class Proxy implements AsyncDisposable {
   bytesPerSecond: number | undefined;
   /** How long each piece waits before it goes on. */
   delayMs = 0;
-  #listener: Deno.Listener;
+  #listener: Deno.TcpListener;
   #meddlers: Partial<Record<Direction, Meddler>> = {};
   #held: Partial<Record<Direction, PromiseWithResolvers<void>>> = {};
   #passages: Set<Promise<void>> = new Set();
@@ -45,7 +45,7 @@ export class Proxy implements AsyncDisposable {
   private constructor(targetPort: number) {
     this.targetPort = targetPort;
     this.#listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    this.port = (this.#listener.addr as Deno.NetAddr).port;
+    this.port = this.#listener.addr.port;
     this.#accept();
   }
 
@@ -119,8 +119,8 @@ export class Proxy implements AsyncDisposable {
     }
   }
 
-  async #pass(client: Deno.Conn): Promise<void> {
-    let server: Deno.Conn;
+  async #pass(client: Deno.TcpConn): Promise<void> {
+    let server: Deno.TcpConn;
     try {
       server = await Deno.connect({
         hostname: "127.0.0.1",
@@ -130,6 +130,8 @@ export class Proxy implements AsyncDisposable {
       client.close();
       return;
     }
+    client.setNoDelay();
+    server.setNoDelay();
     const passage = new Passage(this, { client, server });
     this.open.add(passage);
     await passage.ended;
