@@ -22,12 +22,18 @@ export interface Addressed {
 export function address(
   target: Target,
   nexus: Nexus,
-  command: { readonly lunField: Uint8Array; readonly cdb: Uint8Array },
+  command: {
+    readonly lunField: Uint8Array;
+    readonly cdb: Uint8Array;
+    /** Bytes that the initiator expects to send. */
+    readonly dataOutBytes: number;
+  },
 ): Addressed {
   const lun = decodeLun(command.lunField);
   const volume = lun === undefined ? undefined : target.units.get(lun);
   if (volume) {
-    return { lun, volume, plan: volume.unit.plan(nexus, command.cdb) };
+    const { cdb, dataOutBytes } = command;
+    return { lun, volume, plan: volume.unit.plan(nexus, cdb, dataOutBytes) };
   }
   const first = target.units.get(0);
   invariant(first, "A target without logical unit 0");

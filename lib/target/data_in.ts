@@ -64,7 +64,8 @@ export class DataIn {
     const residual = residualOf(source.length, task.expectedLength);
     const sending = { task, source, transfer, residual };
     const { out } = this.#phase.replies;
-    const fits = out.queued + transfer.length <= QUEUE_LIMIT_BYTES;
+    const fits = out.queued < QUEUE_LIMIT_BYTES &&
+      transfer.length <= QUEUE_LIMIT_BYTES;
     if (task.volume.waits || !fits) {
       this.#later(task, this.#sendInTurn(sending));
     } else this.#sendNow(sending);

@@ -63,7 +63,7 @@ export class FakeStore implements Store {
     return this.bytes.length;
   }
 
-  resize(): Promise<void> {
+  resize(_sizeBytes: number): Promise<void> {
     return Promise.resolve();
   }
 
@@ -150,4 +150,42 @@ export function fakeVolume(
   const unit = new FakeUnit();
   const volume = new Volume({ unit, store, clock: options.clock, log: silent });
   return { volume, store, unit };
+}
+
+/** A clock that stands still until it is told to go on. */
+export class ManualClock implements Clock {
+  #nowMs = 0;
+  readonly #timers = new Set<{ atMs: number; then: () => void }>();
+
+  now(): number {
+    return this.#nowMs;
+  }
+
+  monotonic(): number {
+    return this.#nowMs;
+  }
+
+  sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => this.after(ms, resolve));
+  }
+
+  after(ms: number, then: () => void): () => void {
+    const timer = { atMs: this.#nowMs + ms, then };
+    this.#timers.add(timer);
+    return () => this.#timers.delete(timer);
+  }
+
+  /** Lets `ms` pass, timer by timer. */
+  advance(ms: number): void {
+    const end = this.#nowMs + ms;
+    while (true) {
+      const due = [...this.#timers].filter(({ atMs }) => atMs <= end)
+        .sort((a, b) => a.atMs - b.atMs)[0];
+      if (!due) break;
+      this.#timers.delete(due);
+      this.#nowMs = due.atMs;
+      due.then();
+    }
+    this.#nowMs = end;
+  }
 }

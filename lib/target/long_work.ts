@@ -254,7 +254,8 @@ function* pieces(extent: Extent, sizeBytes: number): Generator<Extent> {
 
 /** At least one pattern, and as many as fit into `maxBytes`. */
 function repeated(pattern: Uint8Array, maxBytes: number): Uint8Array {
-  const count = Math.max(1, Math.floor(maxBytes / pattern.length));
+  const count = Math.floor(maxBytes / pattern.length);
+  if (count <= 1) return pattern;
   const piece = new Uint8Array(count * pattern.length);
   for (let i = 0; i < count; i++) piece.set(pattern, i * pattern.length);
   return piece;

@@ -4,7 +4,7 @@
  *     filling ──flush──> being written ──promise resolves──> spare, and what was filled meanwhile is flushed
  *
  * Two blocks take turns, because a write lends its bytes until it resolves. Invariants: at most one write is under way; a block that
- * is being written is not changed; whoever heeds {@linkcode Outgoing.room} keeps each block below the limit plus one PDU.
+ * is being written is not changed; whoever heeds {@linkcode Outgoing.room} keeps each block below the limit plus one answer.
  */
 
 import type { Duplex } from "../base/duplex.ts";

@@ -75,7 +75,8 @@ async function manageUnit(
       return FUNCTION_COMPLETE;
     default:
       await abortEverywhere(session, lun);
-      session.target.units.get(lun)?.unit.reset("logical-unit", session.nexus);
+      // Every nexus is told, the asking one too (SAM-5 section 6.3.3).
+      session.target.units.get(lun)?.unit.reset("logical-unit");
       return FUNCTION_COMPLETE;
   }
 }
@@ -112,7 +113,7 @@ async function resetTarget(
 ): Promise<void> {
   await abortEverywhere(session, undefined);
   for (const { unit } of session.target.units.values()) {
-    unit.reset(kind, session.nexus);
+    unit.reset(kind);
   }
 }
 
