@@ -19,8 +19,6 @@ import { type Done, GOOD, type Job } from "./job.ts";
 import { compare, mapQuery, probe, unmap, writeSame } from "./long_work.ts";
 import type { Volume } from "./volume.ts";
 
-const NO_DATA = new Uint8Array(0);
-
 /** Carries out `plan`. Never throws for what the store does: its failures are outcomes. */
 export function execute(
   volume: Volume,
@@ -127,11 +125,12 @@ async function sequence(
   job: Job,
   steps: readonly Plan[],
 ): Promise<Done> {
-  let data: Uint8Array = NO_DATA;
+  let data: Uint8Array | undefined;
   for (const step of steps) {
     const done = await execute(volume, job, step);
     if (done.outcome.status !== Status.GOOD) return done;
     if (done.data) data = done.data;
   }
-  return { outcome: GOOD, data };
+  // Without data to send the residual count is about what was received.
+  return data ? { outcome: GOOD, data } : { outcome: GOOD };
 }

@@ -320,6 +320,8 @@ Deno.test("a sequence ends at its first failure and gives the last data", async 
     outcome: { status: 0 },
     data: Uint8Array.of(1, 2, 3),
   });
+  const silent = await execute(volume, JOB, { kind: "sequence", steps: [] });
+  expect(silent).toEqual({ outcome: { status: 0 } });
   const bad = await execute(volume, JOB, {
     kind: "sequence",
     steps: [fail, {
