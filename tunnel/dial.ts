@@ -1,12 +1,28 @@
-/** A device's side: dials its node, joins a node, renews its certificate. */
+/** A device's side: dials its node, and renews its certificate. */
 
 import type { Clock } from "../lib/base/clock.ts";
+import {
+  ConnectionLost,
+  messageOf,
+  PeerError,
+  VaultError,
+} from "../lib/base/errors.ts";
 import type { Log } from "../lib/base/log.ts";
 import type { Primitives } from "../lib/base/primitives.ts";
-import type { Credentials, DeviceIdentity } from "../lib/pki/identity.ts";
+import { NODE_SERVER_NAME } from "../lib/pki/authority.ts";
+import type { DeviceIdentity } from "../lib/pki/identity.ts";
+import { hostAndPort } from "./address.ts";
 import type { Audit } from "./audit.ts";
+import { certificateFrom, requestCertificate } from "./enrolment.ts";
+import { RefusedError } from "./handshake.ts";
+import { linkOver, shakeAsDevice } from "./handshake_pump.ts";
 import type { Link } from "./link.ts";
+import { FOR_LINK } from "./message.ts";
+import type { RenewalLimits } from "./record.ts";
+import { connectTls } from "./tls.ts";
+import { ALPN_LINK } from "./transport.ts";
 
+/** What a device's side is handed. */
 export interface World {
   readonly primitives: Primitives;
   readonly clock: Clock;
@@ -18,6 +34,8 @@ export interface DialOptions extends World {
   readonly identity: DeviceIdentity;
   /** HOST:PORT where it is not the one of the identity. */
   readonly address?: string;
+  /** When this end's keys are renewed, where not as usual. */
+  readonly renewal?: RenewalLimits;
   /** Gives up. */
   readonly signal?: AbortSignal;
 }
@@ -27,38 +45,98 @@ export interface DialOptions extends World {
  *
  * @throws {VaultError} `unreachable` where nobody answers, `refused` with the node's reason, or where it is not the pinned node
  */
-export function dialLink(_options: DialOptions): Promise<Link> {
-  throw new Error("unfinished");
+export async function dialLink(options: DialOptions): Promise<Link> {
+  const { identity, clock, renewal } = options;
+  const address = options.address ?? identity.address;
+  const connection = await connectTls({
+    ...hostAndPort(address),
+    credentials: identity,
+    caPem: identity.caPem,
+    serverName: NODE_SERVER_NAME,
+    alpn: ALPN_LINK,
+    clock,
+    signal: options.signal,
+  });
+  try {
+    const result = await shakeAsDevice(connection, {
+      ...options,
+      purpose: FOR_LINK,
+      credentials: identity,
+      nodeId: identity.nodeId,
+    });
+    const link = linkOver(connection, result, {
+      primitives: options.primitives,
+      clock,
+      side: "device",
+      name: "node",
+      ...(renewal ? { renewal } : {}),
+    });
+    auditLink(link, options.audit);
+    return link;
+  } catch (thrown) {
+    options.audit({ kind: "refused", address, reason: messageOf(thrown) });
+    throw dialError(thrown, address);
+  }
 }
 
-export interface JoinOptions extends World {
-  /** One line, as `vault invite` printed it. */
-  readonly code: string;
-  /** HOST:PORT where the code's does not lead to the node from here. */
-  readonly address?: string;
-  readonly signal?: AbortSignal;
+/** Tells the audit log of the link's beginning and end. */
+export function auditLink(link: Link, audit: Audit): void {
+  const { name: device, fingerprint, address } = link.peer;
+  const facts = { device, fingerprint, address };
+  audit({ kind: "link up", ...facts });
+  void link.closed.then(({ kind, reason }) =>
+    audit({
+      kind: kind === "tampered" ? "tampered" : "link end",
+      ...facts,
+      reason: kind === "goodbye" ? reason : `${kind}: ${reason}`,
+    })
+  );
+}
+
+/** What went wrong between connecting and the verdict, in words for a person. */
+export function dialError(thrown: unknown, address: string): unknown {
+  if (thrown instanceof RefusedError) {
+    return new VaultError(`The node refuses this device: ${thrown.message}`, {
+      kind: "refused",
+      cause: thrown,
+      hint: 'join it again with a new code: on the node, "vault invite NAME"',
+    });
+  }
+  if (thrown instanceof PeerError) {
+    return new VaultError(
+      `The handshake with ${address} failed: ${thrown.message}`,
+      { kind: "refused", cause: thrown },
+    );
+  }
+  if (thrown instanceof ConnectionLost) {
+    // Before it has proved itself, a device whose certificate TLS does not accept is told nothing else than this.
+    return new VaultError(
+      `The node at ${address} ended the connection during the handshake`,
+      {
+        kind: "refused",
+        cause: thrown,
+        hint:
+          "it does not take this device's certificate if that is expired or from another node",
+      },
+    );
+  }
+  return thrown;
 }
 
 /**
- * Makes this machine a device of the node that the code names. The private key is made here and stays here.
- *
- * @throws {VaultError} where the code is mistyped, used or expired, or the node is not the one that made it
- */
-export function join(_options: JoinOptions): Promise<DeviceIdentity> {
-  throw new Error("unfinished");
-}
-
-/**
- * Asks the node over a live link for a certificate that replaces the device's own; the key is new. To be called when
- * `renewalDue` of `lib/pki/certificate.ts` says so; store the result before the next dial.
+ * Asks the node over a live link for a certificate that replaces the device's own; the key is new, too. To be called when
+ * `renewalDue` of `lib/pki/certificate.ts` says so. Store the result before the next dial: its first use ends the old certificate.
  *
  * @throws {VaultError} where the node refuses
  */
-export function renew(
-  _link: Link,
-  _identity: DeviceIdentity,
+export async function renew(
+  link: Link,
+  identity: DeviceIdentity,
 ): Promise<DeviceIdentity> {
-  throw new Error("unfinished");
+  const { keyPem, channel } = await requestCertificate(link, "vault/renew");
+  const { certificatePem } = await certificateFrom(channel.answer, {
+    keyPem,
+    caPem: identity.caPem,
+  });
+  return { ...identity, certificatePem, keyPem };
 }
-
-export type { Credentials };

@@ -107,7 +107,8 @@ export class LinkPump implements Link {
       silent: () =>
         this.#end({ kind: "silent", reason: "the other end is silent" }),
     });
-    void this.#run(options.first);
+    // Whoever makes a link has it in hand before its first event.
+    queueMicrotask(() => void this.#run(options.first));
   }
 
   get stats(): LinkStats {

@@ -6,9 +6,24 @@ import type { Log } from "../lib/base/log.ts";
 import type { Primitives } from "../lib/base/primitives.ts";
 import type { Authority, NodeIdentity } from "../lib/pki/identity.ts";
 import type { Invitations } from "../lib/pki/invitations.ts";
-import type { Registry } from "../lib/pki/registry.ts";
+import type { DeviceRecord, Registry } from "../lib/pki/registry.ts";
 import type { Audit } from "./audit.ts";
+import { auditLink } from "./dial.ts";
+import { EnrolmentDesk } from "./enrolment_desk.ts";
 import type { Link } from "./link.ts";
+import { Reception } from "./reception.ts";
+import type { RenewalLimits } from "./record.ts";
+import { RefusalLog } from "./refusal_log.ts";
+import { selfTest } from "./self_test.ts";
+import { listenTls } from "./tls.ts";
+import type { TlsListener } from "./transport.ts";
+
+/** Links at once, in all and of one device. */
+export const MAX_LINKS = 256;
+export const MAX_LINKS_PER_DEVICE = 16;
+
+/** How often live links are compared with the registry, for what nobody tells: certificates that expire. */
+export const SWEEP_MS = 30_000;
 
 export interface ListenOptions {
   readonly hostname: string;
@@ -21,7 +36,9 @@ export interface ListenOptions {
   readonly registry: Registry;
   readonly invitations: Invitations;
   /** Stores `registry` and `invitations`, which have changed. A device is told that it is enrolled only after this has resolved. */
-  persist(): Promise<void>;
+  readonly persist: () => Promise<void>;
+  /** When this end's keys are renewed, where not as usual. */
+  readonly renewal?: RenewalLimits;
   readonly primitives: Primitives;
   readonly clock: Clock;
   readonly log: Log;
@@ -33,6 +50,7 @@ export interface LinkListener extends Listener<Link> {
   readonly port: number;
   /** Links that are up now. */
   readonly links: readonly Link[];
+  /** Records since the start whose MAC, number or place was wrong. */
   readonly macFailures: number;
   /** Shows a renewed certificate of the node to all who connect from now on. */
   setIdentity(identity: NodeIdentity): void;
@@ -45,6 +63,149 @@ export interface LinkListener extends Listener<Link> {
 }
 
 /** @throws {VaultError} where the address cannot be listened on */
-export function listenLinks(_options: ListenOptions): Promise<LinkListener> {
-  throw new Error("unfinished");
+export async function listenLinks(
+  options: ListenOptions,
+): Promise<LinkListener> {
+  const node = new ListeningNode(options);
+  await node.listen();
+  return node;
+}
+
+class ListeningNode implements LinkListener {
+  address = "";
+  port = 0;
+  readonly #options: ListenOptions;
+  readonly #desk: EnrolmentDesk;
+  readonly #refusals: RefusalLog;
+  readonly #reception: Reception;
+  readonly #links = new Set<Link>();
+  readonly #ready: Link[] = [];
+  #identity: NodeIdentity;
+  #acceptor: ((link: Link | undefined) => void) | undefined;
+  #macFailures = 0;
+  #tls: TlsListener | undefined;
+  #stop: (() => void)[] = [];
+  #closed = false;
+
+  constructor(options: ListenOptions) {
+    this.#options = options;
+    this.#identity = options.identity;
+    this.#desk = new EnrolmentDesk(options);
+    this.#refusals = new RefusalLog(options);
+    this.#reception = new Reception({
+      ...options,
+      desk: this.#desk,
+      refusals: this.#refusals,
+      identity: () => this.#identity,
+      full: (name) => this.#full(name),
+      up: (link) => this.#keep(link),
+    });
+  }
+
+  async listen(): Promise<void> {
+    const { hostname, clock, registry } = this.#options;
+    this.#tls = await listenTls({
+      hostname,
+      port: this.#options.port,
+      credentials: this.#identity,
+      caPem: this.#identity.caPem,
+      trustedToJoin: (serverName) => this.#desk.trusted(serverName),
+      clock,
+      connected: (connection) => void this.#reception.receive(connection),
+      refused: ({ host, reason, serverName }) => {
+        this.#desk.refused(host, serverName);
+        this.#refusals.tell({ kind: "refused", address: host, reason });
+      },
+      crowded: (host) => this.#refusals.tell({ kind: "limit", address: host }),
+    });
+    this.port = this.#tls.port;
+    const shown = hostname.includes(":") ? `[${hostname}]` : hostname;
+    this.address = `${shown}:${this.port}`;
+    this.#stop.push(registry.watch(({ kind, device }) => {
+      if (kind === "revoked") this.#endLinksOf(device);
+    }));
+    this.#sweepLater();
+  }
+
+  get links(): readonly Link[] {
+    return [...this.#links];
+  }
+
+  get macFailures(): number {
+    let failures = this.#macFailures;
+    for (const link of this.#links) failures += link.stats.macFailures;
+    return failures;
+  }
+
+  accept(): Promise<Link | undefined> {
+    const next = this.#ready.shift();
+    if (next || this.#closed) return Promise.resolve(next);
+    return new Promise((resolve) => this.#acceptor = resolve);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#tls?.close();
+    for (const stop of this.#stop) stop();
+    for (const link of this.#ready.splice(0)) {
+      link.abort("the node is stopping");
+    }
+    this.#acceptor?.(undefined);
+  }
+
+  setIdentity(identity: NodeIdentity): void {
+    this.#identity = identity;
+    this.#tls?.setCredentials(identity);
+  }
+
+  async selfTest(): Promise<void> {
+    const { hostname, primitives, clock } = this.#options;
+    const { port } = this;
+    const caPem = this.#identity.caPem;
+    await selfTest({ hostname, port, caPem, primitives, clock });
+  }
+
+  /** Why there is no room for one more link of the device, or undefined. */
+  #full(name: string): string | undefined {
+    if (this.#closed) return "the node is stopping";
+    const own = this.links.filter((link) => link.peer.name === name).length;
+    return own >= MAX_LINKS_PER_DEVICE || this.#links.size >= MAX_LINKS
+      ? "the node has too many links"
+      : undefined;
+  }
+
+  #keep(link: Link): void {
+    auditLink(link, this.#options.audit);
+    this.#links.add(link);
+    void link.closed.then(() => {
+      this.#links.delete(link);
+      this.#macFailures += link.stats.macFailures;
+    });
+    const acceptor = this.#acceptor;
+    this.#acceptor = undefined;
+    if (acceptor) acceptor(link);
+    else this.#ready.push(link);
+  }
+
+  #endLinksOf(device: DeviceRecord): void {
+    for (const link of this.#links) {
+      if (link.peer.name !== device.name) continue;
+      link.abort(`device "${device.name}" was revoked`, "refused");
+    }
+  }
+
+  #sweepLater(): void {
+    const cancel = this.#options.clock.after(SWEEP_MS, () => {
+      const { registry, clock } = this.#options;
+      for (const link of this.#links) {
+        const { fingerprint } = link.peer;
+        const admission = registry.admit(fingerprint, clock.now());
+        if (!admission.admitted) link.abort(admission.reason, "refused");
+      }
+      this.#stop = this.#stop.filter((stop) => stop !== cancel);
+      if (!this.#closed) this.#sweepLater();
+    });
+    this.#stop.push(cancel);
+  }
 }

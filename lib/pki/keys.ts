@@ -53,6 +53,11 @@ export function derOf(pem: string): Uint8Array<ArrayBuffer> {
   throw new VaultError("A PEM file of this machine is damaged");
 }
 
+/** A certificate in DER as PEM. */
+export function certificatePemOf(der: Uint8Array): string {
+  return PemConverter.encode(new Uint8Array(der), "CERTIFICATE");
+}
+
 /** `spki` where it is the SubjectPublicKeyInfo of an Ed25519 key. @throws {PeerError} for any other key */
 export function ed25519Spki(spki: Uint8Array): Uint8Array {
   const right = spki.length === SPKI_BYTES &&

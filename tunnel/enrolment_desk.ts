@@ -1,0 +1,222 @@
+/** The node's side of enrolment: invitations taken, certificates issued, and nothing given before it is stored. */
+
+import type { Clock } from "../lib/base/clock.ts";
+import { messageOf, PeerError, VaultError } from "../lib/base/errors.ts";
+import type { Log } from "../lib/base/log.ts";
+import {
+  issueDeviceCertificate,
+  JOIN_SERVER_SUFFIX,
+} from "../lib/pki/authority.ts";
+import { Backoff } from "../lib/pki/backoff.ts";
+import {
+  type Certificate,
+  factsOf,
+  isCurrent,
+  isSignedBy,
+  readCertificate,
+  readCertificatePem,
+} from "../lib/pki/certificate.ts";
+import type { Authority } from "../lib/pki/identity.ts";
+import type { Invitations } from "../lib/pki/invitations.ts";
+import type { Registry } from "../lib/pki/registry.ts";
+import type { Audit } from "./audit.ts";
+import type { ChannelRequest, IncomingChannel } from "./channel.ts";
+import { answerWith, requestIn } from "./enrolment.ts";
+import type { LinkPeer } from "./link.ts";
+
+export interface DeskOptions {
+  readonly authority: Authority;
+  readonly registry: Registry;
+  readonly invitations: Invitations;
+  readonly persist: () => Promise<void>;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly audit: Audit;
+}
+
+export class EnrolmentDesk {
+  readonly #options: DeskOptions;
+  readonly #backoff = new Backoff();
+
+  constructor(options: DeskOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Whom TLS trusts for a connection to `serverName`: the verifier of the invitation that it names, while that may be tried, PEM. Counts
+   * the attempt.
+   */
+  trusted(serverName: string): string | undefined {
+    const id = invitationId(serverName);
+    if (id === undefined) return undefined;
+    const { invitations, clock, audit } = this.#options;
+    const known = invitations.find(id, clock.now()) !== undefined;
+    const attempt = invitations.attempt(id, clock.now());
+    if (attempt.allowed) {
+      this.#persistSoon();
+      return attempt.invitation.verifierPem;
+    }
+    // Ids that were never given out are anyone's to make up, and tell the log nothing.
+    if (known) audit({ kind: "join refused", reason: attempt.reason });
+    return undefined;
+  }
+
+  /** TLS refused somebody who asked for `serverName`. */
+  refused(host: string, serverName: string): void {
+    if (invitationId(serverName) === undefined) return;
+    this.#backoff.failed(host, this.#options.clock.monotonic());
+  }
+
+  /** The id of the invitation that this connection proves, or why it proves none. @throws {PeerError} */
+  async proven(
+    connection: {
+      serverName: string;
+      peerCertificate: Uint8Array;
+      host: string;
+    },
+  ): Promise<{ id: string; verifier: Certificate }> {
+    const { invitations, clock } = this.#options;
+    const waitMs = this.#backoff.remainingMs(
+      connection.host,
+      clock.monotonic(),
+    );
+    if (waitMs > 0) {
+      throw new PeerError(
+        `too many failed attempts to join from this address: try again in ${
+          Math.ceil(waitMs / 1000)
+        } s`,
+      );
+    }
+    const id = invitationId(connection.serverName);
+    const invitation = id && invitations.find(id, clock.now());
+    if (!invitation) {
+      throw new PeerError("the invitation is used, expired or unknown");
+    }
+    const verifier = readCertificatePem(invitation.verifierPem);
+    const proof = readCertificate(connection.peerCertificate);
+    const proven = proof.forClient && isCurrent(proof, clock.now()) &&
+      await isSignedBy(proof, verifier);
+    if (!proven) {
+      this.#backoff.failed(connection.host, clock.monotonic());
+      throw new PeerError("the certificate does not prove the invitation");
+    }
+    return { id: invitation.id, verifier };
+  }
+
+  /** Answers a request over a link that proved the invitation. */
+  async join(
+    id: string,
+    incoming: IncomingChannel,
+    peer: LinkPeer,
+  ): Promise<void> {
+    await this.#answer(incoming, peer, async () => {
+      const { invitations, registry, clock, audit } = this.#options;
+      const invitation = invitations.find(id, clock.now());
+      if (!invitation) {
+        throw new PeerError("the invitation is used, expired or unknown");
+      }
+      const { name } = invitation;
+      const certificate = await this.#issue(name, incoming.request);
+      const facts = await factsOf(certificate);
+      if (registry.find(name)) {
+        throw new PeerError(`a device "${name}" is enrolled already`);
+      }
+      // From here to the end of the block nothing is awaited: of two that have come this far, one takes it.
+      if (!invitations.take(id, clock.now())) {
+        throw new PeerError("the invitation has just been used");
+      }
+      registry.enrol({ name, certificate: facts, nowMs: clock.now() });
+      await this.#persistOrRevoke(name);
+      audit({
+        kind: "joined",
+        device: name,
+        fingerprint: facts.fingerprint,
+        address: peer.address,
+      });
+      return answerWith(certificate, name);
+    });
+  }
+
+  /** Answers a request of an enrolled device for its next certificate. */
+  async renew(incoming: IncomingChannel, peer: LinkPeer): Promise<void> {
+    await this.#answer(incoming, peer, async () => {
+      const { registry, clock, audit, persist } = this.#options;
+      const certificate = await this.#issue(peer.name, incoming.request);
+      const facts = await factsOf(certificate);
+      const admission = registry.admit(peer.fingerprint, clock.now());
+      if (!admission.admitted) throw new PeerError(admission.reason);
+      registry.renew(peer.name, facts);
+      await persist();
+      audit({
+        kind: "renewed",
+        device: peer.name,
+        fingerprint: facts.fingerprint,
+        address: peer.address,
+      });
+      return answerWith(certificate, peer.name);
+    });
+  }
+
+  async #issue(name: string, opening: ChannelRequest): Promise<Certificate> {
+    const { authority, clock } = this.#options;
+    return await issueDeviceCertificate({
+      authority,
+      request: requestIn(opening),
+      name,
+      nowMs: clock.now(),
+    });
+  }
+
+  async #answer(
+    incoming: IncomingChannel,
+    peer: LinkPeer,
+    make: () => Promise<ChannelRequest>,
+  ): Promise<void> {
+    try {
+      incoming.accept(await make());
+    } catch (thrown) {
+      const reason = messageOf(thrown);
+      const told = thrown instanceof PeerError || thrown instanceof VaultError
+        ? reason
+        : "the node failed: its log says why";
+      incoming.refuse({ reason: told, kind: "refused" });
+      this.#options.audit({
+        kind: "join refused",
+        device: peer.name,
+        address: peer.address,
+        reason,
+      });
+      this.#options.log.warn("a request for a certificate was refused", {
+        address: peer.address,
+        reason,
+      });
+    }
+  }
+
+  /** A device that could not be stored is not enrolled: it would be forgotten with the next start. */
+  async #persistOrRevoke(name: string): Promise<void> {
+    const { persist, registry, clock } = this.#options;
+    try {
+      await persist();
+    } catch (thrown) {
+      registry.revoke(name, clock.now());
+      throw thrown;
+    }
+  }
+
+  #persistSoon(): void {
+    const { persist, log } = this.#options;
+    persist().catch((thrown) =>
+      log.error("attempts to join could not be stored", {
+        reason: messageOf(thrown),
+      })
+    );
+  }
+}
+
+/** The invitation that a client names when it joins: `ID.join.vault.internal`. */
+function invitationId(serverName: string): string | undefined {
+  if (!serverName.endsWith(JOIN_SERVER_SUFFIX)) return undefined;
+  const id = serverName.slice(0, -JOIN_SERVER_SUFFIX.length);
+  return /^[0-9a-f]{16}$/.test(id) ? id : undefined;
+}

@@ -1,0 +1,190 @@
+/** What becomes of a connection that TLS let in: the handshake, the verdict, and a link or an enrolment. */
+
+import { toHex } from "../lib/base/bytes.ts";
+import type { Clock } from "../lib/base/clock.ts";
+import { ConnectionLost, messageOf, PeerError } from "../lib/base/errors.ts";
+import type { Log } from "../lib/base/log.ts";
+import type { Primitives } from "../lib/base/primitives.ts";
+import type { NodeIdentity } from "../lib/pki/identity.ts";
+import type { DeviceRecord, Registry } from "../lib/pki/registry.ts";
+import type { EnrolmentDesk } from "./enrolment_desk.ts";
+import { hangUp, linkOver, shakeAsNode } from "./handshake_pump.ts";
+import type { Link } from "./link.ts";
+import { FOR_JOIN, FOR_LINK } from "./message.ts";
+import type { RenewalLimits } from "./record.ts";
+import type { RefusalLog } from "./refusal_log.ts";
+import {
+  ALPN_JOIN,
+  HANDSHAKE_TIMEOUT_MS,
+  type TlsConnection,
+} from "./transport.ts";
+
+export interface ReceptionOptions {
+  readonly registry: Registry;
+  readonly desk: EnrolmentDesk;
+  readonly refusals: RefusalLog;
+  readonly persist: () => Promise<void>;
+  readonly renewal?: RenewalLimits;
+  readonly primitives: Primitives;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The node's, as it is now. */
+  readonly identity: () => NodeIdentity;
+  /** Why the device may have no further link, or undefined. */
+  readonly full: (name: string) => string | undefined;
+  /** Takes a link that is up. */
+  readonly up: (link: Link) => void;
+}
+
+export class Reception {
+  readonly #options: ReceptionOptions;
+
+  constructor(options: ReceptionOptions) {
+    this.#options = options;
+  }
+
+  /** Never rejects. */
+  async receive(connection: TlsConnection): Promise<void> {
+    try {
+      if (connection.alpn === ALPN_JOIN) await this.#join(connection);
+      else await this.#open(connection);
+    } catch (thrown) {
+      // Whoever is at fault has been told, and the connection ends when that has gone out.
+      if (!(thrown instanceof PeerError)) connection.abort();
+      // The first of the two connections of a device that joins ends so: it wanted the authority's certificate.
+      const asked = connection.alpn === ALPN_JOIN &&
+        thrown instanceof ConnectionLost;
+      if (asked) return;
+      this.#options.refusals.tell({
+        kind: "refused",
+        address: connection.address,
+        reason: messageOf(thrown),
+      });
+      const expected = thrown instanceof PeerError ||
+        thrown instanceof ConnectionLost;
+      if (!expected) {
+        this.#options.log.error("a handshake failed", {
+          reason: messageOf(thrown),
+        });
+      }
+    } finally {
+      connection.settled();
+    }
+  }
+
+  async #open(connection: TlsConnection): Promise<void> {
+    const { registry, clock, primitives, renewal } = this.#options;
+    const { handshake, peer } = await shakeAsNode(connection, {
+      ...this.#handshakeOptions(),
+      purpose: FOR_LINK,
+    });
+    const fingerprint = toHex(primitives.hash("sha256", peer.der));
+    const verdict = this.#verdict(fingerprint);
+    if (typeof verdict === "string") {
+      return this.#refuse(connection, handshake.refuse(verdict), {
+        reason: verdict,
+        fingerprint,
+      });
+    }
+    const { send, result } = handshake.admit();
+    const { name } = verdict;
+    const link: Link = linkOver(connection, result, {
+      primitives,
+      clock,
+      side: "node",
+      name,
+      verdict: send,
+      ...(renewal ? { renewal } : {}),
+      intercept: (incoming) => {
+        if (incoming.request["kind"] !== "vault/renew") return false;
+        void this.#options.desk.renew(incoming, link.peer);
+        return true;
+      },
+    });
+    if (registry.settle(fingerprint)) this.#persistSoon();
+    this.#options.up(link);
+  }
+
+  /** The device that the certificate admits, or why it does not. */
+  #verdict(fingerprint: string): DeviceRecord | string {
+    const { registry, clock } = this.#options;
+    const admission = registry.admit(fingerprint, clock.now());
+    if (!admission.admitted) return admission.reason;
+    return this.#options.full(admission.device.name) ?? admission.device;
+  }
+
+  async #join(connection: TlsConnection): Promise<void> {
+    const { clock, primitives } = this.#options;
+    const proven = this.#options.desk.proven(connection);
+    // The hello is answered meanwhile: what it says, everybody may know who has proved the invitation to TLS.
+    const [shaken, invitation] = await Promise.allSettled([
+      shakeAsNode(connection, {
+        ...this.#handshakeOptions(),
+        purpose: FOR_JOIN,
+      }),
+      proven,
+    ]);
+    if (shaken.status === "rejected") throw shaken.reason;
+    const { handshake } = shaken.value;
+    if (invitation.status === "rejected") {
+      const reason = messageOf(invitation.reason);
+      return this.#refuse(connection, handshake.refuse(reason), {
+        reason,
+        joining: true,
+      });
+    }
+    const { id } = invitation.value;
+    const { send, result } = handshake.admit();
+    const link: Link = linkOver(connection, result, {
+      primitives,
+      clock,
+      side: "node",
+      name: "invitation",
+      verdict: send,
+      intercept: (incoming) => {
+        if (incoming.request["kind"] === "vault/join") {
+          void this.#options.desk.join(id, incoming, link.peer);
+        } else incoming.refuse("An invitation is good for joining alone");
+        return true;
+      },
+    });
+    const cancel = clock.after(
+      HANDSHAKE_TIMEOUT_MS,
+      () => link.abort("joining took too long"),
+    );
+    await link.closed;
+    cancel();
+  }
+
+  #handshakeOptions() {
+    const { primitives, clock } = this.#options;
+    const credentials = this.#options.identity();
+    return { primitives, clock, credentials, caPem: credentials.caPem };
+  }
+
+  #refuse(
+    connection: TlsConnection,
+    verdict: Uint8Array,
+    why: { reason: string; fingerprint?: string; joining?: boolean },
+  ): void {
+    connection.write(verdict).catch(() => {});
+    hangUp(connection, this.#options.clock);
+    this.#options.refusals.tell({
+      kind: why.joining ? "join refused" : "refused",
+      address: connection.address,
+      reason: why.reason,
+      ...(why.fingerprint === undefined
+        ? {}
+        : { fingerprint: why.fingerprint }),
+    });
+  }
+
+  #persistSoon(): void {
+    const { persist, log } = this.#options;
+    persist().catch((thrown) =>
+      log.error("a renewed certificate's use could not be stored", {
+        reason: messageOf(thrown),
+      })
+    );
+  }
+}

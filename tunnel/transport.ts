@@ -1,0 +1,65 @@
+/** What the tunnel asks of TLS. `tls.ts` does it. */
+
+import type { Clock } from "../lib/base/clock.ts";
+import type { Credentials } from "../lib/pki/identity.ts";
+import type { Wire } from "./sender.ts";
+
+export const ALPN_LINK = "vault/1";
+export const ALPN_JOIN = "vault-join/1";
+
+/** A connection that was not admitted after that long is cut. */
+export const HANDSHAKE_TIMEOUT_MS = 10_000;
+
+/** A TLS connection with both certificates verified. */
+export interface TlsConnection extends Wire {
+  readonly alpn: typeof ALPN_LINK | typeof ALPN_JOIN;
+  /** The name that the client asked for. */
+  readonly serverName: string;
+  /** DER. */
+  readonly peerCertificate: Uint8Array;
+  /** 64 bytes, the same at both ends and for no other connection; secret. */
+  readonly binding: Uint8Array;
+  /** HOST:PORT of the peer. */
+  readonly address: string;
+  /** The peer's address alone. */
+  readonly host: string;
+  /** The inner handshake is over: the connection is not counted among those that wait for one any more. */
+  settled(): void;
+}
+
+export interface TlsListenOptions {
+  readonly hostname: string;
+  readonly port: number;
+  readonly credentials: Credentials;
+  /** Whose certificates may open a link, PEM. */
+  readonly caPem: string;
+  /** Whose certificates may join under `serverName`, PEM; undefined: nobody's. */
+  readonly trustedToJoin: (serverName: string) => string | undefined;
+  readonly clock: Clock;
+  readonly connected: (connection: TlsConnection) => void;
+  /** A connection that TLS did not let in. `serverName` where it got that far. */
+  readonly refused: (
+    how: { host: string; reason: string; serverName: string },
+  ) => void;
+  /** A connection turned away because there are too many. */
+  readonly crowded: (host: string) => void;
+}
+
+export interface TlsListener {
+  readonly port: number;
+  /** Shows another certificate to those who connect from now on. */
+  setCredentials(credentials: Credentials): void;
+  close(): void;
+}
+
+export interface TlsConnectOptions {
+  readonly hostname: string;
+  readonly port: number;
+  readonly credentials?: Credentials;
+  /** The only authority that is trusted, PEM. Undefined: the certificate is not verified at all, for asking what it is. */
+  readonly caPem: string | undefined;
+  readonly serverName: string;
+  readonly alpn: typeof ALPN_LINK | typeof ALPN_JOIN;
+  readonly clock: Clock;
+  readonly signal?: AbortSignal | undefined;
+}
