@@ -3,7 +3,7 @@
 import type { Log } from "../base/log.ts";
 import { systemClock } from "../os/clock.ts";
 import { systemPrimitives } from "../os/primitives.ts";
-import { join } from "../../tunnel/dial.ts";
+import { join } from "../../tunnel/join.ts";
 import { rememberNode, shortNodeId } from "./joined.ts";
 import { auditTo } from "./audit_log.ts";
 import { StateFolder } from "./state_folder.ts";
