@@ -1,6 +1,10 @@
 /** Who is measured: the tunnel, tgt alone, tgt behind stunnel at both ends, and any other target by its URL. */
+import { fileURLToPath } from "node:url";
+import { freePort, listens } from "../harness/loopback.ts";
 import { onlyDisk } from "../harness/libiscsi.ts";
+import { start } from "../harness/process.ts";
 import { StunnelPair } from "../harness/stunnel.ts";
+import { TempDir } from "../harness/temp_dir.ts";
 import { Tgt } from "../harness/tgt.ts";
 import { Tunnel } from "../harness/vault.ts";
 import { DISK_BYTES } from "./workload.ts";
@@ -53,6 +57,35 @@ export async function stunnelContender(): Promise<Contender> {
     [Symbol.asyncDispose]: async () => {
       await pair[Symbol.asyncDispose]();
       await tgt[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** The project's target without the tunnel, see `bare_target.ts`. */
+export async function bareContender(): Promise<Contender> {
+  const dir = new TempDir();
+  const port = freePort();
+  const program = await start({
+    command: Deno.execPath(),
+    args: [
+      ...[
+        "run",
+        "-A",
+        fileURLToPath(new URL("bare_target.ts", import.meta.url)),
+      ],
+      ...[String(port), String(DISK_BYTES), dir.at("disk")],
+    ],
+    ready: () => listens(port),
+  });
+  const disk = await onlyDisk(`127.0.0.1:${port}`);
+  return {
+    key: "d",
+    name: "vault target, no tunnel",
+    url: disk.url,
+    processes: { target: program.pid },
+    [Symbol.asyncDispose]: async () => {
+      await program.stop();
+      dir[Symbol.dispose]();
     },
   };
 }

@@ -1,12 +1,12 @@
 /**
  * `deno task bench`: the tunnel beside tgt alone and tgt behind stunnel, in turns in one run.
  *
- *     --only a,c            contenders: a tunnel, b tgt, c tgt behind stunnel, d --url (default: all that can run)
+ *     --only a,c            contenders: a tunnel, b tgt, c tgt behind stunnel, d the target without a tunnel (default: a,b,c)
  *     --loads 4k-read-32,…  which loads (default: all six)
  *     --rounds 3            turns of each contender on each load; medians are printed
  *     --seconds 3           length of one turn
  *     --reader iscsi-perf   who drives the reads: qemu (default), or iscsi-perf, which computes less itself
- *     --url iscsi://…       a target as contender d; --pid its process, for processor time and memory
+ *     --url iscsi://…       another target as contender d; --pid its process, for processor time and memory
  *     --json                prints everything as one JSON document instead of the table
  */
 import { parseArgs } from "node:util";
@@ -15,6 +15,7 @@ import { cpuSeconds, peakResidentBytes } from "../harness/proc_stat.ts";
 import { stopLeftOvers } from "../harness/process.ts";
 import { qemuIoOk } from "../harness/qemu.ts";
 import {
+  bareContender,
   type Contender,
   stunnelContender,
   tgtContender,
@@ -66,7 +67,9 @@ async function open(): Promise<Contender[]> {
     b: tgtContender,
     c: stunnelContender,
     d: () =>
-      Promise.resolve(urlContender(options.url ?? "", Number(options.pid))),
+      options.url === undefined
+        ? bareContender()
+        : Promise.resolve(urlContender(options.url, Number(options.pid))),
   };
   const opened: Contender[] = [];
   for (const key of wantedKeys) {
