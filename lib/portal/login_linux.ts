@@ -71,11 +71,12 @@ class LinuxInitiator implements OsInitiator {
       );
       this.#writeSecrets();
       await this.#expect(["--login"], "log in", [STATUS.sessionExists]);
+      return await this.#waitForDisk();
     } catch (thrown) {
+      await this.#iscsiadm(["--logout"]);
       await this.#iscsiadm(["-o", "delete"]);
       throw thrown;
     }
-    return await this.#waitForDisk();
   }
 
   users(): Promise<readonly string[]> {
@@ -122,10 +123,7 @@ class LinuxInitiator implements OsInitiator {
           `open-iscsi logged in, but no disk came within ${
             DISK_TIMEOUT_MS / 1000
           } s`,
-          {
-            hint:
-              "See dmesg; lsblk -S may show it later. vault detach undoes the login.",
-          },
+          { hint: "See dmesg. The login was undone." },
         );
       }
       await clock.sleep(DISK_POLL_MS);
