@@ -1,0 +1,273 @@
+/** The main road in one process: a node, a device that joins it, an attachment, and the project's own initiator at its portal. */
+
+import { expect } from "expect";
+import { join } from "node:path";
+import { silent } from "../base/log.ts";
+import { connectInitiator } from "../initiator/initiator.ts";
+import { openDisk } from "../initiator/disk.ts";
+import { systemPrimitives } from "../os/primitives.ts";
+import { connectTcp, parseAddress } from "../os/tcp.ts";
+import {
+  type AttachmentOptions,
+  runAttachment,
+  type RunningAttachment,
+} from "./attachment.ts";
+import { joinNode } from "./join_node.ts";
+import { type NodeOptions, type RunningNode, runNode } from "./node.ts";
+import { openNode } from "./stopped_node.ts";
+
+const ANY_PORT = { hostname: "127.0.0.1", port: 0 };
+const INITIATOR = "iqn.2026-11.internal.vault:test";
+const MIB = 1024 * 1024;
+
+/** A node with the volume "photos", and this machine as its device "laptop". */
+class Road {
+  readonly folder = Deno.makeTempDirSync({ prefix: "vault-road-" });
+  readonly #cleanup: (() => Promise<unknown>)[] = [];
+
+  async node(options: Partial<NodeOptions> = {}): Promise<RunningNode> {
+    const node = await runNode({
+      stateDir: join(this.folder, "vm"),
+      listen: ANY_PORT,
+      log: silent,
+      ...options,
+    });
+    this.#cleanup.push(() => node.stop());
+    return node;
+  }
+
+  async nodeWithVolume(
+    options: Partial<NodeOptions> = {},
+  ): Promise<RunningNode> {
+    const node = await this.node(options);
+    await node.operations.createVolume({
+      name: "photos",
+      sizeBytes: 64 * MIB,
+      blockSizeBytes: 512,
+      readOnly: false,
+    });
+    await this.join(node);
+    return node;
+  }
+
+  async join(node: RunningNode, name = "laptop"): Promise<void> {
+    const { code } = await node.operations.invite({
+      name,
+      expiresMs: 60_000,
+      advertise: node.listen,
+    });
+    await joinNode({
+      stateDir: join(this.folder, "laptop"),
+      code,
+      log: silent,
+    });
+  }
+
+  async attach(
+    options: Partial<AttachmentOptions> = {},
+  ): Promise<RunningAttachment> {
+    const attachment = await runAttachment({
+      stateDir: join(this.folder, "laptop"),
+      volume: "photos",
+      portal: ANY_PORT,
+      readOnly: false,
+      log: silent,
+      ...options,
+    });
+    this.#cleanup.push(() => attachment.stop());
+    return attachment;
+  }
+
+  async session(
+    attachment: RunningAttachment,
+    chap?: { user: string; secret: Uint8Array },
+  ) {
+    const session = await connectInitiator({
+      duplex: await connectTcp(parseAddress(attachment.portal)),
+      primitives: systemPrimitives,
+      initiatorName: INITIATOR,
+      targetName: attachment.iqn,
+      ...(chap ? { chap: { initiator: chap } } : {}),
+    });
+    this.#cleanup.push(() => session.logout().catch(() => {}));
+    return session;
+  }
+
+  async end(): Promise<void> {
+    for (const step of this.#cleanup.reverse()) await step();
+    await Deno.remove(this.folder, { recursive: true });
+  }
+}
+
+function onRoad(name: string, walk: (road: Road) => Promise<void>): void {
+  Deno.test(name, async () => {
+    const road = new Road();
+    try {
+      await walk(road);
+    } finally {
+      await road.end();
+    }
+  });
+}
+
+onRoad(
+  "what is written through the portal is read back, and is in the volume's file",
+  async (road) => {
+    const node = await road.nodeWithVolume();
+    const attachment = await road.attach();
+    const disk = await openDisk(await road.session(attachment));
+    const bytes = systemPrimitives.random(3 * MIB);
+    await disk.write(7, bytes);
+    await disk.flush();
+    expect(await disk.read(7, bytes.length / 512)).toEqual(bytes);
+    const file = await Deno.readFile(
+      join(road.folder, "vm", "node", "volumes", "photos", "data"),
+    );
+    expect(file.subarray(7 * 512, 7 * 512 + bytes.length)).toEqual(bytes);
+
+    const { links, sessions, macFailures } = await node.operations.status();
+    expect(links.map(({ device, state }) => [device, state])).toEqual([[
+      "laptop",
+      "up",
+    ]]);
+    expect(
+      sessions.map((
+        { volume, initiator, device },
+      ) => [volume, initiator, device]),
+    ).toEqual([["photos", INITIATOR, "laptop"]]);
+    expect(sessions[0]!.written.bytes).toBe(bytes.length);
+    expect(macFailures).toBe(0);
+    const status = await attachment.operations.status();
+    expect([status.link.state, status.sessions, status.iqn]).toEqual([
+      "up",
+      1,
+      attachment.iqn,
+    ]);
+  },
+);
+
+onRoad(
+  "two devices' volumes do not mix, and discovery shows one target at the portal's address",
+  async (road) => {
+    const node = await road.nodeWithVolume();
+    await node.operations.createVolume({
+      name: "music",
+      sizeBytes: MIB,
+      blockSizeBytes: 4096,
+      readOnly: false,
+    });
+    const [photos, music] = [
+      await road.attach(),
+      await road.attach({ volume: "music" }),
+    ];
+    for (const attachment of [photos, music]) {
+      const discovery = await connectInitiator({
+        duplex: await connectTcp(parseAddress(attachment.portal)),
+        primitives: systemPrimitives,
+        initiatorName: INITIATOR,
+      });
+      const { hostname: host, port } = parseAddress(attachment.portal);
+      expect(await discovery.discover()).toEqual([{
+        name: attachment.iqn,
+        addresses: [{ host, port, tag: 1 }],
+      }]);
+      await discovery.logout();
+    }
+    const wrong = connectInitiator({
+      duplex: await connectTcp(parseAddress(photos.portal)),
+      primitives: systemPrimitives,
+      initiatorName: INITIATOR,
+      targetName: music.iqn,
+    });
+    await expect(wrong).rejects.toThrow();
+  },
+);
+
+onRoad(
+  "a volume made while the node is stopped is there when it runs, and grows under a session",
+  async (road) => {
+    const first = await road.node();
+    await road.join(first);
+    await first.stop();
+    const stopped = await openNode({ stateDir: join(road.folder, "vm") });
+    await stopped.operations.createVolume({
+      name: "photos",
+      sizeBytes: MIB,
+      blockSizeBytes: 512,
+      readOnly: false,
+    });
+    stopped.release();
+    const port = Number(first.listen.split(":")[1]);
+    const node = await road.node({ listen: { hostname: "127.0.0.1", port } });
+    const disk = await openDisk(await road.session(await road.attach()));
+    expect(disk.capacity.blocks).toBe(2048);
+    await node.operations.resizeVolume("photos", 2 * MIB);
+    await expect(disk.read(2048, 1)).rejects.toThrow();
+    await disk.refresh();
+    expect(disk.capacity.blocks).toBe(4096);
+    expect(await disk.read(4095, 1)).toEqual(new Uint8Array(512));
+  },
+);
+
+onRoad("a revoked device's link dies at once and for good", async (road) => {
+  const node = await road.nodeWithVolume();
+  const attachment = await road.attach();
+  const session = await road.session(attachment);
+  const began = performance.now();
+  await node.operations.revoke("laptop");
+  await session.closed;
+  expect(performance.now() - began).toBeLessThan(1000);
+  await expect(road.attach({ volume: "photos", portal: ANY_PORT })).rejects
+    .toThrow();
+});
+
+onRoad("CHAP is asked for from the next login on", async (road) => {
+  const node = await road.nodeWithVolume();
+  const attachment = await road.attach();
+  await node.operations.setChap("photos", {
+    user: "me",
+    secret: "twelve-bytes",
+  });
+  await expect(road.session(attachment)).rejects.toThrow();
+  const wrong = {
+    user: "me",
+    secret: new TextEncoder().encode("twelve-bytez"),
+  };
+  await expect(road.session(attachment, wrong)).rejects.toThrow();
+  const right = {
+    user: "me",
+    secret: new TextEncoder().encode("twelve-bytes"),
+  };
+  await openDisk(await road.session(attachment, right));
+});
+
+onRoad(
+  "attaching read-only refuses writes and lets reads through",
+  async (road) => {
+    await road.nodeWithVolume();
+    const disk = await openDisk(
+      await road.session(await road.attach({ readOnly: true })),
+    );
+    await expect(disk.write(0, new Uint8Array(512))).rejects.toThrow();
+    expect(await disk.read(0, 1)).toEqual(new Uint8Array(512));
+  },
+);
+
+onRoad(
+  "what is not there, taken, or not on loopback is refused in a sentence",
+  async (road) => {
+    const node = await road.nodeWithVolume();
+    await expect(road.attach({ volume: "none" })).rejects.toThrow(
+      'There is no volume "none"',
+    );
+    await expect(road.attach({ portal: { hostname: "0.0.0.0", port: 0 } }))
+      .rejects.toThrow("not a loopback address");
+    await expect(road.node({ target: { hostname: "0.0.0.0", port: 0 } }))
+      .rejects.toThrow("not a loopback address");
+    await expect(road.node()).rejects.toThrow("already runs");
+    await road.attach();
+    await expect(road.attach()).rejects.toThrow("already runs");
+    await expect(node.operations.invite({ name: "laptop", expiresMs: 60_000 }))
+      .rejects.toThrow('already a device "laptop"');
+  },
+);
