@@ -93,7 +93,10 @@ export function auditLink(link: Link, audit: Audit): void {
   );
 }
 
-/** What went wrong between connecting and the verdict, in words for a person. */
+/**
+ * What went wrong between connecting and the verdict, in words for a person. Only the node itself can refuse; whatever else answers
+ * in its place, or cuts, has just not let the node be reached, and a device that keeps trying is right to.
+ */
 export function dialError(thrown: unknown, address: string): unknown {
   if (thrown instanceof RefusedError) {
     return new VaultError(`The node refuses this device: ${thrown.message}`, {
@@ -105,18 +108,18 @@ export function dialError(thrown: unknown, address: string): unknown {
   if (thrown instanceof PeerError) {
     return new VaultError(
       `The handshake with ${address} failed: ${thrown.message}`,
-      { kind: "refused", cause: thrown },
+      { kind: "unreachable", cause: thrown },
     );
   }
   if (thrown instanceof ConnectionLost) {
-    // Before it has proved itself, a device whose certificate TLS does not accept is told nothing else than this.
+    // TLS tells nothing more to a device whose certificate it does not take.
     return new VaultError(
       `The node at ${address} ended the connection during the handshake`,
       {
-        kind: "refused",
+        kind: "unreachable",
         cause: thrown,
         hint:
-          "it does not take this device's certificate if that is expired or from another node",
+          "if it does so every time, it does not take this device's certificate: expired, or another node's",
       },
     );
   }

@@ -160,10 +160,9 @@ class ListeningNode implements LinkListener {
   }
 
   async selfTest(): Promise<void> {
-    const { hostname, primitives, clock } = this.#options;
+    const { hostname, authority, clock } = this.#options;
     const { port } = this;
-    const caPem = this.#identity.caPem;
-    await selfTest({ hostname, port, caPem, primitives, clock });
+    await selfTest({ hostname, port, authority, clock });
   }
 
   /** Why there is no room for one more link of the device, or undefined. */

@@ -125,7 +125,7 @@ export async function listenTls(
 /**
  * Connects. That the server has accepted the client's certificate is not known then.
  *
- * @throws {VaultError} `unreachable`, or `refused` where TLS does not come about
+ * @throws {VaultError} `unreachable`, also where something else than the pinned node answers
  */
 export function connectTls(options: TlsConnectOptions): Promise<TlsConnection> {
   const { hostname, port, credentials, caPem, signal } = options;
@@ -381,10 +381,10 @@ function notConnected(options: TlsConnectOptions, error: Error): VaultError {
     return unreachable(options, messageOf(error), error);
   }
   return new VaultError(
-    `${options.hostname}:${options.port} is not the node that was joined, or does not let this device in: ${
+    `Something that is not the pinned node answers at ${options.hostname}:${options.port}: ${
       messageOf(error)
     }`,
-    { kind: "refused", cause: error },
+    { kind: "unreachable", cause: error },
   );
 }
 
