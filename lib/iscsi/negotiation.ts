@@ -2,7 +2,7 @@
  * Operational negotiation (RFC 7143 sections 6.2 and 13), either role.
  *
  * A key is settled once: by the answer to what we proposed, by our answer to what the peer proposed, or by the peer's
- * declaration. Its coming again is the peer's error. What is never settled keeps its default.
+ * declaration. Its coming again is the peer's error, unless it is the same name again. What is never settled keeps its default.
  */
 
 import { PeerError } from "../base/errors.ts";
@@ -36,6 +36,14 @@ const NOT_PROPOSED: ReadonlySet<string> = new Set([
   "iSCSIProtocolLevel",
 ]);
 
+/** Declarations of who is there, which may be said again in the same words. */
+const SAID_AGAIN: ReadonlySet<string> = new Set([
+  "InitiatorName",
+  "InitiatorAlias",
+  "TargetName",
+  "SessionType",
+]);
+
 export interface NegotiationOptions {
   readonly role: Role;
   readonly offer: Offer;
@@ -52,7 +60,8 @@ export class Negotiation {
   readonly #agreed = new Map<keyof Parameters, Value>();
   /** Keys proposed by us and not answered yet, with their value. */
   readonly #proposed = new Map<string, string>();
-  readonly #settled = new Set<string>();
+  /** Keys that are settled, with the peer's value. */
+  readonly #settled = new Map<string, string>();
   #declared = false;
 
   constructor(options: NegotiationOptions) {
@@ -104,7 +113,7 @@ export class Negotiation {
    * Takes the pairs of one whole text; security keys and login's own declarations must have been taken out or are passed over.
    *
    * @returns the answers, in the order of what they answer
-   * @throws {PeerError} where a key comes again, a declaration is out of its range, or an answer is not one
+   * @throws {PeerError} where a key comes again (other than who is there, said again), a declaration is out of its range, or an answer is not one
    */
   receive(pairs: readonly Pair[]): Pair[] {
     refuseRepeats(pairs);
@@ -124,11 +133,14 @@ export class Negotiation {
 
   #take({ key: name, value }: Pair, answers: Map<string, string>): void {
     if (SECURITY_KEYS.has(name)) return;
-    if (this.#settled.has(name)) {
+    const key = keyOf(name);
+    const settled = this.#settled.get(name);
+    if (settled !== undefined) {
+      // libiscsi declares its name and the session's type in every stage; saying the same again changes nothing.
+      if (SAID_AGAIN.has(name) && value === settled) return;
       throw new PeerError(`${name} was negotiated again`);
     }
-    this.#settled.add(name);
-    const key = keyOf(name);
+    this.#settled.set(name, value);
     const proposed = this.#proposed.get(name);
     if (proposed !== undefined && key !== undefined) {
       this.#proposed.delete(name);

@@ -148,13 +148,14 @@ Deno.test("negotiation: the initiator's faults", () => {
   }
   for (const [name] of KEYS) {
     const n = target();
-    const again = [{ key: name, value: "1024" }];
     try {
-      n.receive(again);
+      n.receive([{ key: name, value: "1024" }]);
     } catch {
       continue; // Not the initiator's key at all.
     }
-    expect(() => n.receive(again)).toThrow("again");
+    const names = /Name$|Alias$|^SessionType$/.test(name);
+    expect(() => n.receive([{ key: name, value: names ? "1" : "1024" }]))
+      .toThrow("again");
   }
 });
 
@@ -284,4 +285,20 @@ Deno.test("negotiation: two sides of any offers agree", () => {
       );
     },
   ));
+});
+
+Deno.test("who is there may be said again, but not otherwise", () => {
+  for (
+    const [key, value] of [
+      ["InitiatorName", "iqn.2026-01.test:one"],
+      ["InitiatorAlias", "one"],
+      ["TargetName", "iqn.2026-01.test:disk"],
+      ["SessionType", "Discovery"],
+    ] as const
+  ) {
+    const n = target();
+    n.receive([{ key, value }]);
+    expect(n.receive([{ key, value }])).toEqual([]);
+    expect(() => n.receive([{ key, value: `${value}2` }])).toThrow("again");
+  }
 });
