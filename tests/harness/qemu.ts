@@ -15,7 +15,7 @@ export async function convertImage(from: string, to: string): Promise<void> {
 export async function compareImages(a: string, b: string): Promise<void> {
   await runOk({
     command: "qemu-img",
-    args: ["compare", "-s", "-f", "raw", "-F", "raw", a, b],
+    args: ["compare", "-f", "raw", "-F", "raw", a, b],
     timeoutMs: 120_000,
   });
 }
