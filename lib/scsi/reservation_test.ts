@@ -249,6 +249,21 @@ Deno.test("PREEMPT with a key leaves an All Registrants reservation to the rest"
   expect(persistentIn(disk, 1)[21]).toBe(8);
 });
 
+Deno.test("a reservation does not outlive its last registrant, who may remove itself", () => {
+  const disk = registered([]);
+  for (const nexus of [alice, bob]) {
+    out(disk, nexus, { action: Out.REGISTER, actionKey: 5n });
+  }
+  const type = Type.WRITE_EXCLUSIVE_ALL_REGISTRANTS;
+  out(disk, alice, { action: Out.RESERVE, key: 5n, type });
+  const ask = { action: Out.PREEMPT, key: 5n, actionKey: 5n, type };
+  expect(out(disk, bob, ask)).toBe("GOOD");
+  expect(persistentIn(disk, 0).length).toBe(8);
+  expect(persistentIn(disk, 1).length).toBe(8);
+  expect(attentions(disk, alice)).toEqual(["6 2a/05"]);
+  expect(attentions(disk, bob)).toEqual([]);
+});
+
 Deno.test("REPORT CAPABILITIES promises what is done", () => {
   expect(persistentIn(registered(), 2)).toEqual(hex("0008 00 80 ea01 0000"));
 });
