@@ -20,10 +20,7 @@ import {
 } from "../iscsi/pdu/logout_response.ts";
 import { encodeLun } from "../iscsi/pdu/lun.ts";
 import { encodeNopOut } from "../iscsi/pdu/nop_out.ts";
-import {
-  ABORT_TASK,
-  encodeTaskManagementRequest,
-} from "../iscsi/pdu/task_management_request.ts";
+import { encodeTaskManagementRequest } from "../iscsi/pdu/task_management_request.ts";
 import { FUNCTION_COMPLETE } from "../iscsi/pdu/task_management_response.ts";
 import { encodeTextRequest } from "../iscsi/pdu/text_request.ts";
 import type { TextResponse } from "../iscsi/pdu/text_response.ts";
@@ -33,6 +30,7 @@ import { Incoming, type Replies } from "./incoming.ts";
 import { Requests } from "./requests.ts";
 import { type Command, type DataRange, Sender } from "./sender.ts";
 import { type CommandResult, Task } from "./task.ts";
+import { type TaskManagement, tasksEndedBy } from "./task_management.ts";
 
 /** What happens without having been asked for. */
 export type SessionEvent =
@@ -45,14 +43,6 @@ export type SessionEvent =
   | { readonly kind: "reject"; readonly reason: number }
   /** The session is over; `error` says why where it was not logged out. */
   | { readonly kind: "closed"; readonly error?: Error };
-
-export interface TaskManagement {
-  /** RFC 7143 section 11.5.1. */
-  readonly function: number;
-  readonly lun?: number;
-  /** With ABORT TASK. */
-  readonly referencedTaskTag?: number;
-}
 
 export interface SessionOptions {
   readonly duplex: Duplex;
@@ -144,9 +134,11 @@ export class Session implements Replies {
   async taskManagement(ask: TaskManagement): Promise<number> {
     const referencedTaskTag = ask.referencedTaskTag ?? RESERVED_TAG;
     const lun = encodeLun(ask.lun ?? 0);
+    let sentAt = 0;
     const response = await this.#requests.ask<number>({
       immediate: true,
-      send: (initiatorTaskTag, cmdSn) =>
+      send: (initiatorTaskTag, cmdSn) => {
+        sentAt = cmdSn;
         this.#sender.post(encodeTaskManagementRequest, {
           immediate: true,
           function: ask.function,
@@ -156,11 +148,15 @@ export class Session implements Replies {
           cmdSn,
           refCmdSn: this.tasks.get(referencedTaskTag)?.cmdSn ?? 0,
           expDataSn: 0,
-        }),
+        });
+      },
     });
-    if (response === FUNCTION_COMPLETE && ask.function === ABORT_TASK) {
-      // The target says nothing more of the task (RFC 7143 section 11.5.1).
-      this.#drop(referencedTaskTag, new PeerError("The command was aborted"));
+    if (response === FUNCTION_COMPLETE) {
+      // The target says nothing more of these tasks (RFC 7143 section 4.2.3.3).
+      const tasks = this.tasks.values();
+      for (const tag of tasksEndedBy(ask, { cmdSn: sentAt, tasks })) {
+        this.#drop(tag, new PeerError("The command was aborted"));
+      }
     }
     return response;
   }

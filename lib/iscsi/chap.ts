@@ -46,8 +46,10 @@ const ALGORITHMS: readonly {
   { code: 5, hash: "md5" },
 ];
 
-/** All that we can do, as the value of CHAP_A, strongest first. */
-export const CHAP_ALGORITHMS = ALGORITHMS.map(({ code }) => code).join(",");
+/** All that we can do, strongest first. */
+export const CHAP_ALGORITHMS: readonly number[] = ALGORITHMS.map(({ code }) =>
+  code
+);
 
 /** A challenge, and how it is to be answered. */
 export interface Challenge {
@@ -65,10 +67,13 @@ export function chooseAlgorithm(
   return ALGORITHMS.find(({ code }) => codes.includes(code));
 }
 
-/** The algorithm that a peer chose out of {@linkcode CHAP_ALGORITHMS}. @throws {PeerError} where we did not offer it */
-export function chosenAlgorithm(value: string): number {
+/** The algorithm that a peer chose out of `offered`. @throws {PeerError} where it was not among them */
+export function chosenAlgorithm(
+  value: string,
+  offered: readonly number[],
+): number {
   const code = parseNumber(value);
-  if (code === undefined || !ALGORITHMS.some((known) => known.code === code)) {
+  if (code === undefined || !offered.includes(code)) {
     throw new PeerError(`CHAP_A=${value} was not offered`);
   }
   return code;
@@ -115,8 +120,10 @@ export function parseChallenge(
 /** The answer to a challenge under `secret`. */
 export function respond(
   challenge: Challenge,
-  secret: Uint8Array,
-  primitives: ChapPrimitives,
+  { secret, primitives }: {
+    readonly secret: Uint8Array;
+    readonly primitives: ChapPrimitives;
+  },
 ): Uint8Array {
   return primitives.hash(
     challenge.hash,
@@ -141,6 +148,7 @@ export interface Claim {
 export interface Expectation {
   readonly challenge: Challenge;
   readonly users: readonly ChapCredentials[];
+  readonly primitives: ChapPrimitives;
 }
 
 /**
@@ -151,20 +159,18 @@ export interface Expectation {
  */
 export function verifyClaim(
   claim: Claim,
-  expected: Expectation,
-  primitives: ChapPrimitives,
+  { challenge, users, primitives }: Expectation,
 ): ChapCredentials | undefined {
   const response = parseBinary(claim.CHAP_R, MAX_RESPONSE_BYTES);
   if (response === undefined || claim.CHAP_N.length > MAX_CHAP_NAME_BYTES) {
     throw new PeerError("CHAP_N or CHAP_R is malformed");
   }
   const standIn = primitives.random(STAND_IN_SECRET_BYTES);
-  const user = expected.users.find(({ user }) => user === claim.CHAP_N);
-  const right = respond(
-    expected.challenge,
-    user?.secret ?? standIn,
+  const user = users.find(({ user }) => user === claim.CHAP_N);
+  const right = respond(challenge, {
+    secret: user?.secret ?? standIn,
     primitives,
-  );
+  });
   const equal = primitives.equal(right, response);
   return equal ? user : undefined;
 }

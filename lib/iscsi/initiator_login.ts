@@ -44,6 +44,11 @@ export interface InitiatorChap {
   readonly initiator: ChapCredentials;
   /** What the target has to prove, where it has to. */
   readonly target?: ChapCredentials;
+  /**
+   * CHAP_A values to offer, best first; all that we have unless given. Some targets take the first that they know, and tgt takes
+   * 7, which is SHA-256 by IANA's list, for SHA-1.
+   */
+  readonly algorithms?: readonly number[];
 }
 
 export interface InitiatorLoginOptions {

@@ -28,6 +28,7 @@ type State = "method" | "challenge" | "proof" | "passed";
 export class InitiatorSecurity {
   readonly #chap: InitiatorChap | undefined;
   readonly #primitives: ChapPrimitives;
+  readonly #algorithms: readonly number[];
   #state: State = "method";
   /** What the target has to answer. */
   #ours: Challenge | undefined;
@@ -41,6 +42,7 @@ export class InitiatorSecurity {
   ) {
     this.#chap = options.chap;
     this.#primitives = options.primitives;
+    this.#algorithms = options.chap?.algorithms ?? CHAP_ALGORITHMS;
     const target = options.chap?.target;
     if (
       options.chap && target &&
@@ -106,12 +108,12 @@ export class InitiatorSecurity {
       throw new PeerError("The target would go on without authentication");
     }
     this.#state = "challenge";
-    return [{ key: "CHAP_A", value: CHAP_ALGORITHMS }];
+    return [{ key: "CHAP_A", value: this.#algorithms.join(",") }];
   }
 
   #answer(keys: ReadonlyMap<string, string>): Pair[] {
     const chap = this.#chap!;
-    const algorithm = chosenAlgorithm(due(keys, "CHAP_A"));
+    const algorithm = chosenAlgorithm(due(keys, "CHAP_A"), this.#algorithms);
     const theirs = parseChallenge(algorithm, {
       CHAP_I: due(keys, "CHAP_I"),
       CHAP_C: due(keys, "CHAP_C"),
@@ -121,7 +123,9 @@ export class InitiatorSecurity {
       { key: "CHAP_N", value: user },
       {
         key: "CHAP_R",
-        value: renderResponse(respond(theirs, secret, this.#primitives)),
+        value: renderResponse(
+          respond(theirs, { secret, primitives: this.#primitives }),
+        ),
       },
     ];
     if (chap.target === undefined) {
@@ -143,8 +147,11 @@ export class InitiatorSecurity {
     const target = this.#chap!.target!;
     const proven = verifyClaim(
       { CHAP_N: due(keys, "CHAP_N"), CHAP_R: due(keys, "CHAP_R") },
-      { challenge: this.#ours!, users: [target] },
-      this.#primitives,
+      {
+        challenge: this.#ours!,
+        users: [target],
+        primitives: this.#primitives,
+      },
     );
     if (proven === undefined) {
       throw new PeerError("The target could not prove who it is");

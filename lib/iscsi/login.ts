@@ -187,7 +187,7 @@ export class TargetLogin<T extends LoginTarget> {
       this.#first = { ...request, isid: request.isid.slice() };
       checkFirst(request, (tsih) => this.#options.hasSession(tsih));
       this.#stage = request.csg;
-    } else checkNext(request, this.#first, this.#stage);
+    } else checkNext(request, { first: this.#first, stage: this.#stage });
   }
 
   /** Who comes, and to what: known from the first whole text on. */

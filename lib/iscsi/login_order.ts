@@ -52,8 +52,7 @@ export function checkFirst(
 /** @throws {LoginFailure} where this request does not go on with the login that `first` began, now in `stage` */
 export function checkNext(
   request: LoginRequest,
-  first: LoginRequest,
-  stage: number,
+  { first, stage }: { readonly first: LoginRequest; readonly stage: number },
 ): void {
   checkStages(request);
   if (request.csg !== stage) {

@@ -122,6 +122,8 @@ Deno.test("login pair: a user proves itself, one-way and mutually", () => {
   const policy = { users: [ANNA, BERT], mutual: TARGET };
   const one = logIn({ policy, chap: { initiator: BERT } });
   expect(one.login.chapUser).toBe("bert");
+  const md5 = logIn({ policy, chap: { initiator: ANNA, algorithms: [5] } });
+  expect(md5.login.chapUser).toBe("anna");
   const both = logIn({ policy, chap: { initiator: ANNA, target: TARGET } });
   expect(both.login.chapUser).toBe("anna");
 });

@@ -147,8 +147,7 @@ export class TargetSecurity {
     const challenge = this.#challenge!;
     const user = verifyClaim(
       { CHAP_N: CHAP_N!, CHAP_R: CHAP_R! },
-      { challenge, users: this.#policy.users },
-      this.#primitives,
+      { challenge, users: this.#policy.users, primitives: this.#primitives },
     );
     if (user === undefined) {
       throw new LoginFailure(AUTHENTICATION_FAILURE, "Wrong name or secret");
@@ -193,7 +192,12 @@ export class TargetSecurity {
       { key: "CHAP_N", value: ours.user },
       {
         key: "CHAP_R",
-        value: renderResponse(respond(theirs, ours.secret, this.#primitives)),
+        value: renderResponse(
+          respond(theirs, {
+            secret: ours.secret,
+            primitives: this.#primitives,
+          }),
+        ),
       },
     ];
   }
