@@ -25,11 +25,11 @@ export function colours(output: Output): ReturnType<typeof pc.createColors> {
   return pc.createColors(isTerminal(output) && !wantsNoColor());
 }
 
-/** `text` with every control character but the newline shown as a replacement character. */
+/** `text` with every control character but newline and tab shown as a replacement character. */
 export function harmless(text: string): string {
   return [...text].map((char) => {
     const code = char.codePointAt(0) ?? 0;
-    const control = (code < 0x20 && char !== "\n") ||
+    const control = (code < 0x20 && char !== "\n" && char !== "\t") ||
       (code >= 0x7f && code < 0xa0) ||
       // Overrides of the writing direction show one name as another.
       (code >= 0x202a && code <= 0x202e) ||
