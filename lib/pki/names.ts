@@ -13,6 +13,7 @@ export function isDeviceName(name: string): boolean {
 export function deviceName(name: string): string {
   if (isDeviceName(name)) return name;
   throw new VaultError(`"${name}" cannot be the name of a device`, {
+    kind: "usage",
     hint:
       "use 1 to 63 of a-z, 0-9 and -, beginning and ending with a letter or a digit",
   });
