@@ -28,8 +28,11 @@ import {
 } from "./unit.ts";
 import { Attentions } from "./unit_attention.ts";
 
+/** What a disk is made with. */
 export interface DiskOptions {
+  /** By what name it is known. */
   readonly identity: Identity;
+  /** Its blocks. */
   readonly geometry: Geometry;
   /** Every command that changes the medium is refused, and MODE SENSE says so. */
   readonly readOnly: boolean;
@@ -37,25 +40,33 @@ export interface DiskOptions {
   readonly luns?: readonly number[];
 }
 
+/** The SCSI state of one disk: what its commands ask for and how they are refused. It does no I/O. */
 export class Disk implements LogicalUnit {
   readonly #unit: Unit;
 
-  /** @throws {InvariantError} where the size is less than a block */
+  /** A disk as after power on. @throws {InvariantError} where the size is less than a block */
   constructor(options: DiskOptions) {
     this.#unit = new Unit({ ...options, commands });
   }
 
+  /** A nexus came to be; it begins with a unit attention 29/00. */
   join(nexus: Nexus): void {
     const attentions = new Attentions();
     attentions.add(SenseCode.POWER_ON_RESET_OR_BUS_DEVICE_RESET_OCCURRED);
     this.#unit.callers.set(nexus.id, { unit: this.#unit, nexus, attentions });
   }
 
+  /** A nexus ended, and with it its RESERVE. Its registration stays. */
   leave(nexus: Nexus): void {
     this.#unit.callers.delete(nexus.id);
     this.#unit.reservations.release(nexus);
   }
 
+  /**
+   * What the CDB asks for, or why it is refused.
+   *
+   * @throws {InvariantError} where the nexus never joined; nothing that a CDB holds throws
+   */
   plan(nexus: Nexus, cdb: Uint8Array, dataOutBytes?: number): Plan {
     const caller = this.#unit.callers.get(nexus.id);
     invariant(caller, "A command came from a nexus that never joined");
@@ -71,6 +82,7 @@ export class Disk implements LogicalUnit {
     return objection ?? command.plan(cdb, caller, dataOutBytes);
   }
 
+  /** The outcome for a store that threw: sense by the fault of a MediaError; anything else is HARDWARE ERROR 44/00. */
   failure(
     _nexus: Nexus,
     during: "read" | "write" | "flush",
@@ -79,15 +91,18 @@ export class Disk implements LogicalUnit {
     return this.#unit.check(senseOf(during, thrown)).outcome;
   }
 
+  /** CHECK CONDITION, ABORTED COMMAND. */
   aborted(_nexus: Nexus, code: number): Outcome {
     return this.#unit.check({ key: SenseKey.ABORTED_COMMAND, code }).outcome;
   }
 
+  /** The capacity changed: 2A/09 for every nexus. */
   resized(sizeBytes: number): void {
     this.#unit.resize(sizeBytes);
     this.#unit.attention(SenseCode.CAPACITY_DATA_HAS_CHANGED);
   }
 
+  /** Mode pages go back to their defaults, a RESERVE ends, persistent reservations stay; 29/xx for all but `by`. */
   reset(
     kind: "logical-unit" | "target-warm" | "target-cold",
     by?: Nexus,
@@ -97,6 +112,7 @@ export class Disk implements LogicalUnit {
     this.#unit.attention(RESET_CODES[kind], by);
   }
 
+  /** 2F/00 for the nexus whose commands another took. */
   commandsCleared(nexus: Nexus): void {
     this.#unit.callers.get(nexus.id)?.attentions.add(
       SenseCode.COMMANDS_CLEARED_BY_ANOTHER_INITIATOR,

@@ -3,9 +3,11 @@
 import type { Nexus } from "./nexus.ts";
 import type { Outcome, Plan } from "./plan.ts";
 
+/** The SCSI state of one logical unit, or of a LUN where there is none. */
 export interface LogicalUnit {
   /** A nexus came to be (login) or ended (logout, loss, reinstatement). Each begins with a unit attention 29/00. */
   join(nexus: Nexus): void;
+  /** See {@linkcode join}. */
   leave(nexus: Nexus): void;
 
   /**

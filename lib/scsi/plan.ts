@@ -9,68 +9,96 @@ import type { Extent } from "../base/extent.ts";
 export interface Outcome {
   /** SAM-5 table 38. */
   readonly status: number;
+  /** Sense data, with CHECK CONDITION alone. */
   readonly sense?: Uint8Array;
 }
 
 /** The command is over: GOOD without data, or refused. */
 export interface Answer {
+  /** Which plan it is. */
   readonly kind: "answer";
+  /** What the initiator is told. */
   readonly outcome: Outcome;
 }
 
 /** Parameter data for the initiator (INQUIRY, MODE SENSE, …), already cut to the allocation length. Status is GOOD. */
 export interface DataIn {
+  /** Which plan it is. */
   readonly kind: "data-in";
+  /** What the initiator is sent. */
   readonly data: Uint8Array;
 }
 
 /** Send the extent's bytes. The target reads straight into its outgoing PDUs. */
 export interface Read {
+  /** Which plan it is. */
   readonly kind: "read";
+  /** The bytes of the volume that it is about. */
   readonly extent: Extent;
 }
 
 /** Receive `extent.length` bytes and write them. With `fua` a flush follows before GOOD. */
 export interface Write {
+  /** Which plan it is. */
   readonly kind: "write";
+  /** The bytes of the volume that it is about. */
   readonly extent: Extent;
+  /** Stable before GOOD. */
   readonly fua: boolean;
 }
 
 /** Receive `length` bytes; what they say decides how it goes on (MODE SELECT, UNMAP, COMPARE AND WRITE, …). */
 export interface DataOut {
+  /** Which plan it is. */
   readonly kind: "data-out";
+  /** Bytes of Data-Out. */
   readonly length: number;
-  /** `data` is whole and lent for the call and for the carrying out of the plan that it returns. */
+  /**
+   * `data` is lent for the call and for the carrying out of the plan that it returns. It is shorter than `length` only where the
+   * initiator had announced less to its transport.
+   */
   readonly then: (data: Uint8Array) => Plan;
 }
 
 /** All that was written is made stable; with `immediate` GOOD does not wait for it, and a failure is reported afterwards. */
 export interface Flush {
+  /** Which plan it is. */
   readonly kind: "flush";
+  /** GOOD comes before it is done. */
   readonly immediate: boolean;
 }
 
 /** Each extent reads as zeros afterwards. */
 export interface Unmap {
+  /** Which plan it is. */
   readonly kind: "unmap";
+  /** In any order; they may overlap. */
   readonly extents: readonly Extent[];
+  /** Stable before GOOD. */
   readonly fua: boolean;
 }
 
 /** `pattern` repeated over the extent; its length is a multiple of the pattern's. */
 export interface WriteSame {
+  /** Which plan it is. */
   readonly kind: "write-same";
+  /** The bytes of the volume that it is about. */
   readonly extent: Extent;
+  /** What is written over and over. */
   readonly pattern: Uint8Array;
+  /** Stable before GOOD. */
   readonly fua: boolean;
 }
 
 /** Compare the bytes at `offset` with `expected`; on a miscompare `miscompare` makes the outcome from the first differing byte. */
 export interface Compare {
+  /** Which plan it is. */
   readonly kind: "compare";
+  /** Where the comparison begins. */
   readonly offset: number;
+  /** What ought to be there. */
   readonly expected: Uint8Array;
+  /** The outcome for a first difference at that byte of `expected`. */
   readonly miscompare: (at: number) => Outcome;
   /** Written at `offset` when all is equal, with nothing in between (COMPARE AND WRITE). */
   readonly then?: { readonly data: Uint8Array; readonly fua: boolean };
@@ -78,15 +106,21 @@ export interface Compare {
 
 /** Read the extent and give nothing back: VERIFY without BYTCHK, PRE-FETCH. */
 export interface Probe {
+  /** Which plan it is. */
   readonly kind: "probe";
+  /** The bytes of the volume that it is about. */
   readonly extent: Extent;
 }
 
 /** GET LBA STATUS: the target finds what is mapped, `render` makes the parameter data of it. */
 export interface MapQuery {
+  /** Which plan it is. */
   readonly kind: "map-query";
+  /** The bytes of the volume that it is about. */
   readonly extent: Extent;
+  /** The most runs that `render` can use. */
   readonly maxExtents: number;
+  /** Makes the parameter data of runs that follow each other without gaps. */
   readonly render: (
     extents: readonly { readonly extent: Extent; readonly mapped: boolean }[],
   ) => Uint8Array;
@@ -94,10 +128,13 @@ export interface MapQuery {
 
 /** The plans before in order; the first that does not end with GOOD ends the command. */
 export interface Sequence {
+  /** Which plan it is. */
   readonly kind: "sequence";
+  /** Carried out one after the other. */
   readonly steps: readonly Plan[];
 }
 
+/** What a command asks of a volume. */
 export type Plan =
   | Answer
   | DataIn

@@ -31,19 +31,27 @@ export interface Identity {
 
 /** `sizeBytes` is cut to whole blocks. */
 export interface Geometry {
+  /** Bytes of a logical block. */
   readonly blockSizeBytes: 512 | 4096;
+  /** Bytes of the whole volume, at least one block. */
   readonly sizeBytes: number;
 }
 
 /** One I_T nexus as the unit sees it. Made once at login, so that a command need not make anything. */
 export interface Caller {
+  /** Whom it calls on. */
   readonly unit: Unit;
+  /** Who it is. */
   readonly nexus: Nexus;
+  /** What it has to be told. */
   readonly attentions: Attentions;
 }
 
+/** One logical unit. */
 export class Unit {
+  /** By what name it is known. */
   readonly identity: Identity;
+  /** Bytes of a logical block. */
   readonly blockSizeBytes: 512 | 4096;
   /** The volume takes no writes, whatever the initiator sets. */
   readonly readOnly: boolean;
@@ -51,11 +59,15 @@ export class Unit {
   readonly luns: readonly number[];
   /** The command table, for REPORT SUPPORTED OPERATION CODES. */
   readonly commands: readonly Command[];
+  /** The mode pages as they are now. */
   readonly modes: ModeState;
+  /** Who may do what. */
   readonly reservations = new Reservations();
+  /** Who is logged in, by nexus. */
   readonly callers = new Map<number, Caller>();
   #blocks: number;
 
+  /** A unit as after power on. @throws {InvariantError} where the size is less than a block */
   constructor(options: {
     readonly identity: Identity;
     readonly geometry: Geometry;
@@ -82,6 +94,7 @@ export class Unit {
     return this.readOnly || this.modes.softwareWriteProtect;
   }
 
+  /** Changes the capacity. @throws {InvariantError} where the size is less than a block */
   resize(sizeBytes: number): void {
     this.#blocks = this.#wholeBlocks(sizeBytes);
   }

@@ -13,8 +13,11 @@ import type { Store } from "./store.ts";
 /** Makes an empty, healthy, writable store of that many bytes. */
 export type MakeStore = (sizeBytes: number) => Store | Promise<Store>;
 
+/** One sentence of the contract. */
 export interface Check {
+  /** What holds, as a sentence. */
   readonly name: string;
+  /** Rejects where it does not hold. */
   readonly check: () => Promise<void>;
 }
 

@@ -15,7 +15,9 @@ import type { Health, Maybe, Store } from "./store.ts";
 /** How much is zeroed in one write where the file system cannot punch holes. */
 const ZEROS_BYTES = 1024 * 1024;
 
+/** A store on a file. */
 export class FileStore implements Store {
+  /** Never. */
   readonly readOnly = false;
   readonly #file: File;
   readonly #failure = new Failure();

@@ -6,13 +6,17 @@ import type { Health, Maybe, Store } from "./store.ts";
 
 const PAGE_BYTES = 4096;
 
+/** A store in memory, sparse. */
 export class MemoryStore implements Store {
+  /** Never. */
   readonly readOnly = false;
+  /** Always ok. */
   readonly health: Health = { state: "ok" };
   /** By page number; a page that is not there is zeros. */
   readonly #pages = new Map<number, Uint8Array>();
   #sizeBytes: number;
 
+  /** All zeros. @throws {RangeError} where that is no length */
   constructor(sizeBytes: number) {
     checkSize(sizeBytes);
     this.#sizeBytes = sizeBytes;

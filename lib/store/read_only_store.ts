@@ -4,10 +4,13 @@ import type { Extent } from "../base/extent.ts";
 import { MediaError } from "../base/media_error.ts";
 import type { Health, Maybe, Store } from "./store.ts";
 
+/** A store that reads like its inner one and refuses every change. */
 export class ReadOnlyStore implements Store {
+  /** Always. */
   readonly readOnly = true;
   readonly #inner: Store;
 
+  /** Closing it closes `inner`. */
   constructor(inner: Store) {
     this.#inner = inner;
   }

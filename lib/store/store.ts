@@ -17,6 +17,7 @@ export type Health = { readonly state: "ok" } | {
   readonly why: string;
 };
 
+/** Bytes at offsets. */
 export interface Store {
   /** Length in bytes. Changes by `resize` alone. */
   readonly sizeBytes: number;
