@@ -5,6 +5,7 @@
  * or named by `DENORT_BIN` for the machine at hand. Where it cannot, one self-extracting file is built for this machine
  * around the very Deno that runs this (npm delivers it), see `self_extracting.ts`.
  */
+import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { selfExtracting } from "./self_extracting.ts";
 
@@ -48,8 +49,14 @@ async function compile(
   target: string,
   output: string,
 ): Promise<string | undefined> {
+  // It does not replace a file that it did not make, and nobody should start half a file.
+  const folder = Deno.makeTempDirSync({ dir: dist });
+  const fresh = `${folder}/${basename(output)}`;
+  using _cleanup = {
+    [Symbol.dispose]: () => Deno.removeSync(folder, { recursive: true }),
+  };
   const command = new Deno.Command(Deno.execPath(), {
-    args: ["compile", "-A", "--target", target, "--output", output, entry],
+    args: ["compile", "-A", "--target", target, "--output", fresh, entry],
     cwd: root,
     env: { NO_COLOR: "1" },
     stdin: "null",
@@ -58,7 +65,10 @@ async function compile(
     signal: AbortSignal.timeout(COMPILE_TIMEOUT_MS),
   });
   const { success, stderr } = await command.output();
-  if (success) return undefined;
+  if (success) {
+    Deno.renameSync(fresh, output);
+    return undefined;
+  }
   const said = new TextDecoder().decode(stderr);
   const download = /error sending request for url \((.*?)\).*/.exec(said);
   if (download !== null) return `cannot download ${download[1]}`;
@@ -158,6 +168,5 @@ async function tryOut(): Promise<void> {
 }
 
 function fail(message: string): never {
-  Deno.stderr.writeSync(encoder.encode(`compile: ${message}\n`));
-  Deno.exit(1);
+  throw new Error(message);
 }

@@ -47,6 +47,7 @@ export async function start(
   },
 ): Promise<Program> {
   const program = new Program(spec);
+  daemons.push(program);
   try {
     await program.write("");
     await until(`${spec.command} ready`, async () => {
@@ -67,6 +68,21 @@ export async function start(
 }
 
 const live = new Set<Program>();
+const daemons: Program[] = [];
+/** How much of each daemon's output is shown where a scenario fails, in characters. */
+const SHOWN_OUTPUT = 3000;
+
+/** What the daemons started since the last call have said and whether they run, for the report of a failure. */
+export function daemonsReport(): string {
+  return daemons.splice(0).map((program) => {
+    const state = program.exited === undefined
+      ? "runs"
+      : `ended with ${program.exited}`;
+    return `-- ${program.words}: ${state}\n${
+      program.output.slice(-SHOWN_OUTPUT)
+    }`;
+  }).join("\n");
+}
 
 /** Kills what a test left running; says what that was. */
 export async function stopLeftOvers(): Promise<string[]> {

@@ -4,7 +4,7 @@
  * Outside CI (`CI` unset) a missing peer is a skip that says why in its name. In CI it is a failure: a test that silently
  * does not run there tests nothing.
  */
-import { stopLeftOvers } from "./process.ts";
+import { daemonsReport, stopLeftOvers } from "./process.ts";
 import { within } from "./until.ts";
 
 /** Debian's package for each program that the scenarios use, for the reason of a skip. */
@@ -137,10 +137,15 @@ export function scenario(
     ignore: reasons.length > 0,
     fn: async () => {
       for (const peer of peers) requirePeer(peer);
+      daemonsReport();
       try {
         await within(body(), { what: name, timeoutMs });
       } catch (error) {
         await stopLeftOvers();
+        if (error instanceof Error) {
+          error.message += `
+${daemonsReport()}`;
+        }
         throw error;
       }
       const left = await stopLeftOvers();
