@@ -13,7 +13,7 @@ import type { ChapPrimitives } from "./chap.ts";
 import type { Pdu } from "./framer.ts";
 import { SECURITY_KEYS } from "./keys.ts";
 import { LoginFailure } from "./login_failure.ts";
-import { type Identity, identityOf } from "./login_identity.ts";
+import { type Identity, identityOf, refuseOthers } from "./login_identity.ts";
 import { checkFirst, checkNext } from "./login_order.ts";
 import { LoginReply } from "./login_reply.ts";
 import { type ChapPolicy, TargetSecurity } from "./login_security.ts";
@@ -163,7 +163,8 @@ export class TargetLogin<T extends LoginTarget> {
     }
     refuseRepeats(pairs);
     const first = this.#identity === undefined;
-    if (first) this.#identify(pairs);
+    if (this.#identity === undefined) this.#identify(pairs);
+    else refuseOthers(this.#identity, pairs);
     const answers = this.#negotiate(pairs);
     if (first && this.#target !== undefined) {
       // RFC 7143 section 13.9: with the first response after the target's name.

@@ -49,3 +49,20 @@ export function identityOf(pairs: readonly Pair[]): Identity {
     targetName,
   };
 }
+
+/** Refuses a later text that would have it otherwise. @throws {LoginFailure} */
+export function refuseOthers(
+  identity: Identity,
+  pairs: readonly Pair[],
+): void {
+  const said = new Map<string, string | undefined>([
+    ["InitiatorName", identity.initiatorName],
+    ["SessionType", identity.sessionType],
+    ["TargetName", identity.targetName],
+  ]);
+  for (const { key, value } of pairs) {
+    if (said.has(key) && said.get(key) !== value) {
+      throw new LoginFailure(INITIATOR_ERROR, `${key} changed during login`);
+    }
+  }
+}
