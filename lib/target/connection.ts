@@ -15,24 +15,16 @@ import { MAX_DATA_SEGMENT_BYTES } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { Primitives } from "../base/primitives.ts";
 import { Framer, type Pdu } from "../iscsi/framer.ts";
-import { type Login, TargetLogin } from "../iscsi/login.ts";
+import type { Login } from "../iscsi/login.ts";
 import { LOGIN_DATA_SEGMENT_BYTES } from "../iscsi/login_reply.ts";
 import type { ChapPolicy } from "../iscsi/login_security.ts";
-import { type Offer, TARGET_OFFER } from "../iscsi/offer.ts";
-import {
-  decodeLoginResponse,
-  encodeLoginResponse,
-  OUT_OF_RESOURCES,
-  SERVICE_UNAVAILABLE,
-  TARGET_REMOVED,
-} from "../iscsi/pdu/login_response.ts";
-import { BHS_BYTES } from "../iscsi/pdu/bhs.ts";
 import {
   type Asked,
   type DiscoveredTarget,
   parseAddress,
 } from "../iscsi/send_targets.ts";
 import { CommandWindow } from "../iscsi/window.ts";
+import { Entrance, type Entry, OFFER } from "./entrance.ts";
 import { FullFeature } from "./full_feature.ts";
 import { Idleness } from "./idleness.ts";
 import { COMMAND_WINDOW } from "./limits.ts";
@@ -40,7 +32,7 @@ import { Outgoing } from "./outgoing.ts";
 import { Replies } from "./replies.ts";
 import type { Control, Session } from "./session.ts";
 import type { Target } from "./target.ts";
-import type { Refused, Targets } from "./targets.ts";
+import type { Targets } from "./targets.ts";
 
 export interface ConnectionOptions {
   readonly targets: Targets;
@@ -59,20 +51,14 @@ export interface ConnectionOptions {
   readonly log: Log;
 }
 
-/** One R2T of a task at a time bounds what it holds; bursts are long enough for that to cost nothing. */
-const OFFER: Offer = { ...TARGET_OFFER, maxOutstandingR2T: 1 };
-
 /** So much queued is worth a write of its own while more is handled. */
 const WRITE_BYTES = 256 * 1024;
 
 /** How long the initiator may take to read our last words and to close its side. */
 const CLOSE_MS = 5000;
 
-const REFUSALS: Readonly<Record<Refused, number>> = {
-  gone: TARGET_REMOVED,
-  full: OUT_OF_RESOURCES,
-  draining: SERVICE_UNAVAILABLE,
-};
+/** Any tag but the reserved one: one ping is under way at a time. */
+const PING_TAG = 1;
 
 /** Serves one connection until it ends. Never rejects: what went wrong is in the log. */
 export async function serveConnection(
@@ -96,8 +82,8 @@ class Connection implements Control {
     maxDataSegmentBytes: LOGIN_DATA_SEGMENT_BYTES,
   });
   readonly #idleness: Idleness;
-  #login: TargetLogin<Target> | undefined;
-  #loginOver: () => void;
+  readonly #entrance: Entrance;
+  readonly #loginOver: () => void;
   #feature: FullFeature | undefined;
   #replies: Replies | undefined;
   #session: Session | undefined;
@@ -114,17 +100,8 @@ class Connection implements Control {
     this.#duplex = duplex;
     this.#options = options;
     this.#out = new Outgoing(duplex);
-    const { targets, primitives, clock, only } = options;
-    this.#login = new TargetLogin<Target>({
-      lookup: (name) =>
-        only === undefined || only === name ? targets.get(name) : undefined,
-      hasSession: (tsih) => targets.hasSession(tsih),
-      newTsih: () => targets.newTsih(),
-      primitives,
-      windowCommands: COMMAND_WINDOW,
-      offer: OFFER,
-      ...(options.discoveryChap && { discoveryChap: options.discoveryChap }),
-    });
+    this.#entrance = new Entrance(options, this);
+    const { targets, clock } = options;
     const { loginMs, pingAfterMs, pingAnswerMs } = targets.limits;
     const stopTimer = clock.after(
       loginMs,
@@ -206,61 +183,23 @@ class Connection implements Control {
   }
 
   #takeLogin(pdu: Pdu): Promise<void> | undefined {
-    const step = this.#login!.receive(pdu);
-    switch (step.kind) {
-      case "continue":
-        this.#queue(step.response);
-        return undefined;
-      case "refused":
-        this.#options.log.warn(`A login was refused: ${step.reason}`);
-        this.#queue(step.response);
-        this.#ending = true;
-        return undefined;
-      case "complete":
-        return this.#begin(step.login, step.response);
+    const entry = this.#entrance.receive(pdu);
+    if (entry instanceof Promise) {
+      return entry.then((entry) => this.#enter(entry));
     }
+    this.#enter(entry);
+    return undefined;
   }
 
-  async #begin(login: Login<Target>, response: Uint8Array): Promise<void> {
-    const { target } = login;
-    if (target) {
-      const admitted = await this.#admit(login, target);
-      if (typeof admitted === "string") {
-        this.#options.log.warn(
-          `A login was refused: the target is ${admitted}`,
-        );
-        this.#queue(refusal(response, REFUSALS[admitted]));
-        this.#ending = true;
-        return;
-      }
-      this.#session = admitted;
-    }
-    this.#queue(response);
-    this.#beginFullFeature(login);
+  #enter(entry: Entry): void {
+    const at = this.#out.claim(entry.response.length);
+    this.#out.bytes.set(entry.response, at);
+    if (entry.kind === "refused") this.#ending = true;
+    if (entry.kind !== "in") return;
+    this.#session = entry.session;
+    this.#beginFullFeature(entry.login);
     this.#loginOver();
     this.#idleness.start();
-  }
-
-  async #admit(
-    login: Login<Target>,
-    target: Target,
-  ): Promise<Session | Refused> {
-    const { targets, device, readOnly, log } = this.#options;
-    const session = await targets.admit({
-      target,
-      initiator: login.initiatorName,
-      isid: login.isid,
-      device,
-      readOnly: readOnly ?? false,
-      tsih: login.tsih,
-      control: this,
-    });
-    if (typeof session !== "string") {
-      log.info(`${login.initiatorName} has logged in to ${target.name}`, {
-        device,
-      });
-    }
-    return session;
   }
 
   #beginFullFeature(login: Login<Target>): void {
@@ -280,7 +219,6 @@ class Connection implements Control {
       statSn: login.statSn,
     });
     this.#replies = replies;
-    this.#login = undefined;
     this.#feature = new FullFeature({
       phase: {
         session: this.#session,
@@ -313,11 +251,6 @@ class Connection implements Control {
       ? visible
       : [];
     return chosen.map((name) => ({ name, addresses }));
-  }
-
-  #queue(pdu: Uint8Array): void {
-    const at = this.#out.claim(pdu.length);
-    this.#out.bytes.set(pdu, at);
   }
 
   #ping(): void {
@@ -357,26 +290,4 @@ class Connection implements Control {
       log.debug(`A connection was lost: ${thrown.message}`, { device });
     } else this.#defect(thrown);
   }
-}
-
-/** Any tag but the reserved one: one ping is under way at a time. */
-const PING_TAG = 1;
-
-/** The Login Response `success`, made one that refuses. */
-function refusal(success: Uint8Array, status: number): Uint8Array {
-  const pdu = new Uint8Array(BHS_BYTES);
-  encodeLoginResponse(
-    {
-      ...decodeLoginResponse(success),
-      transit: false,
-      continue: false,
-      nsg: 0,
-      tsih: 0,
-      dataSegmentLength: 0,
-      status,
-    },
-    pdu,
-    0,
-  );
-  return pdu;
 }

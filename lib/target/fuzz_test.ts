@@ -3,10 +3,17 @@ import { putU24, putU32 } from "../base/bytes.ts";
 import { Disk } from "../scsi/disk.ts";
 import { silent } from "../base/log.ts";
 import { systemClock } from "../os/clock.ts";
-import { FakeStore } from "./fakes.ts";
-import { fixture, IQN, pattern } from "./fixture.ts";
-import { cdb10, type RawInitiator } from "./raw_initiator.ts";
+import { FakeStore } from "./testing/fakes.ts";
+import { systemPrimitives } from "../os/primitives.ts";
+import { fixturesOf, IQN, pattern } from "./testing/fixture.ts";
+import { cdb10 } from "./testing/cdb.ts";
+import type { RawInitiator } from "./testing/raw_initiator.ts";
 import { Volume } from "./volume.ts";
+
+const fixture = fixturesOf({
+  clock: systemClock,
+  primitives: systemPrimitives,
+});
 
 /** Streams a run; set FUZZ_STREAMS for longer ones, FUZZ_SEED for another or the same one again. */
 const STREAMS = Number(Deno.env.get("FUZZ_STREAMS") ?? 400);

@@ -2,9 +2,17 @@ import { expect } from "expect";
 import { encodeLun } from "../iscsi/pdu/lun.ts";
 import * as functions from "../iscsi/pdu/task_management_request.ts";
 import { decodeTaskManagementResponse } from "../iscsi/pdu/task_management_response.ts";
-import { fixture, gate, pattern, settle } from "./fixture.ts";
-import { cdb10, type RawInitiator } from "./raw_initiator.ts";
+import { systemClock } from "../os/clock.ts";
+import { systemPrimitives } from "../os/primitives.ts";
+import { fixturesOf, gate, pattern, settle } from "./testing/fixture.ts";
+import { cdb10 } from "./testing/cdb.ts";
+import type { RawInitiator } from "./testing/raw_initiator.ts";
 import * as opcode from "../iscsi/pdu/opcode.ts";
+
+const fixture = fixturesOf({
+  clock: systemClock,
+  primitives: systemPrimitives,
+});
 
 const WRITE = 0x2a;
 const FLUSH = 0x35;

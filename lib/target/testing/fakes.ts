@@ -1,16 +1,16 @@
 /** A small store and a small unit for this room's tests: bytes in memory that can be made to wait and to fail. */
 
-import { u32 } from "../base/bytes.ts";
-import type { Clock } from "../base/clock.ts";
-import { VaultError } from "../base/errors.ts";
-import type { Extent } from "../base/extent.ts";
-import { silent } from "../base/log.ts";
-import type { LogicalUnit } from "../scsi/logical_unit.ts";
-import type { Nexus } from "../scsi/nexus.ts";
-import type { Outcome, Plan } from "../scsi/plan.ts";
-import { Status } from "../scsi/status.ts";
-import type { Health, Maybe, Store } from "../store/store.ts";
-import { Volume } from "./volume.ts";
+import { u32 } from "../../base/bytes.ts";
+import type { Clock } from "../../base/clock.ts";
+import { VaultError } from "../../base/errors.ts";
+import type { Extent } from "../../base/extent.ts";
+import { silent } from "../../base/log.ts";
+import type { LogicalUnit } from "../../scsi/logical_unit.ts";
+import type { Nexus } from "../../scsi/nexus.ts";
+import type { Outcome, Plan } from "../../scsi/plan.ts";
+import { Status } from "../../scsi/status.ts";
+import type { Health, Maybe, Store } from "../../store/store.ts";
+import { Volume } from "../volume.ts";
 
 /** Bytes in memory. With `gate` set every access waits for that promise; with `broken` every access throws. */
 export class FakeStore implements Store {

@@ -1,17 +1,16 @@
 /** A target with one fake volume, and as many connections to it as a test asks for. */
 
-import type { Clock } from "../base/clock.ts";
-import { duplexPair } from "../base/duplex_pair.ts";
-import type { Log } from "../base/log.ts";
-import { systemClock } from "../os/clock.ts";
-import { systemPrimitives } from "../os/primitives.ts";
-import { type ConnectionOptions, serveConnection } from "./connection.ts";
+import type { Clock } from "../../base/clock.ts";
+import { duplexPair } from "../../base/duplex_pair.ts";
+import type { Log } from "../../base/log.ts";
+import type { Primitives } from "../../base/primitives.ts";
+import { type ConnectionOptions, serveConnection } from "../connection.ts";
 import { type FakeStore, type FakeUnit, fakeVolume } from "./fakes.ts";
-import type { Limits } from "./limits.ts";
+import type { Limits } from "../limits.ts";
 import { INITIATOR, RawInitiator } from "./raw_initiator.ts";
-import type { Target } from "./target.ts";
-import { Targets } from "./targets.ts";
-import type { Volume } from "./volume.ts";
+import type { Target } from "../target.ts";
+import { Targets } from "../targets.ts";
+import type { Volume } from "../volume.ts";
 
 export const IQN = "iqn.2026-01.example:disk";
 
@@ -41,14 +40,28 @@ export interface Fixture {
   ): Promise<{ initiator: RawInitiator; served: Promise<void> }>;
 }
 
-export function fixture(
-  options: {
-    sizeBytes?: number;
-    clock?: Clock;
-    limits?: Partial<Limits>;
-  } = {},
+export interface FixtureOptions {
+  readonly sizeBytes?: number;
+  readonly clock?: Clock;
+  readonly limits?: Partial<Limits>;
+}
+
+/** What makes fixtures of the world that a test gives it. */
+export function fixturesOf(
+  world: { readonly clock: Clock; readonly primitives: Primitives },
+): (options?: FixtureOptions) => Fixture {
+  return (options = {}) =>
+    makeFixture(world.primitives, {
+      clock: world.clock,
+      ...options,
+    });
+}
+
+function makeFixture(
+  primitives: Primitives,
+  options: FixtureOptions & { readonly clock: Clock },
 ): Fixture {
-  const clock = options.clock ?? systemClock;
+  const { clock } = options;
   const complaints: string[] = [];
   const log: Log = {
     debug() {},
@@ -76,7 +89,7 @@ export function fixture(
       targetAddress: "127.0.0.1:3260",
       device: "laptop",
       clock,
-      primitives: systemPrimitives,
+      primitives,
       log,
       ...more,
     });

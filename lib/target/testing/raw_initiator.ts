@@ -1,46 +1,34 @@
 /** The initiator's end of a connection for this room's tests: it sends what it is told, right or wrong, and takes answers apart. */
 
-import { concat, toHex, u32, utf8 } from "../base/bytes.ts";
-import type { Duplex } from "../base/duplex.ts";
-import { Framer, type Pdu } from "../iscsi/framer.ts";
+import { concat, toHex, u32, utf8 } from "../../base/bytes.ts";
+import type { Duplex } from "../../base/duplex.ts";
+import { Framer, type Pdu } from "../../iscsi/framer.ts";
 import {
   dataStart,
   type Digests,
   NO_DIGESTS,
   pduLength,
   sealPdu,
-} from "../iscsi/layout.ts";
-import { RESERVED_TAG } from "../iscsi/pdu/bhs.ts";
-import { type DataIn, decodeDataIn } from "../iscsi/pdu/data_in.ts";
-import { encodeDataOut } from "../iscsi/pdu/data_out.ts";
-import { encodeLoginRequest } from "../iscsi/pdu/login_request.ts";
-import { decodeLoginResponse } from "../iscsi/pdu/login_response.ts";
-import { encodeNopOut } from "../iscsi/pdu/nop_out.ts";
-import * as opcode from "../iscsi/pdu/opcode.ts";
-import { encodeScsiCommand } from "../iscsi/pdu/scsi_command.ts";
+} from "../../iscsi/layout.ts";
+import { RESERVED_TAG } from "../../iscsi/pdu/bhs.ts";
+import { type DataIn, decodeDataIn } from "../../iscsi/pdu/data_in.ts";
+import { encodeDataOut } from "../../iscsi/pdu/data_out.ts";
+import { encodeLoginRequest } from "../../iscsi/pdu/login_request.ts";
+import { decodeLoginResponse } from "../../iscsi/pdu/login_response.ts";
+import { encodeNopOut } from "../../iscsi/pdu/nop_out.ts";
+import * as opcode from "../../iscsi/pdu/opcode.ts";
+import { encodeScsiCommand } from "../../iscsi/pdu/scsi_command.ts";
 import {
   decodeScsiResponse,
   decodeSense,
-  type ScsiResponse,
-} from "../iscsi/pdu/scsi_response.ts";
-import { encodeTaskManagementRequest } from "../iscsi/pdu/task_management_request.ts";
-import { type Pair, parseText, renderText } from "../iscsi/text.ts";
+} from "../../iscsi/pdu/scsi_response.ts";
+import { encodeTaskManagementRequest } from "../../iscsi/pdu/task_management_request.ts";
+import type { Ended } from "./cdb.ts";
+import { type Pair, parseText, renderText } from "../../iscsi/text.ts";
 
 export const INITIATOR = "iqn.2026-01.example:raw";
 const LUN_0 = new Uint8Array(8);
 const NO_DATA = new Uint8Array(0);
-
-/** How a command ended, with all that came before its end. */
-export interface Ended {
-  readonly status: number;
-  readonly sense: Uint8Array;
-  readonly data: Uint8Array;
-  readonly response: ScsiResponse | undefined;
-  readonly dataIns: readonly DataIn[];
-  readonly overflow: boolean;
-  readonly underflow: boolean;
-  readonly residualCount: number;
-}
 
 export interface CommandFields {
   readonly cdb: Uint8Array;
@@ -335,21 +323,4 @@ export class RawInitiator {
   async run(fields: CommandFields, data?: Uint8Array): Promise<Ended> {
     return await this.ended(await this.command(fields), data ?? fields.data);
   }
-}
-
-/** Ten-byte CDBs with an LBA and a count of blocks. */
-export function cdb10(code: number, lba: number, blocks: number): Uint8Array {
-  const cdb = new Uint8Array(16);
-  cdb[0] = code;
-  cdb.set([lba >>> 24, lba >>> 16, lba >>> 8, lba], 2);
-  cdb.set([blocks >>> 8, blocks], 7);
-  return cdb;
-}
-
-/** The additional sense code of fixed format sense data, ASC << 8 | ASCQ, and its key. */
-export function senseOf(ended: Ended): { key: number; code: number } {
-  return {
-    key: ended.sense[2]! & 0x0f,
-    code: (ended.sense[12]! << 8) | ended.sense[13]!,
-  };
 }
