@@ -44,6 +44,8 @@ export interface Command {
   readonly access: Access;
   /** Changes the medium: refused where it is write protected. */
   readonly mutates: boolean;
+  /** Changes what others may do or see: refused to a nexus that may only read. */
+  readonly governs?: true;
   /** Goes on although a unit attention is pending (SAM-5 section 5.14.1). */
   readonly exempt?: true;
   /**

@@ -78,7 +78,7 @@ export class Disk implements LogicalUnit {
     if (caller.attentions.first !== undefined && !command.exempt) {
       return this.#attention(caller);
     }
-    const objection = this.#objection(command, cdb);
+    const objection = this.#objection(command, cdb, nexus);
     return objection ?? command.plan(cdb, caller, dataOutBytes);
   }
 
@@ -135,21 +135,29 @@ export class Disk implements LogicalUnit {
     return this.#unit.check({ key: SenseKey.UNIT_ATTENTION, code });
   }
 
-  #objection(command: Command, cdb: Uint8Array): Answer | undefined {
+  #objection(
+    command: Command,
+    cdb: Uint8Array,
+    nexus: Nexus,
+  ): Answer | undefined {
     const { mask } = command;
     if (cdb.length < mask.length) return this.#unit.invalidField(cdb.length);
     for (let i = 1; i < mask.length; i++) {
       if ((cdb[i]! & ~mask[i]!) !== 0) return this.#unit.invalidField(i);
     }
-    if (command.mutates && this.#unit.writeProtected) {
-      return this.#unit.check({
-        key: SenseKey.DATA_PROTECT,
-        code: this.#unit.readOnly
-          ? SenseCode.WRITE_PROTECTED
-          : SenseCode.SOFTWARE_WRITE_PROTECTED,
-      });
+    return command.mutates || command.governs
+      ? this.#protection(command, nexus)
+      : undefined;
+  }
+
+  #protection(command: Command, nexus: Nexus): Answer | undefined {
+    const key = SenseKey.DATA_PROTECT;
+    if (nexus.readOnly || (command.mutates && this.#unit.readOnly)) {
+      return this.#unit.check({ key, code: SenseCode.WRITE_PROTECTED });
     }
-    return undefined;
+    return command.mutates && this.#unit.modes.softwareWriteProtect
+      ? this.#unit.check({ key, code: SenseCode.SOFTWARE_WRITE_PROTECTED })
+      : undefined;
   }
 }
 

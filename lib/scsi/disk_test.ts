@@ -2,6 +2,7 @@ import { expect } from "expect";
 import { VaultError } from "../base/errors.ts";
 import { MediaError, type MediaFault } from "../base/media_error.ts";
 import { Disk } from "./disk.ts";
+import type { Nexus } from "./nexus.ts";
 import {
   alice,
   bob,
@@ -145,6 +146,37 @@ Deno.test("a read-only disk refuses every change and says so", () => {
   expect(dataOf(disk.plan(alice, hex("1a 08 08 00 ff 00")))[2]).toBe(0x90);
   expect(verdictOf(disk.plan(alice, hex("28 00 00000000 00 0001 00"))))
     .toBe("read");
+});
+
+Deno.test("a nexus that may only read changes nothing, for nobody", () => {
+  const reader = { ...bob, readOnly: true };
+  const disk = diskWith({}, [alice, reader]);
+  const ask = (cdb: string, nexus: Nexus = reader) =>
+    verdictOf(disk.plan(nexus, hex(cdb)));
+  for (
+    const cdb of [
+      "2a 00 00000000 00 0001 00",
+      "42 00 00000000 00 0018 00",
+      "15 10 00 00 10 00",
+      "55 10 00 00 00 00 00 0014 00",
+      "16 00 00 00 00 00",
+      "56 00 00 00 00 00 00 0000 00",
+      "5f 00 00 0000 00000018 00",
+      "5f 06 00 0000 00000018 00",
+    ]
+  ) {
+    expect([cdb, ask(cdb)]).toEqual([cdb, "7 27/00"]);
+    expect([cdb, ask(cdb, alice)]).not.toEqual([cdb, "7 27/00"]);
+    disk.reset("logical-unit");
+    takeAttention(disk, alice);
+    takeAttention(disk, reader);
+  }
+  expect(ask("28 00 00000000 00 0001 00")).toBe("read");
+  expect(ask("35 00 00000000 00 0000 00")).toBe("flush");
+  const modes = (nexus: Nexus) =>
+    dataOf(disk.plan(nexus, hex("1a 08 08 00 ff 00")))[2];
+  expect(modes(reader)).toBe(0x90);
+  expect(modes(alice)).toBe(0x10);
 });
 
 Deno.test("what a store throws becomes the sense that fits it", () => {

@@ -89,9 +89,10 @@ export class Unit {
     return this.#blocks;
   }
 
-  /** Whether writes are refused, by the volume or by the initiator's own SWP bit. */
-  get writeProtected(): boolean {
-    return this.readOnly || this.modes.softwareWriteProtect;
+  /** Whether a nexus may not write: because of the volume, of itself, or of the SWP bit that an initiator has set. */
+  writeProtects(nexus: Nexus): boolean {
+    return this.readOnly || nexus.readOnly === true ||
+      this.modes.softwareWriteProtect;
   }
 
   /** Changes the capacity. @throws {InvariantError} where the size is less than a block */

@@ -13,7 +13,7 @@ import { PageControl } from "../mode/state.ts";
 import { Opcode } from "../opcode.ts";
 import type { Plan } from "../plan.ts";
 import { SenseCode } from "../sense_code.ts";
-import type { Unit } from "../unit.ts";
+import type { Caller, Unit } from "../unit.ts";
 
 const row = { access: "read", mutates: false } as const;
 
@@ -27,13 +27,13 @@ export const modeSense6: Command = {
   opcode: Opcode.MODE_SENSE_6,
   mask: mask("ff 08 ff ff ff 00"),
   ...row,
-  plan: (cdb, { unit }) =>
-    modeSense(unit, cdb, {
+  plan: (cdb, caller) =>
+    modeSense(caller, cdb, {
       allocationLength: cdb[4]!,
       head: (descriptor, pageBytes) => {
         const head = new Uint8Array(4);
         head[0] = 3 + descriptor.length + pageBytes;
-        head[2] = deviceSpecific(unit);
+        head[2] = deviceSpecific(caller);
         head[3] = descriptor.length;
         return head;
       },
@@ -45,13 +45,13 @@ export const modeSense10: Command = {
   opcode: Opcode.MODE_SENSE_10,
   mask: mask("ff 18 ff ff 00 00 00 ffff 00"),
   ...row,
-  plan: (cdb, { unit }) =>
-    modeSense(unit, cdb, {
+  plan: (cdb, caller) =>
+    modeSense(caller, cdb, {
       allocationLength: u16(cdb, 7),
       head: (descriptor, pageBytes) => {
         const head = new Uint8Array(8);
         putU16(head, 0, 6 + descriptor.length + pageBytes);
-        head[3] = deviceSpecific(unit);
+        head[3] = deviceSpecific(caller);
         head[4] = descriptor.length === LONG_DESCRIPTOR_BYTES ? LONGLBA : 0;
         putU16(head, 6, descriptor.length);
         return head;
@@ -64,7 +64,7 @@ const LONG_DESCRIPTOR_BYTES = 16;
 const LONGLBA = 0x01;
 
 function modeSense(
-  unit: Unit,
+  { unit }: Caller,
   cdb: Uint8Array,
   form: {
     readonly allocationLength: number;
@@ -92,12 +92,12 @@ function modeSense(
 const WP = 0x80;
 const DPOFUA = 0x10;
 
-function deviceSpecific(unit: Unit): number {
-  return (unit.writeProtected ? WP : 0) | DPOFUA;
+function deviceSpecific({ unit, nexus }: Caller): number {
+  return (unit.writeProtects(nexus) ? WP : 0) | DPOFUA;
 }
 
 /** SBC-3 section 6.5.2.2; a number of blocks that does not fit is FFFFFFFFh. */
-export function shortDescriptor(unit: Unit): Uint8Array {
+function shortDescriptor(unit: Unit): Uint8Array {
   const bytes = new Uint8Array(SHORT_DESCRIPTOR_BYTES);
   putU32(bytes, 0, Math.min(unit.blocks, 0xffff_ffff));
   putU24(bytes, 5, unit.blockSizeBytes);
@@ -105,7 +105,7 @@ export function shortDescriptor(unit: Unit): Uint8Array {
 }
 
 /** SBC-3 section 6.5.2.3. */
-export function longDescriptor(unit: Unit): Uint8Array {
+function longDescriptor(unit: Unit): Uint8Array {
   const bytes = new Uint8Array(LONG_DESCRIPTOR_BYTES);
   putU64(bytes, 0, unit.blocks);
   putU32(bytes, 12, unit.blockSizeBytes);

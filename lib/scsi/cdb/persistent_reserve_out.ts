@@ -45,6 +45,7 @@ function row(
     mask: mask("ff 1f ff 0000 ffffffff 00"),
     access: "persistent",
     mutates: false,
+    governs: true,
     plan: (cdb, caller) => plan(cdb, caller, what),
   };
 }

@@ -24,6 +24,7 @@ export const reserve6: Command = {
   mask: SIX,
   access: "reserve",
   mutates: false,
+  governs: true,
   plan: reserve,
 };
 
