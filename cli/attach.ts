@@ -195,6 +195,7 @@ async function background(ask: Ask): Promise<void> {
     withAttachment({ stateDir, volume }, (attachment) => attachment.status());
   const { pid, logPath } = await startInBackground({
     stateDir,
+    what: `vault attach ${volume}`,
     name: attachmentSocket(volume),
     ...handedOn(secrets),
     ready: async () => {

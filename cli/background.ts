@@ -21,6 +21,8 @@ const READY_POLL_MS = 50;
 
 export interface BackgroundAsk {
   readonly stateDir: string;
+  /** For people: "vault serve". */
+  readonly what: string;
   /** The name of the daemon's control socket, and of its log. */
   readonly name: string;
   /** What goes to its standard input. */
@@ -40,13 +42,13 @@ export interface BackgroundAsk {
 export async function startInBackground(
   ask: BackgroundAsk,
 ): Promise<{ pid: number; logPath: string }> {
-  const { stateDir, name, input, args = [] } = ask;
+  const { stateDir, what, name, input, args = [] } = ask;
   privateFolder(stateDir);
   privateFolder(runDir(stateDir));
   const running = await connectLocal({ stateDir, name });
   if (running) {
     running.abort();
-    throw new VaultError(`It runs already (${name})`, {
+    throw new VaultError(`${what} runs already`, {
       hint: "vault status shows it.",
       kind: "conflict",
     });

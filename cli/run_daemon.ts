@@ -13,12 +13,16 @@ export interface Daemon {
 /**
  * Resolves when the daemon has ended. The first signal stops it, a second one ends the process at once.
  *
+ * @param listen where signals come from
  * @throws {Ended} with `interrupted` at the second signal, with `failed` where stopping failed
  */
-export async function runDaemon(daemon: Daemon): Promise<void> {
+export async function runDaemon(
+  daemon: Daemon,
+  listen: typeof onStopSignals = onStopSignals,
+): Promise<void> {
   let failed = false;
   const secondSignal = Promise.withResolvers<never>();
-  const forget = onStopSignals({
+  const forget = listen({
     first: (signal) => {
       note(`${signal}: finishing what is under way. Again ends at once.`);
       daemon.stop().catch((thrown) => {

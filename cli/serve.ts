@@ -91,6 +91,7 @@ function addressesOf(options: ServeOptions): Addresses {
 async function background(stateDir: string): Promise<void> {
   const { pid, logPath } = await startInBackground({
     stateDir,
+    what: "vault serve",
     name: NODE_SOCKET,
     ready: () => isServing(stateDir),
   });

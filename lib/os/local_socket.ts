@@ -93,10 +93,13 @@ async function lockName(at: LocalName): Promise<{ release(): void }> {
     });
     if (!await handle.tryLock(true)) {
       handle.close();
-      throw new VaultError(`Another vault already runs as ${at.name}`, {
-        hint: `It keeps its state in ${at.stateDir}; vault status shows it.`,
-        kind: "conflict",
-      });
+      throw new VaultError(
+        `Another vault process already runs as "${at.name}"`,
+        {
+          hint: `It keeps its state in ${at.stateDir}; vault status shows it.`,
+          kind: "conflict",
+        },
+      );
     }
     // Whoever held it before may have removed the file between our opening and our locking it: then it protects nothing.
     if (isSameFile(handle, path)) {
