@@ -1,6 +1,7 @@
 /** For tests: a target that logs an initiator in and then says what it is told to. */
 
 import type { Duplex } from "../base/duplex.ts";
+import { duplexPair } from "../base/duplex_pair.ts";
 import type { Primitives } from "../base/primitives.ts";
 import { Framer, type Pdu } from "../iscsi/framer.ts";
 import {
@@ -15,6 +16,8 @@ import type { ChapPolicy } from "../iscsi/login_security.ts";
 import { type Offer, TARGET_OFFER } from "../iscsi/offer.ts";
 import { encodeDataIn } from "../iscsi/pdu/data_in.ts";
 import { encodeScsiResponse } from "../iscsi/pdu/scsi_response.ts";
+import { connectInitiator, type InitiatorOptions } from "./initiator.ts";
+import type { Session, SessionEvent } from "./session.ts";
 
 const NOTHING = new Uint8Array(0);
 
@@ -177,4 +180,46 @@ export class ScriptedTarget {
   close(): Promise<void> {
     return this.#duplex.close();
   }
+}
+
+/** How {@linkcode connectPair} connects. */
+export interface PairOptions {
+  readonly primitives: Primitives;
+  readonly options?: Partial<InitiatorOptions>;
+  readonly offer?: Partial<Offer>;
+  readonly windowCommands?: number;
+  readonly chunkBytes?: number;
+}
+
+/** A session and the target that it is with, over memory. */
+export async function connectPair(setup: PairOptions): Promise<{
+  session: Session;
+  target: ScriptedTarget;
+  events: SessionEvent[];
+}> {
+  const { primitives, chunkBytes, windowCommands, offer, options } = setup;
+  const [near, far] = duplexPair({ ...(chunkBytes && { chunkBytes }) });
+  const target = new ScriptedTarget(far);
+  const events: SessionEvent[] = [];
+  const [session] = await Promise.all([
+    connectInitiator({
+      duplex: near,
+      primitives,
+      initiatorName: "iqn.1994-05.example:laptop",
+      targetName: "iqn.2024-01.example:photos",
+      onEvent: (event) => events.push(event),
+      ...options,
+    }),
+    target.accept({
+      primitives,
+      ...(windowCommands && { windowCommands }),
+      ...(offer && { offer }),
+    }),
+  ]);
+  return { session, target, events };
+}
+
+/** Bytes that tell where they belong. */
+export function counting(length: number): Uint8Array {
+  return Uint8Array.from({ length }, (_, i) => i * 7 + (i >> 8));
 }
