@@ -108,8 +108,8 @@ export class Outgoing {
   }
 
   async #makeRoom(): Promise<void> {
+    this.flush();
     while (!this.#lost && this.#queued >= QUEUE_LIMIT_BYTES) {
-      this.flush();
       await this.#writing;
     }
     if (this.#lost) this.#queued = 0;
