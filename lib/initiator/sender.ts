@@ -1,9 +1,11 @@
 /** What a session sends: single PDUs with the ExpStatSN of the moment they go out, commands, and data. */
 
 import type { Duplex } from "../base/duplex.ts";
+import { PeerError } from "../base/errors.ts";
 import type { Digests } from "../iscsi/layout.ts";
 import type { Parameters } from "../iscsi/parameters.ts";
 import { RESERVED_TAG } from "../iscsi/pdu/bhs.ts";
+import { encodeNopOut } from "../iscsi/pdu/nop_out.ts";
 import { ATTR_SIMPLE, encodeScsiCommand } from "../iscsi/pdu/scsi_command.ts";
 import { Outgoing } from "./outgoing.ts";
 import { DataOutSequence, SinglePdu } from "./sendables.ts";
@@ -42,6 +44,9 @@ export interface SenderOptions {
   readonly failed: (thrown: unknown) => void;
 }
 
+/** Most answers to the target's pings that may wait for a target that does not read them. */
+const MAX_PENDING_PONGS = 64;
+
 const NOTHING = new Uint8Array(0);
 
 export class Sender {
@@ -50,6 +55,7 @@ export class Sender {
   readonly #options: SenderOptions;
   readonly #outgoing: Outgoing;
   readonly #digests: Digests;
+  #pendingPongs = 0;
 
   constructor(options: SenderOptions) {
     this.#options = options;
@@ -112,6 +118,36 @@ export class Sender {
         targetTransferTag: RESERVED_TAG,
       });
     }
+  }
+
+  /** Answers the target's ping. @throws {PeerError} where it asks faster than it reads */
+  pong(
+    ping: {
+      readonly lun: Uint8Array;
+      readonly targetTransferTag: number;
+      readonly cmdSn: number;
+    },
+  ): void {
+    if (++this.#pendingPongs > MAX_PENDING_PONGS) {
+      throw new PeerError("The target pings without reading the answers");
+    }
+    const header = (into: Uint8Array, at: number) => {
+      this.#pendingPongs--;
+      encodeNopOut(
+        {
+          ...ping,
+          immediate: true,
+          dataSegmentLength: 0,
+          initiatorTaskTag: RESERVED_TAG,
+          expStatSn: this.expStatSn,
+        },
+        into,
+        at,
+      );
+    };
+    this.#outgoing.push(
+      new SinglePdu({ header, data: NOTHING, digests: this.#digests }),
+    );
   }
 
   /** Sends a sequence of Data-Out. */

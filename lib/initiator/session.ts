@@ -247,14 +247,8 @@ export class Session implements Replies {
   }
 
   pong(lun: Uint8Array, targetTransferTag: number): void {
-    this.#sender.post(encodeNopOut, {
-      immediate: true,
-      dataSegmentLength: 0,
-      lun,
-      initiatorTaskTag: RESERVED_TAG,
-      targetTransferTag,
-      cmdSn: this.#requests.cmdSn,
-    });
+    const { cmdSn } = this.#requests;
+    this.#sender.pong({ lun, targetTransferTag, cmdSn });
   }
 
   #text(

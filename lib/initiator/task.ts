@@ -39,6 +39,8 @@ export class Task {
   #received = 0;
   #dataSn = 0;
   #r2tSn = 0;
+  /** Where the last R2T ended: data is asked for in order, and once. */
+  #asked = 0;
 
   constructor(options: TaskOptions) {
     this.lun = options.lun;
@@ -80,6 +82,10 @@ export class Task {
     if (pdu.desiredDataTransferLength === 0 || end > this.dataOut.length) {
       throw new PeerError("R2T asks for data that there is not");
     }
+    if (pdu.bufferOffset < this.#asked) {
+      throw new PeerError("R2T asks for data a second time");
+    }
+    this.#asked = end;
     this.#r2tSn = serialAdd(this.#r2tSn, 1);
   }
 }
