@@ -96,20 +96,18 @@ export class Mux {
   }
 
   /** Asks the peer for a channel. */
-  ask(request: ChannelRequest): Promise<ChannelEnd> {
-    if (this.#ended) return Promise.reject(this.#ended);
+  async ask(request: ChannelRequest): Promise<ChannelEnd> {
+    if (this.#ended) throw this.#ended;
     const body = jsonBytes(request);
     if (this.size >= MAX_CHANNELS || this.#next > MAX_CHANNEL_NUMBER) {
-      return Promise.reject(
-        new VaultError(`A link has at most ${MAX_CHANNELS} channels`, {
-          kind: "conflict",
-        }),
-      );
+      throw new VaultError(`A link has at most ${MAX_CHANNELS} channels`, {
+        kind: "conflict",
+      });
     }
     const id = this.#next;
     this.#next += 2;
     this.#carrier.frame(FrameType.OPEN, id, body);
-    return new Promise((resolve, reject) =>
+    return await new Promise((resolve, reject) =>
       this.#asked.set(id, { request, resolve, reject })
     );
   }

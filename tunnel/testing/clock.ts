@@ -55,10 +55,10 @@ export class TestClock implements Clock {
   }
 }
 
-/** Resolves when all that is under way in memory has happened. */
-export async function settled(): Promise<void> {
+/** Resolves when what is under way in memory has happened, as far as it takes no more than `turns` of the event loop. */
+export async function settled(turns = 3): Promise<void> {
   // A macrotask comes after every microtask that is queued, and those that they queue.
-  for (let turn = 0; turn < 3; turn++) {
+  for (let turn = 0; turn < turns; turn++) {
     await new Promise<void>((resolve) => {
       const { port1, port2 } = new MessageChannel();
       port1.onmessage = () => {

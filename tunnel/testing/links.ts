@@ -1,0 +1,117 @@
+/** Both ends of a link over memory: what is below the records, and above TLS, can be looked at and changed. */
+
+import type { Clock } from "../../lib/base/clock.ts";
+import { duplexPair } from "../../lib/base/duplex_pair.ts";
+import { systemClock } from "../../lib/os/clock.ts";
+import { systemPrimitives as primitives } from "../../lib/os/primitives.ts";
+import type { Channel } from "../channel.ts";
+import { DEVICE_TO_NODE, NODE_TO_DEVICE } from "../keys.ts";
+import { LinkPump } from "../link_pump.ts";
+import type { RenewalLimits } from "../record.ts";
+import type { Wire } from "../sender.ts";
+import { testDirection } from "./records.ts";
+
+export interface LinkPairOptions {
+  readonly clock?: Clock;
+  readonly renewal?: RenewalLimits;
+  /** Tells this pair's keys and link id from another's. */
+  readonly seed?: number;
+  readonly chunkBytes?: number;
+  readonly windowBytes?: number;
+  /** What becomes of each write of the device on its way to the node. */
+  readonly meddle?: (bytes: Uint8Array) => readonly Uint8Array[];
+}
+
+export interface LinkPair {
+  readonly device: LinkPump;
+  readonly node: LinkPump;
+  /** The connections below, to be cut. */
+  readonly wires: { readonly device: Wire; readonly node: Wire };
+}
+
+export function linkPair(options: LinkPairOptions = {}): LinkPair {
+  const { clock = systemClock, renewal, seed = 1, meddle } = options;
+  const [near, far] = duplexPair({
+    ...(options.chunkBytes ? { chunkBytes: options.chunkBytes } : {}),
+    ...(options.windowBytes ? { windowBytes: options.windowBytes } : {}),
+  });
+  const up = testDirection({ seed, direction: DEVICE_TO_NODE });
+  const down = {
+    ...testDirection({ seed: seed + 100, direction: NODE_TO_DEVICE }),
+    linkId: up.linkId,
+  };
+  const wire: Wire = meddle
+    ? {
+      read: () => near.read(),
+      write: async (bytes) => {
+        for (const piece of meddle(bytes)) await near.write(piece);
+      },
+      close: () => near.close(),
+      abort: (reason) => near.abort(reason),
+    }
+    : near;
+  const common = { id: "1".repeat(32), primitives, clock };
+  const more = renewal ? { renewal } : {};
+  const peer = (name: string) => ({
+    name,
+    fingerprint: "f".repeat(64),
+    certificate: new Uint8Array(0),
+    address: "memory:0",
+  });
+  return {
+    device: new LinkPump({
+      ...common,
+      ...more,
+      wire,
+      side: "device",
+      peer: peer("node"),
+      send: up,
+      receive: down,
+    }),
+    node: new LinkPump({
+      ...common,
+      ...more,
+      wire: far,
+      side: "node",
+      peer: peer("laptop"),
+      send: down,
+      receive: up,
+    }),
+    wires: { device: near, node: far },
+  };
+}
+
+/** A channel of `pair`, asked for by the device. */
+export async function channelPair(
+  pair: LinkPair,
+): Promise<{ device: Channel; node: Channel }> {
+  const asked = pair.device.open({ kind: "test" });
+  const incoming = await pair.node.accept();
+  const node = incoming!.accept({ ok: true });
+  return { device: await asked, node };
+}
+
+/** Reads `length` bytes, or as many as come before the end. */
+export async function readExactly(
+  channel: Channel,
+  length: number,
+): Promise<Uint8Array> {
+  const all = new Uint8Array(length);
+  let at = 0;
+  while (at < length) {
+    const bytes = await channel.read();
+    if (!bytes) return all.subarray(0, at);
+    all.set(bytes, at);
+    at += bytes.length;
+  }
+  return all;
+}
+
+/** Bytes that tell where they stand. */
+export function pattern(length: number, seed = 0): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(length);
+  for (let at = 0; at < length; at++) {
+    bytes[at] = (at ^ (at >>> 8) ^ (at >>> 16)) + seed;
+  }
+  return bytes;
+}
