@@ -1,0 +1,146 @@
+import { expect } from "expect";
+import { utf8 } from "../base/bytes.ts";
+import { duplexPair } from "../base/duplex_pair.ts";
+import { silent } from "../base/log.ts";
+import { AttachmentClient, NodeClient } from "./client.ts";
+import { Door, info, SPEC, STATUS, STILL, withNode } from "./node_fixture.ts";
+import type { AttachmentStatus } from "./operations.ts";
+import { attachmentHandlers, serveControl } from "./server.ts";
+
+Deno.test("each operation arrives with its parameters and brings its answer back", () =>
+  withNode(async ({ client, asked }) => {
+    expect(await client.status()).toEqual(STATUS);
+    expect(await client.listVolumes()).toEqual([info(SPEC)]);
+    expect(await client.createVolume(SPEC)).toEqual(info(SPEC));
+    const grown = await client.resizeVolume("photos", 2 ** 40);
+    expect(grown.sizeBytes).toBe(2 ** 40);
+    const chap = { user: "laptop", secret: "0123456789abcdef" };
+    await client.setChap("photos", chap);
+    await client.removeChap("photos", "laptop");
+    await client.setMutualChap("photos", chap);
+    await client.setMutualChap("photos", undefined);
+    expect((await client.devices())[0]?.name).toBe("laptop");
+    const ask = { name: "laptop", expiresMs: 900_000 };
+    expect((await client.invite(ask)).code).toBe("CODE");
+    expect((await client.revoke("laptop")).name).toBe("laptop");
+    expect(asked.slice(2)).toEqual([
+      ["createVolume", SPEC],
+      ["resizeVolume", "photos", 2 ** 40],
+      ["photos", chap],
+      ["photos", "laptop"],
+      ["photos", chap],
+      ["photos", undefined],
+      [],
+      ["invite", ask],
+      ["revoke", "laptop"],
+    ]);
+  }));
+
+Deno.test("an error crosses with its hint and its kind, and a defect with its message", () =>
+  withNode(async ({ client }) => {
+    await expect(client.showVolume("x")).rejects.toMatchObject({
+      name: "VaultError",
+      message: 'There is no volume "x"',
+      hint: "vault volume list names them.",
+      kind: "not-found",
+    });
+    await expect(client.deleteVolume("x")).rejects.toThrow("a defect");
+    // The conversation goes on.
+    expect((await client.status()).pid).toBe(7);
+  }));
+
+Deno.test("questions asked at once are answered each with its own", () =>
+  withNode(async ({ client }) => {
+    const sizes = Array.from({ length: 50 }, (_, i) => (i + 1) * 512);
+    const answers = await Promise.all(
+      sizes.map((size) => client.resizeVolume("photos", size)),
+    );
+    expect(answers.map((answer) => answer.sizeBytes)).toEqual(sizes);
+  }));
+
+Deno.test("a daemon that does not answer is given up with a sentence", async () => {
+  const [mine, theirs] = duplexPair();
+  let expire = () => {};
+  const client = new NodeClient({
+    connection: mine,
+    clock: {
+      ...STILL,
+      after: (_ms, then) => {
+        expire = then;
+        return () => {};
+      },
+    },
+    timeoutMs: 5000,
+  });
+  const status = client.status();
+  await theirs.read();
+  expire();
+  await expect(status).rejects.toMatchObject({
+    message: "The running vault did not answer within 5 s",
+    kind: "unreachable",
+  });
+});
+
+Deno.test("a daemon that ends in between, or answers nonsense, is an error with a sentence", async () => {
+  for (
+    const [said, message] of [
+      ["", "ended before it answered"],
+      ['{"id":9,"result":null}\n', "another question"],
+      ['{"id":1,"result":{"running":"yes"}}\n', "makes no sense"],
+      ['{"id":1}\n', "something else"],
+      ["hello\n", "not JSON"],
+    ]
+  ) {
+    const [mine, theirs] = duplexPair();
+    const client = new NodeClient({ connection: mine, clock: STILL });
+    const status = client.status();
+    await theirs.read();
+    await theirs.write(utf8(said!));
+    await theirs.close();
+    await expect(status).rejects.toThrow(message);
+  }
+});
+
+Deno.test("an attachment is asked and detached, and the answer comes before the end", async () => {
+  const status: AttachmentStatus = {
+    volume: "photos",
+    node: "ab",
+    nodeAddress: "192.0.2.1:9443",
+    portal: "127.0.0.1:3260",
+    iqn: "iqn.2026-11.example:photos",
+    readOnly: false,
+    pid: 8,
+    since: "2026-11-22T12:00:00.000Z",
+    link: {
+      device: "laptop",
+      address: "192.0.2.1:9443",
+      since: "2026-11-22T12:00:00.000Z",
+      state: "up",
+      sent: { bytes: 1, pdus: 1, bytesPerSecond: 0 },
+      received: { bytes: 1, pdus: 1, bytesPerSecond: 0.5 },
+      macFailures: 0,
+    },
+    sessions: 1,
+    device: "/dev/sdb",
+  };
+  const door = new Door();
+  const server = serveControl({
+    listener: door,
+    handlers: attachmentHandlers({
+      status: () => Promise.resolve(status),
+      detach: () => {
+        server.close();
+        return Promise.resolve();
+      },
+    }),
+    log: silent,
+  });
+  const client = new AttachmentClient({
+    connection: door.connect(),
+    clock: STILL,
+  });
+  expect(await client.status()).toEqual(status);
+  await client.detach();
+  await server.closed;
+  client.close();
+});

@@ -1,0 +1,163 @@
+/** A node that writes down what it is asked, behind a control socket in memory. For tests. */
+
+import type { Clock } from "../base/clock.ts";
+import type { Duplex, Listener } from "../base/duplex.ts";
+import { duplexPair } from "../base/duplex_pair.ts";
+import { VaultError } from "../base/errors.ts";
+import { silent } from "../base/log.ts";
+import { NodeClient } from "./client.ts";
+import type {
+  NodeOperations,
+  NodeStatus,
+  VolumeInfo,
+  VolumeSpec,
+} from "./operations.ts";
+import { nodeHandlers, serveControl } from "./server.ts";
+
+export const SPEC: VolumeSpec = {
+  name: "photos",
+  sizeBytes: 2 ** 30,
+  blockSizeBytes: 512,
+  readOnly: false,
+};
+
+export function info(spec: VolumeSpec): VolumeInfo {
+  return {
+    ...spec,
+    iqn: `iqn.2026-11.example:${spec.name}`,
+    serial: "0123",
+    naa: "3000000000000000",
+    allocatedBytes: 0,
+    createdAt: "2026-11-22T12:00:00.000Z",
+    health: "ok",
+    chapUsers: [],
+  };
+}
+
+export const STATUS: NodeStatus = {
+  running: true,
+  version: "0.1.0",
+  pid: 7,
+  node: "ab",
+  volumes: [info(SPEC)],
+  links: [],
+  sessions: [],
+};
+
+/** A node that writes down what it is asked. */
+function fakeNode() {
+  const asked: unknown[][] = [];
+  const note = <T>(answer: T) => (...what: unknown[]) => {
+    asked.push(what);
+    return Promise.resolve(answer);
+  };
+  const device = {
+    name: "laptop",
+    fingerprint: "ff",
+    enrolledAt: "2026-11-22T12:00:00.000Z",
+    expiresAt: "2036-11-22T12:00:00.000Z",
+    links: 1,
+  };
+  const node: NodeOperations = {
+    status: note(STATUS),
+    listVolumes: note([info(SPEC)]),
+    showVolume: (name) =>
+      Promise.reject(
+        new VaultError(`There is no volume "${name}"`, {
+          hint: "vault volume list names them.",
+          kind: "not-found",
+        }),
+      ),
+    createVolume: (spec) => note(info(spec))("createVolume", spec),
+    resizeVolume: (name, sizeBytes) =>
+      note(info({ ...SPEC, name, sizeBytes }))("resizeVolume", name, sizeBytes),
+    deleteVolume: () => Promise.reject(new TypeError("a defect")),
+    setChap: note(undefined),
+    removeChap: note(undefined),
+    setMutualChap: note(undefined),
+    devices: note([device]),
+    invite: (ask) =>
+      note({
+        code: "CODE",
+        name: ask.name,
+        expiresAt: "2026-11-22T12:15:00.000Z",
+        address: ask.advertise ?? "192.0.2.1:9443",
+      })("invite", ask),
+    revoke: (name) => note({ ...device, name })("revoke", name),
+  };
+  return { node, asked };
+}
+
+/** A clock that stands still: no answer is ever late. */
+export const STILL: Clock = {
+  now: () => 0,
+  monotonic: () => 0,
+  sleep: () => Promise.resolve(),
+  after: () => () => {},
+};
+
+/** A listener that is handed its connections. */
+export class Door implements Listener<Duplex> {
+  readonly address = "memory";
+  #waiting: Duplex[] = [];
+  #wake: (() => void) | undefined;
+  #closed = false;
+
+  connect(): Duplex {
+    const [mine, theirs] = duplexPair();
+    this.#waiting.push(theirs);
+    this.#wake?.();
+    return mine;
+  }
+
+  async accept(): Promise<Duplex | undefined> {
+    while (this.#waiting.length === 0 && !this.#closed) {
+      await new Promise<void>((wake) => this.#wake = wake);
+    }
+    return this.#waiting.shift();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#wake?.();
+  }
+}
+
+/** Runs `test` with a client of the node, and ends both. */
+export async function withNode(
+  test: (
+    parts: { door: Door; asked: unknown[][]; client: NodeClient },
+  ) => Promise<void>,
+): Promise<void> {
+  const door = new Door();
+  const { node, asked } = fakeNode();
+  const server = serveControl({
+    listener: door,
+    handlers: nodeHandlers(node),
+    log: silent,
+  });
+  const client = new NodeClient({
+    connection: door.connect(),
+    clock: STILL,
+  });
+  await test({ door, asked, client });
+  client.close();
+  server.close();
+  await server.closed;
+}
+
+/** All that comes until the end or the cut. */
+export async function readAll(connection: Duplex): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  try {
+    for (
+      let bytes = await connection.read();
+      bytes;
+      bytes = await connection.read()
+    ) text += decoder.decode(bytes, { stream: true });
+  } catch {
+    // Cut: what came before counts.
+  }
+  return text;
+}
