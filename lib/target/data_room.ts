@@ -9,6 +9,9 @@ interface Waiting {
   readonly grant: () => void;
 }
 
+/** What is kept for later at most: enough for 32 tasks of 256 KiB, the depth that initiators use. */
+const MAX_SPARE_BYTES = 8 * 1024 * 1024;
+
 /** The smallest buffer that is kept for later. */
 const MIN_KEPT_BYTES = 4 * 1024;
 
@@ -62,10 +65,10 @@ export class DataRoom {
     return spare;
   }
 
-  /** Keeps a buffer of {@linkcode take} for later, as long as the spare ones do not exceed the budget. */
+  /** Keeps a buffer of {@linkcode take} for later, unless enough are kept already. */
   give(buffer: Uint8Array): void {
     const size = buffer.length;
-    if (this.#spareBytes + size > this.#budgetBytes) return;
+    if (this.#spareBytes + size > MAX_SPARE_BYTES) return;
     this.#spareBytes += size;
     const spare = this.#spare.get(size);
     if (spare) spare.push(buffer);

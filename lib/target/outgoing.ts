@@ -12,6 +12,9 @@ import type { Duplex } from "../base/duplex.ts";
 /** A block begins with this much: thousands of idle connections cost little. */
 const FIRST_BLOCK_BYTES = 8 * 1024;
 
+/** A larger block is let go of when what it was last used for was much less: a burst long past costs nothing. */
+const KEPT_BLOCK_BYTES = 256 * 1024;
+
 /** Once so much is queued, nothing more is handled before it was written: a slow reader slows everything. */
 export const QUEUE_LIMIT_BYTES = 1024 * 1024;
 
@@ -72,7 +75,7 @@ export class Outgoing {
     this.#queued = 0;
     this.#writing = this.#duplex.write(full.subarray(0, length)).then(
       () => {
-        this.#spare = full;
+        if (isWorthKeeping(full, length)) this.#spare = full;
         this.#writing = undefined;
         this.flush();
       },
@@ -120,4 +123,8 @@ export class Outgoing {
     grown.set(this.#block.subarray(0, this.#queued));
     this.#block = grown;
   }
+}
+
+function isWorthKeeping(block: Uint8Array, used: number): boolean {
+  return block.length <= KEPT_BLOCK_BYTES || used >= block.length / 8;
 }
