@@ -17,7 +17,7 @@ import {
   readCertificatePem,
 } from "../lib/pki/certificate.ts";
 import type { Authority } from "../lib/pki/identity.ts";
-import type { Invitations } from "../lib/pki/invitations.ts";
+import type { InvitationRecord, Invitations } from "../lib/pki/invitations.ts";
 import type { Registry } from "../lib/pki/registry.ts";
 import type { Audit } from "./audit.ts";
 import type { ChannelRequest, IncomingChannel } from "./channel.ts";
@@ -33,6 +33,8 @@ export interface DeskOptions {
   readonly log: Log;
   readonly audit: Audit;
 }
+
+const UNKNOWN_INVITATION = "the invitation is used, expired or unknown";
 
 export class EnrolmentDesk {
   readonly #options: DeskOptions;
@@ -67,40 +69,36 @@ export class EnrolmentDesk {
     this.#backoff.failed(host, this.#options.clock.monotonic());
   }
 
-  /** The id of the invitation that this connection proves, or why it proves none. @throws {PeerError} */
+  /** The id of the invitation that this connection proves, or why it proves none. */
   async proven(
     connection: {
       serverName: string;
       peerCertificate: Uint8Array;
       host: string;
     },
-  ): Promise<{ id: string; verifier: Certificate }> {
+  ): Promise<{ id: string } | { reason: string }> {
     const { invitations, clock } = this.#options;
     const waitMs = this.#backoff.remainingMs(
       connection.host,
       clock.monotonic(),
     );
     if (waitMs > 0) {
-      throw new PeerError(
-        `too many failed attempts to join from this address: try again in ${
-          Math.ceil(waitMs / 1000)
-        } s`,
-      );
+      const seconds = Math.ceil(waitMs / 1000);
+      return {
+        reason:
+          `too many failed attempts to join from this address: try again in ${seconds} s`,
+      };
     }
     const id = invitationId(connection.serverName);
     const invitation = id && invitations.find(id, clock.now());
-    if (!invitation) {
-      throw new PeerError("the invitation is used, expired or unknown");
-    }
-    const verifier = readCertificatePem(invitation.verifierPem);
-    const proof = readCertificate(connection.peerCertificate);
-    const proven = proof.forClient && isCurrent(proof, clock.now()) &&
-      await isSignedBy(proof, verifier);
-    if (!proven) {
+    if (!invitation) return { reason: UNKNOWN_INVITATION };
+    // TLS has verified as much; what depends on it here is looked at here.
+    if (!await this.#proves(connection.peerCertificate, invitation)) {
       this.#backoff.failed(connection.host, clock.monotonic());
-      throw new PeerError("the certificate does not prove the invitation");
+      return { reason: "the certificate does not prove the invitation" };
     }
-    return { id: invitation.id, verifier };
+    invitations.excuse(invitation.id);
+    return { id: invitation.id };
   }
 
   /** Answers a request over a link that proved the invitation. */
@@ -113,7 +111,7 @@ export class EnrolmentDesk {
       const { invitations, registry, clock, audit } = this.#options;
       const invitation = invitations.find(id, clock.now());
       if (!invitation) {
-        throw new PeerError("the invitation is used, expired or unknown");
+        throw new PeerError(UNKNOWN_INVITATION);
       }
       const { name } = invitation;
       const certificate = await this.#issue(name, incoming.request);
@@ -155,6 +153,16 @@ export class EnrolmentDesk {
       });
       return answerWith(certificate, peer.name);
     });
+  }
+
+  async #proves(
+    certificate: Uint8Array,
+    invitation: InvitationRecord,
+  ): Promise<boolean> {
+    const proof = readCertificate(certificate);
+    const verifier = readCertificatePem(invitation.verifierPem);
+    return proof.forClient && isCurrent(proof, this.#options.clock.now()) &&
+      await isSignedBy(proof, verifier);
   }
 
   async #issue(name: string, opening: ChannelRequest): Promise<Certificate> {

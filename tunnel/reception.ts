@@ -50,7 +50,8 @@ export class Reception {
       else await this.#open(connection);
     } catch (thrown) {
       // Whoever is at fault has been told, and the connection ends when that has gone out.
-      if (!(thrown instanceof PeerError)) connection.abort();
+      if (thrown instanceof PeerError) hangUp(connection, this.#options.clock);
+      else connection.abort();
       // The first of the two connections of a device that joins ends so: it wanted the authority's certificate.
       const asked = connection.alpn === ALPN_JOIN &&
         thrown instanceof ConnectionLost;
@@ -115,25 +116,18 @@ export class Reception {
 
   async #join(connection: TlsConnection): Promise<void> {
     const { clock, primitives } = this.#options;
-    const proven = this.#options.desk.proven(connection);
-    // The hello is answered meanwhile: what it says, everybody may know who has proved the invitation to TLS.
-    const [shaken, invitation] = await Promise.allSettled([
-      shakeAsNode(connection, {
-        ...this.#handshakeOptions(),
-        purpose: FOR_JOIN,
-      }),
-      proven,
-    ]);
-    if (shaken.status === "rejected") throw shaken.reason;
-    const { handshake } = shaken.value;
-    if (invitation.status === "rejected") {
-      const reason = messageOf(invitation.reason);
+    const invitation = await this.#options.desk.proven(connection);
+    const { handshake } = await shakeAsNode(connection, {
+      ...this.#handshakeOptions(),
+      purpose: FOR_JOIN,
+    });
+    if ("reason" in invitation) {
+      const { reason } = invitation;
       return this.#refuse(connection, handshake.refuse(reason), {
         reason,
         joining: true,
       });
     }
-    const { id } = invitation.value;
     const { send, result } = handshake.admit();
     const link: Link = linkOver(connection, result, {
       primitives,
@@ -143,7 +137,7 @@ export class Reception {
       verdict: send,
       intercept: (incoming) => {
         if (incoming.request["kind"] === "vault/join") {
-          void this.#options.desk.join(id, incoming, link.peer);
+          void this.#options.desk.join(invitation.id, incoming, link.peer);
         } else incoming.refuse("An invitation is good for joining alone");
         return true;
       },

@@ -81,7 +81,7 @@ Deno.test("no certificate", () =>
       caPem: node.authority.certificatePem,
       send: encodeJunk(),
     });
-    expect(text).toMatch(/certificate required/);
+    expect(text).toMatch(/certificate required|unexpected eof/);
     expect(answered.length).toBe(0);
   }));
 
@@ -161,8 +161,9 @@ Deno.test("a certificate that the node's authority signed and nobody enrolled", 
       credentials: signed,
       caPem: node.authority.certificatePem,
       send: helloOf(signed),
+      enoughBytes: 900,
     });
-    // TLS lets it in: it gets the node's hello and its proof, has nothing to answer, and is cut.
+    // TLS lets it in: it gets the node's hello and its proof, and has nothing to answer.
     expect(answered[0]).toBe(MessageType.NODE_HELLO);
     const after = 4 + u16(answered, 2);
     expect(answered[after]).toBe(MessageType.NODE_PROOF);

@@ -99,7 +99,7 @@ export async function listenTls(
       reason: messageOf(error),
       serverName: serverNameOf(socket),
     });
-    socket.destroy();
+    // The runtime ends the connection after its alert; one that is left all the same runs into the time-out.
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", (cause) => reject(cannotListen(options, cause)));

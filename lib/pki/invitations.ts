@@ -8,13 +8,15 @@
  *     add ──► open ──take──► used (gone)          attempt: n = 1 … FREE_ATTEMPTS  at once
  *               ├── expires, replaced by another invitation for its name ──► gone
  *               └── attempt MAX_ATTEMPTS ──► gone      n beyond that: only after a pause that doubles
+ *
+ * An attempt is counted when it begins, since whoever guesses does not say when he is done; `excuse` takes back one that was right.
  */
 
 import { VaultError } from "../base/errors.ts";
 import { readCertificatePem } from "./certificate.ts";
 import { deviceName } from "./names.ts";
 
-/** Attempts that wait for nothing: joining takes two connections, and one may go wrong. */
+/** Attempts that wait for nothing. */
 export const FREE_ATTEMPTS = 4;
 /** With that many attempts the invitation is closed: somebody else is trying it. */
 export const MAX_ATTEMPTS = 20;
@@ -122,6 +124,15 @@ export class Invitations {
     };
     this.#records.set(id, invitation);
     return { allowed: true, invitation };
+  }
+
+  /** The attempt that was counted last proved the secret: whoever has it need not wait for those who do not. */
+  excuse(id: string): void {
+    const record = this.#records.get(id);
+    if (!record) return;
+    const { notBefore: _, ...rest } = record;
+    const attempts = Math.max(0, record.attempts - 1);
+    this.#records.set(id, { ...rest, attempts });
   }
 
   /** Uses the invitation up, once. The change is to be persisted before anything is given for it. */

@@ -147,6 +147,19 @@ Deno.test("attempts are counted, slowed more and more, and end the invitation", 
   expect(invitations.find(id, now)).toBeUndefined();
 });
 
+Deno.test("an attempt that proves the secret is not held against anyone", async () => {
+  const { invitations, invitation: { id } } = await invited();
+  for (let n = 0; n < FREE_ATTEMPTS; n++) invitations.attempt(id, NOW);
+  expect(invitations.attempt(id, NOW + 1000).allowed).toBe(true);
+  invitations.excuse(id);
+  expect(invitations.attempt(id, NOW + 1000)).toMatchObject({
+    allowed: true,
+    invitation: { attempts: FREE_ATTEMPTS + 1 },
+  });
+  expect(invitations.attempt(id, NOW + 1000).allowed).toBe(false);
+  invitations.excuse("0".repeat(16));
+});
+
 Deno.test("attempts are still counted after a restart", async () => {
   const { invitations, invitation: { id } } = await invited();
   for (let n = 0; n < FREE_ATTEMPTS; n++) invitations.attempt(id, NOW);

@@ -1,5 +1,6 @@
 /** `openssl s_client` as a stranger who knocks: the judge is not this project's own client. */
 
+import { concat } from "../../lib/base/bytes.ts";
 import type { Credentials } from "../../lib/pki/identity.ts";
 
 /** What openssl printed, and whether the server sent application data or kept the connection open for it. */
@@ -10,6 +11,8 @@ export async function opensslKnock(
     caPem: string;
     /** Sent once connected. */
     send: Uint8Array;
+    /** Hangs up after so many bytes of answer; without it the server has to. */
+    enoughBytes?: number;
     flags?: readonly string[];
   },
 ): Promise<{ text: string; answered: Uint8Array; code: number }> {
@@ -52,10 +55,18 @@ export async function opensslKnock(
     const writer = child.stdin.getWriter();
     const sending = writer.write(options.send).catch(() => {});
     // Standard input stays open: closing it would end the conversation from this side.
-    const { code, stdout, stderr } = await child.output();
+    const errors = new Response(child.stderr).text();
+    const chunks: Uint8Array[] = [];
+    let length = 0;
+    for await (const chunk of child.stdout) {
+      chunks.push(chunk);
+      length += chunk.length;
+      if (length >= (options.enoughBytes ?? Infinity)) child.kill();
+    }
+    const { code } = await child.status;
     await sending;
     await writer.close().catch(() => {});
-    return { text: new TextDecoder().decode(stderr), answered: stdout, code };
+    return { text: await errors, answered: concat(chunks), code };
   } finally {
     await Deno.remove(dir, { recursive: true });
   }

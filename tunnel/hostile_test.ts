@@ -1,0 +1,293 @@
+/** What others on the way and at the door do to a node and its devices, over real TLS. */
+
+import { expect } from "expect";
+import { equalBytes } from "../lib/base/bytes.ts";
+import { ConnectionLost, VaultError } from "../lib/base/errors.ts";
+import { createNodeIdentity } from "../lib/pki/authority.ts";
+import type { Channel } from "./channel.ts";
+import type { Link } from "./link.ts";
+import { MAX_LINKS_PER_DEVICE } from "./listen.ts";
+import { pattern } from "./testing/links.ts";
+import { startMiddlebox } from "./testing/middlebox.ts";
+import { startNode, type TestNode } from "./testing/node.ts";
+import { type Meddler, type Proxy, startProxy } from "./testing/proxy.ts";
+import { MAX_WAITING_PER_HOST } from "./waiting.ts";
+
+async function withNode(run: (node: TestNode) => Promise<void>): Promise<void> {
+  const node = await startNode();
+  try {
+    await run(node);
+  } finally {
+    await node.stop();
+  }
+}
+
+async function channelOf(
+  pair: { device: Link; node: Link },
+): Promise<{ device: Channel; node: Channel }> {
+  const asked = pair.device.open({ kind: "test" });
+  const incoming = await pair.node.accept();
+  const node = incoming!.accept();
+  return { device: await asked, node };
+}
+
+Deno.test("something in between that ends TLS with a certificate of the node's own authority passes no handshake and reads nothing of a link", () =>
+  withNode(async (node) => {
+    const laptop = await node.device("laptop");
+    // Another key with the node's names: the device's pin of the key stops it.
+    const other = await createNodeIdentity({
+      authority: node.authority,
+      nowMs: Date.now(),
+    });
+    // The node's certificate itself: only the binding to the TLS connection is left, and stops it.
+    for (const towardsDevice of [other, node.identity]) {
+      const middlebox = await startMiddlebox({
+        target: node.address,
+        towardsDevice,
+        towardsNode: laptop,
+        caPem: node.authority.certificatePem,
+      });
+      const thrown = await node.dial(laptop, { address: middlebox.address })
+        .catch((error) => error);
+      expect(thrown).toBeInstanceOf(VaultError);
+      expect(thrown.message).toMatch(
+        towardsDevice === other
+          ? /another certificate inside TLS/
+          : /prove its identity on this connection/,
+      );
+      // It did see the handshake pass: it was the handshake that stopped it.
+      expect(middlebox.seenBytes()).toBeGreaterThan(1000);
+      expect(node.listener.links).toEqual([]);
+      await middlebox.close();
+    }
+  }));
+
+/** A link through a proxy, with a channel on which the node reads. */
+async function throughProxy(
+  node: TestNode,
+  run: (
+    parts: { proxy: Proxy; pair: { device: Link; node: Link } },
+    channel: { device: Channel; node: Channel },
+  ) => Promise<void>,
+): Promise<void> {
+  const laptop = await node.device(`laptop-${crypto.randomUUID().slice(0, 8)}`);
+  const proxy = startProxy(node.address);
+  try {
+    const pair = await node.pair(laptop, { address: proxy.address });
+    await run({ proxy, pair }, await channelOf(pair));
+    pair.device.abort("over");
+  } finally {
+    proxy.close();
+  }
+}
+
+/** Bytes of a TLS connection of this device before, as they crossed the wire. */
+let earlier: Uint8Array | undefined;
+
+const rawCases: Record<string, () => Meddler> = {
+  "passed on unchanged": () => (bytes) => bytes,
+  "with a bit flipped": () => (bytes) => {
+    const copy = bytes.slice();
+    copy[copy.length >> 1]! ^= 1;
+    return copy;
+  },
+  "dropped": () => {
+    let dropped = false;
+    return (bytes, way) => {
+      if (dropped || way === "down") return bytes;
+      dropped = true;
+      return new Uint8Array(0);
+    };
+  },
+  "repeated": () => (bytes) => new Uint8Array([...bytes, ...bytes]),
+  "swapped": () => {
+    let held: Uint8Array | undefined;
+    return (bytes, way) => {
+      if (way === "down") return bytes;
+      if (!held) {
+        held = bytes;
+        return new Uint8Array(0);
+      }
+      const swapped = new Uint8Array([...bytes, ...held]);
+      held = undefined;
+      return swapped;
+    };
+  },
+  "cut short": () => (bytes) => bytes.subarray(0, -5),
+  "cut off": () => () => undefined,
+  "of an earlier connection": () => (bytes) => earlier ?? bytes,
+};
+
+for (const [what, meddler] of Object.entries(rawCases)) {
+  Deno.test(`raw bytes ${what}: nothing wrong is ever read`, () =>
+    withNode((node) =>
+      throughProxy(node, async ({ proxy, pair }, { device, node: far }) => {
+        const reading = (async () => {
+          const got: Uint8Array[] = [];
+          try {
+            for (
+              let bytes = await far.read();
+              bytes;
+              bytes = await far.read()
+            ) {
+              got.push(bytes.slice());
+            }
+            return { got, thrown: undefined };
+          } catch (thrown) {
+            return { got, thrown };
+          }
+        })();
+        await device.write(pattern(5000, 0));
+        // The channel's first bytes are through before the bytes are meddled with.
+        while (pair.node.stats.received.bytes < 5000) await turn();
+        const meddle = meddler();
+        proxy.meddle = (bytes, way) => {
+          if (way === "up") earlier ??= bytes;
+          return meddle(bytes, way);
+        };
+        for (let n = 1; n < 6; n++) {
+          await device.write(pattern(5000, n)).catch(() => {});
+          await turn();
+        }
+        await device.close();
+        if (what !== "passed on unchanged") {
+          // What is waited for, or was lost on the way, ends with the connection.
+          await Promise.race([pair.node.closed, later(500)]);
+          pair.device.abort("over", "cut");
+        }
+        const { got, thrown } = await reading;
+        const whole = got.flatMap((bytes) => [...bytes]);
+        const sent = [0, 1, 2, 3, 4, 5].flatMap((n) => [...pattern(5000, n)]);
+        const right = sent.slice(0, whole.length);
+        expect(equalBytes(Uint8Array.from(whole), Uint8Array.from(right)))
+          .toBe(true);
+        if (what === "passed on unchanged") {
+          expect(thrown).toBeUndefined();
+          expect(whole.length).toBe(sent.length);
+        } else {
+          expect(thrown).toBeInstanceOf(ConnectionLost);
+          expect(["cut", "tampered"]).toContain((await pair.node.closed).kind);
+        }
+      })
+    ));
+}
+
+Deno.test("a revoked device's live link dies within a second, under load too", () =>
+  withNode(async (node) => {
+    const laptop = await node.device("laptop");
+    const pair = await node.pair(laptop);
+    const idle = await node.pair(laptop);
+    const channel = await channelOf(pair);
+    let stop = false;
+    const flood = (async () => {
+      while (!stop) await channel.device.write(pattern(100_000));
+    })().catch((thrown) => thrown);
+    const drain = (async () => {
+      while (await channel.node.read());
+    })().catch((thrown) => thrown);
+    while (pair.node.stats.received.bytes < 10_000_000) await turn();
+    const before = performance.now();
+    node.registry.revoke("laptop", Date.now());
+    const ends = await Promise.all([
+      pair.node.closed,
+      idle.node.closed,
+      pair.device.closed,
+      idle.device.closed,
+    ]);
+    expect(performance.now() - before).toBeLessThan(1000);
+    expect(ends.map(({ kind }) => kind).slice(0, 2)).toEqual([
+      "refused",
+      "refused",
+    ]);
+    expect(ends[3]).toEqual({
+      kind: "refused",
+      reason: 'the other end says: device "laptop" was revoked',
+    });
+    stop = true;
+    expect(await flood).toBeInstanceOf(ConnectionLost);
+    expect(await drain).toBeInstanceOf(ConnectionLost);
+    expect(node.listener.links).toEqual([]);
+  }));
+
+Deno.test("thousands of connections that say nothing, or junk, are in nobody's way", () =>
+  withNode(async (node) => {
+    const laptop = await node.device("laptop");
+    const before = await node.pair(laptop);
+    const channel = await channelOf(before);
+    const [hostname, port] = node.address.split(":") as [string, string];
+    const idle: Deno.Conn[] = [];
+    for (let n = 0; n < 2000; n++) {
+      const conn = await Deno.connect({ hostname, port: Number(port) });
+      if (n % 3 === 1) await conn.write(pattern(100)).catch(() => {});
+      idle.push(conn);
+    }
+    // Both the link that is up and one that comes up now go on as if nobody else were there.
+    await channel.device.write(pattern(1000));
+    expect((await channel.node.read())?.length).toBe(1000);
+    const after = await node.pair(laptop);
+    await (await channelOf(after)).device.write(pattern(1000));
+    expect(node.audit.some(({ kind }) => kind === "limit")).toBe(true);
+    expect(node.audit.length).toBeLessThan(100);
+    for (const conn of idle) conn.close();
+    await before.device.close();
+    await after.device.close();
+    expect(MAX_WAITING_PER_HOST).toBeLessThan(2000);
+  }));
+
+Deno.test("a device has so many links, and the next one is told why not", () =>
+  withNode(async (node) => {
+    const laptop = await node.device("laptop");
+    const links: Link[] = [];
+    for (let n = 0; n < MAX_LINKS_PER_DEVICE; n++) {
+      links.push((await node.pair(laptop)).device);
+    }
+    await expect(node.dial(laptop)).rejects.toThrow(/too many links/);
+    await links[0]!.close();
+    await node.pair(laptop);
+  }));
+
+Deno.test("a node that stops listening goes on with its links", () =>
+  withNode(async (node) => {
+    const laptop = await node.device("laptop");
+    const pair = await node.pair(laptop);
+    const accepting = node.listener.accept();
+    node.listener.close();
+    expect(await accepting).toBeUndefined();
+    const channel = await channelOf(pair);
+    await channel.device.write(pattern(10));
+    expect(await channel.node.read()).toEqual(pattern(10));
+    expect((await node.dial(laptop).catch((error) => error)).kind)
+      .toBe("unreachable");
+    await pair.device.close();
+  }));
+
+Deno.test("a node's renewed certificate is shown to the next device, which takes it for the same node", () =>
+  withNode(async (node) => {
+    const laptop = await node.device("laptop");
+    const before = await node.pair(laptop);
+    const renewed = await createNodeIdentity({
+      authority: node.authority,
+      nowMs: Date.now(),
+      previous: node.identity,
+    });
+    node.listener.setIdentity(renewed);
+    const after = await node.pair(laptop);
+    expect(after.device.peer.fingerprint).not.toBe(
+      before.device.peer.fingerprint,
+    );
+    await node.listener.selfTest();
+    await before.device.close();
+    await after.device.close();
+  }));
+
+/** One turn of the event loop. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 1));
+}
+
+function later(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    Deno.unrefTimer(timer);
+  });
+}
