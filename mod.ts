@@ -83,7 +83,7 @@ export {
   type Address,
   connectTcp,
   listenTcp,
-  TcpDuplex,
+  type TcpDuplex,
 } from "./lib/os/tcp.ts";
 
 export {

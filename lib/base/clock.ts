@@ -1,5 +1,6 @@
 /** Time, handed in so that a simulation can make its own. */
 
+/** Time, and waiting for it. All figures are milliseconds. */
 export interface Clock {
   /** Milliseconds since the epoch, for certificates and for people. May jump. */
   now(): number;

@@ -17,12 +17,14 @@ export type ErrorKind =
 
 /** A sentence for the person at the keyboard, and where possible another that says what to do. */
 export class VaultError extends Error {
+  /** Always this, or the name of a class that extends it. */
   override readonly name: string = "VaultError";
   /** What to do about it, a sentence or undefined. */
   readonly hint: string | undefined;
   /** Undefined: none of the kinds, it failed. */
   readonly kind: ErrorKind | undefined;
 
+  /** `cause` is what made it fail, where that was an error. */
   constructor(
     message: string,
     options: { hint?: string; kind?: ErrorKind; cause?: unknown } = {},
@@ -38,11 +40,13 @@ export class VaultError extends Error {
 
 /** The other end broke the protocol. What was expected and what came, in a sentence fit for a log. */
 export class PeerError extends Error {
+  /** Always this, or the name of a class that extends it. */
   override readonly name: string = "PeerError";
 }
 
 /** The conversation was cut: reset, closed without goodbye, or aborted from this side. */
 export class ConnectionLost extends Error {
+  /** Always this. */
   override readonly name: string = "ConnectionLost";
 }
 

@@ -2,7 +2,9 @@
 
 /** `length` bytes from `offset` on, both in bytes and safe integers of 0 or more. */
 export interface Extent {
+  /** Its first byte. */
   readonly offset: number;
+  /** How many bytes it has; 0 is an extent too. */
   readonly length: number;
 }
 

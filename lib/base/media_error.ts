@@ -8,10 +8,16 @@ import { VaultError } from "./errors.ts";
  */
 export type MediaFault = "medium" | "failed" | "no-space" | "read-only";
 
+/**
+ * A {@linkcode MediaFault} with a sentence. A store that throws anything else has a defect: initiators are told HARDWARE ERROR then.
+ */
 export class MediaError extends VaultError {
+  /** Always this. */
   override readonly name: string = "MediaError";
+  /** What went wrong, for the sense data. */
   readonly fault: MediaFault;
 
+  /** `message` is for a person: it ends up in the log and in `vault status`. */
   constructor(
     fault: MediaFault,
     message: string,

@@ -3,6 +3,7 @@
  * from the runtime's; nothing here is implemented by this project.
  */
 
+/** The digests that {@linkcode Primitives.hash} knows: those of CHAP (RFC 7143 section 12.1), and SHA-256 for everything else. */
 export type HashName = "md5" | "sha1" | "sha256" | "sha3-256";
 
 /** An X25519 key pair (RFC 7748) for one key agreement. */
@@ -21,6 +22,7 @@ export interface Mac {
   tag(bytes: Uint8Array): Uint8Array;
 }
 
+/** Randomness, digests, key agreement and signatures, as the protocols of this project use them. */
 export interface Primitives {
   /** `length` unpredictable bytes. */
   random(length: number): Uint8Array<ArrayBuffer>;

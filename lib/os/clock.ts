@@ -2,6 +2,7 @@
 
 import type { Clock } from "../base/clock.ts";
 
+/** The machine's own time. Its timers are the runtime's. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),

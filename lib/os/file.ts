@@ -10,10 +10,10 @@ import { openHoles } from "./holes.ts";
 const STAT_BLOCK_BYTES = 512;
 
 /**
- * Opens `path`. With `create` it must not exist yet and is made readable and writable by its owner alone; with `lock` a second opener is
- * refused for as long as this one is open.
+ * Opens `path` to read and write it, or with `readOnly` to read it. With `create` it must not exist yet, and is made empty, readable and
+ * writable by its owner alone.
  *
- * @throws {VaultError} where it cannot be opened, exists or is locked
+ * @throws {VaultError} where it cannot be opened, or exists although it is to be created
  */
 export function openFile(
   path: string,

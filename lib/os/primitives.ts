@@ -45,6 +45,7 @@ const X25519_KEY_BYTES = 32;
 /** scrypt's cost: about 0.1 s and 32 MiB. */
 const SCRYPT = { N: 2 ** 15, r: 8, p: 1, maxmem: 64 * 1024 * 1024 };
 
+/** The runtime's own implementations, by way of `node:crypto`. */
 export const systemPrimitives: Primitives = {
   random: (length) => new Uint8Array(randomBytes(length)),
 

@@ -8,7 +8,21 @@ const READ_BYTES = 256 * 1024;
 
 /** Where something listens or is to be reached. */
 export interface Address {
+  /** A name, an IPv4 address, or an IPv6 address without brackets. */
   readonly hostname: string;
+  /** 0 to 65535. To listen on 0 takes a free one. */
+  readonly port: number;
+}
+
+/** One TCP connection. */
+export interface TcpDuplex extends Duplex {
+  /** HOST:PORT of the other end, for logs and status. */
+  readonly peerAddress: string;
+}
+
+/** What {@linkcode listenTcp} gives. */
+export interface TcpListener extends Listener<TcpDuplex> {
+  /** The port that it has, also where it was asked for port 0. */
   readonly port: number;
 }
 
@@ -40,9 +54,7 @@ export function isLoopback(address: Address): boolean {
 }
 
 /** Listens on `address`; port 0 takes a free one. @throws {VaultError} where the port is taken or the address is not ours */
-export function listenTcp(
-  address: Address,
-): Listener<TcpDuplex> & { readonly port: number } {
+export function listenTcp(address: Address): TcpListener {
   const listener = openListener(address);
   const bound = listener.addr as Deno.NetAddr;
   let closed = false;
@@ -52,7 +64,7 @@ export function listenTcp(
     async accept() {
       while (true) {
         try {
-          return new TcpDuplex(await listener.accept());
+          return new TcpConnection(await listener.accept());
         } catch (thrown) {
           if (
             thrown instanceof Deno.errors.BadResource ||
@@ -88,10 +100,10 @@ function openListener(address: Address): Deno.TcpListener {
   }
 }
 
-/** @throws {VaultError} where nothing answers */
+/** Dials `address`. @throws {VaultError} `unreachable` where nothing answers */
 export async function connectTcp(address: Address): Promise<TcpDuplex> {
   try {
-    return new TcpDuplex(
+    return new TcpConnection(
       await Deno.connect({ hostname: address.hostname, port: address.port }),
     );
   } catch (cause) {
@@ -102,9 +114,7 @@ export async function connectTcp(address: Address): Promise<TcpDuplex> {
   }
 }
 
-/** One TCP connection. */
-export class TcpDuplex implements Duplex {
-  /** The other end, for logs and status. */
+class TcpConnection implements TcpDuplex {
   readonly peerAddress: string;
   readonly #conn: Deno.TcpConn;
   readonly #buffer = new Uint8Array(READ_BYTES);
