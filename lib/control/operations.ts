@@ -3,13 +3,19 @@
  * run answers the same from its state folder. Everything here is plain JSON; times are ISO 8601 in UTC, sizes and rates bytes.
  */
 
+/** What is asked for when a volume is made. */
 export interface VolumeSpec {
+  /** 1 to 63 lower-case letters, digits and hyphens; it ends the volume's target name. */
   readonly name: string;
+  /** A multiple of `blockSizeBytes`, at least one block. */
   readonly sizeBytes: number;
+  /** The logical block, which initiators read and write whole. 512 suits all of them. */
   readonly blockSizeBytes: 512 | 4096;
+  /** Nobody may write to it, whoever attaches it. */
   readonly readOnly: boolean;
 }
 
+/** A volume as it is. */
 export interface VolumeInfo extends VolumeSpec {
   /** iSCSI target name. */
   readonly iqn: string;
@@ -17,8 +23,11 @@ export interface VolumeInfo extends VolumeSpec {
   readonly serial: string;
   /** NAA designator, VPD page 83h, 16 hexadecimal digits. */
   readonly naa: string;
+  /** What it occupies on the medium: volumes are thin. */
   readonly allocatedBytes: number;
+  /** When it was made. */
   readonly createdAt: string;
+  /** "ok", or that it takes no more writes, and why. */
   readonly health: string;
   /** CHAP users, never their secrets. Empty: no CHAP is asked. */
   readonly chapUsers: readonly string[];
@@ -26,20 +35,29 @@ export interface VolumeInfo extends VolumeSpec {
   readonly chapMutualUser?: string;
 }
 
+/** A device that was enrolled, revoked ones among them. */
 export interface DeviceInfo {
+  /** The name that it was invited under. */
   readonly name: string;
   /** SHA-256 of the certificate in lower-case hexadecimal digits. */
   readonly fingerprint: string;
+  /** When it joined. */
   readonly enrolledAt: string;
+  /** When its certificate runs out. */
   readonly expiresAt: string;
+  /** When it was revoked; absent where it was not. */
   readonly revokedAt?: string;
   /** Links open now; absent where the node does not run. */
   readonly links?: number;
 }
 
+/** What lets one device join, once. */
 export interface Invitation {
+  /** What the device is told, to give to `joinNode` or `vault join`. Whoever has it may join in its place. */
   readonly code: string;
+  /** The device's name. */
   readonly name: string;
+  /** From when on it is worth nothing. */
   readonly expiresAt: string;
   /** What the code tells the device to dial. */
   readonly address: string;
@@ -47,90 +65,153 @@ export interface Invitation {
 
 /** Counters of one direction since the start, and the rate over the last seconds. */
 export interface Flow {
+  /** Payload, without the headers of what carries it. */
   readonly bytes: number;
+  /** iSCSI PDUs. */
   readonly pdus: number;
+  /** Over the last seconds. */
   readonly bytesPerSecond: number;
 }
 
+/** An initiator that is logged in to a volume. */
 export interface SessionInfo {
+  /** The volume's name. */
   readonly volume: string;
+  /** The initiator's iSCSI name. */
   readonly initiator: string;
+  /** The device behind which it is. */
   readonly device: string;
+  /** When it logged in. */
   readonly since: string;
+  /** SCSI commands since then. */
   readonly commands: number;
-  /** To the initiator and from it. */
+  /** To the initiator. */
   readonly read: Flow;
+  /** From the initiator. */
   readonly written: Flow;
 }
 
+/** A link between a node and a device. */
 export interface LinkInfo {
+  /** The device's name. */
   readonly device: string;
+  /** HOST:PORT of the other end. */
   readonly address: string;
+  /** When it came up. */
   readonly since: string;
+  /** A node tells of links that are up only; an attachment's may be down, and is dialled again. */
   readonly state: "up" | "down";
+  /** To the other end. */
   readonly sent: Flow;
+  /** From the other end. */
   readonly received: Flow;
+  /** Records that were not what the other end sent. Each has ended its link. */
   readonly macFailures: number;
 }
 
+/** A node as it is. */
 export interface NodeStatus {
+  /** Whether it serves; what is optional here is there only then. */
   readonly running: boolean;
+  /** The version of the program that answers. */
   readonly version: string;
+  /** The process that serves. */
   readonly pid?: number;
+  /** When it began to serve. */
   readonly since?: string;
   /** The node's id: SHA-256 of its public key in lower-case hexadecimal digits. */
   readonly node: string;
+  /** HOST:PORT where devices dial. */
   readonly listen?: string;
+  /** HOST:PORT of the target that takes the place of the node's own volumes, where there is one. */
   readonly forward?: string;
+  /** Of all links since it began to serve, ended ones too. */
   readonly macFailures?: number;
+  /** By name. */
   readonly volumes: readonly VolumeInfo[];
+  /** Those that are up. */
   readonly links: readonly LinkInfo[];
+  /** Of all volumes. */
   readonly sessions: readonly SessionInfo[];
 }
 
+/** An attachment as it is. */
 export interface AttachmentStatus {
+  /** The volume's name. */
   readonly volume: string;
+  /** The beginning of the node's id, as `vault status` shows it. */
   readonly node: string;
+  /** HOST:PORT where the node is dialled. */
   readonly nodeAddress: string;
+  /** HOST:PORT where initiators of this machine connect. */
   readonly portal: string;
+  /** The target that they find there. */
   readonly iqn: string;
+  /** Whether nothing may be changed through it. */
   readonly readOnly: boolean;
+  /** The process that keeps it. */
   readonly pid: number;
+  /** When it was attached. */
   readonly since: string;
+  /** The link to the node. */
   readonly link: LinkInfo;
+  /** Connections of initiators. */
   readonly sessions: number;
   /** The disk that the operating system made of it, where `--login` was asked for. */
   readonly device?: string;
 }
 
-/** A CHAP secret, 12 to 16 bytes. */
+/** What one side of a CHAP exchange proves. */
 export interface ChapSecret {
+  /** 1 to 223 visible ASCII characters without spaces. */
   readonly user: string;
+  /** 12 to 16 bytes in UTF-8. */
   readonly secret: string;
 }
 
-/** Each rejects with a VaultError that tells a person what is wrong and, where it can, what to do. */
+/**
+ * What can be asked of a node. Each rejects with a VaultError that tells a person what is wrong and, where it can, what to do; its
+ * `kind` is `not-found` for a name that nothing has, `conflict` for one that something has already, and `usage` for what makes no sense.
+ */
 export interface NodeOperations {
+  /** How it is: what it serves, to whom, how fast. */
   status(): Promise<NodeStatus>;
+  /** All volumes, by name. */
   listVolumes(): Promise<readonly VolumeInfo[]>;
+  /** One volume. */
   showVolume(name: string): Promise<VolumeInfo>;
+  /** Makes a volume of zeros, thin, and serves it where the node runs. */
   createVolume(spec: VolumeSpec): Promise<VolumeInfo>;
+  /**
+   * Grows a volume with zeros, or cuts its end off for good. Initiators that are logged in learn it from a unit attention (2A/09). On
+   * stable storage when it resolves.
+   */
   resizeVolume(name: string, sizeBytes: number): Promise<VolumeInfo>;
+  /** Ends the volume's sessions and removes it with all that is in it. */
   deleteVolume(name: string): Promise<void>;
-  /** Adds the user or changes its secret. */
+  /** Adds the user or changes its secret. Counts for logins from now on, like all that concerns CHAP. */
   setChap(volume: string, chap: ChapSecret): Promise<void>;
+  /** Takes the user's right to log in. Without users no proof is asked. */
   removeChap(volume: string, user: string): Promise<void>;
   /** What the target proves to initiators that ask; undefined ends mutual CHAP. */
   setMutualChap(volume: string, chap: ChapSecret | undefined): Promise<void>;
+  /** Every device that was ever enrolled. */
   devices(): Promise<readonly DeviceInfo[]>;
+  /**
+   * Lets one device join under a name that is free, once and within `expiresMs`. `advertise` is the HOST:PORT that it is told to dial;
+   * without one the node says what it takes for its own address.
+   */
   invite(
     ask: { name: string; expiresMs: number; advertise?: string },
   ): Promise<Invitation>;
+  /** The device may do nothing any more: its links end within a second. */
   revoke(name: string): Promise<DeviceInfo>;
 }
 
+/** What can be asked of an attachment. */
 export interface AttachmentOperations {
+  /** How it is: to what it is attached, and whether the link is up. */
   status(): Promise<AttachmentStatus>;
-  /** Logs the operating system's initiator out where it was logged in, ends the link and the process. */
+  /** Logs the operating system's initiator out where it was logged in, ends the link and the attachment. */
   detach(): Promise<void>;
 }
