@@ -13,6 +13,7 @@ import { attachmentHandlers, serveControl } from "../control/server.ts";
 import { systemClock } from "../os/clock.ts";
 import { listenLocal } from "../os/local_socket.ts";
 import { systemPrimitives } from "../os/primitives.ts";
+import { processId } from "../os/process.ts";
 import { type Address, listenTcp, type TcpDuplex } from "../os/tcp.ts";
 import type { DeviceIdentity } from "../pki/identity.ts";
 import { relay } from "../portal/relay.ts";
@@ -251,7 +252,7 @@ class Attachment implements RunningAttachment {
       portal: this.portal,
       iqn: this.iqn,
       readOnly,
-      pid: Deno.pid,
+      pid: processId(),
       since: this.#since,
       link: keeper.info(),
       sessions: this.#sockets.size,

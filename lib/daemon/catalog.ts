@@ -11,12 +11,20 @@
  * So data that is shorter than its document was cut from outside, and is refused.
  */
 
-import { join } from "node:path";
+import type { Clock } from "../base/clock.ts";
 import { VaultError } from "../base/errors.ts";
 import type { Primitives } from "../base/primitives.ts";
 import { toHex } from "../base/bytes.ts";
 import type { VolumeSpec } from "../control/operations.ts";
-import { makeFolder, openFile, remove, syncFolder } from "../os/file.ts";
+import {
+  listFolder,
+  makeFolder,
+  openFile,
+  remove,
+  rename,
+  syncFolder,
+} from "../os/file.ts";
+import { join } from "../os/paths.ts";
 import { readDocument, VolumeDocument, writeDocument } from "./documents.ts";
 
 const NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
@@ -30,10 +38,15 @@ const NAA_LOCALLY_ASSIGNED = "3";
 export class Catalog {
   readonly #folder: string;
   readonly #primitives: Primitives;
+  readonly #clock: Clock;
 
-  constructor(folder: string, primitives: Primitives) {
+  constructor(
+    folder: string,
+    world: { readonly primitives: Primitives; readonly clock: Clock },
+  ) {
     this.#folder = folder;
-    this.#primitives = primitives;
+    this.#primitives = world.primitives;
+    this.#clock = world.clock;
   }
 
   /** Removes what a crash left half made or half deleted. Only the holder of the node's lock calls it. */
@@ -45,7 +58,7 @@ export class Catalog {
 
   /** Sorted by name. @throws {VaultError} where a document is damaged */
   list(): VolumeDocument[] {
-    return this.#entries().filter((name) => NAME.test(name)).sort().map((
+    return this.#entries().filter((name) => NAME.test(name)).map((
       name,
     ) => this.get(name));
   }
@@ -73,7 +86,7 @@ export class Catalog {
       readOnly: spec.readOnly,
       serial: toHex(this.#primitives.random(8)),
       naa: NAA_LOCALLY_ASSIGNED + toHex(this.#primitives.random(8)).slice(1),
-      createdAt: new Date().toISOString(),
+      createdAt: new Date(this.#clock.now()).toISOString(),
       chap: { users: [] },
     };
     makeFolder(this.#folder);
@@ -88,8 +101,7 @@ export class Catalog {
     }
     writeDocument(join(half, "volume.json"), document);
     syncFolder(half);
-    Deno.renameSync(half, join(this.#folder, spec.name));
-    syncFolder(this.#folder);
+    rename(half, join(this.#folder, spec.name));
     return document;
   }
 
@@ -102,8 +114,7 @@ export class Catalog {
   delete(name: string): void {
     this.get(name);
     const gone = join(this.#folder, `.${name}.${crypto.randomUUID()}`);
-    Deno.renameSync(join(this.#folder, name), gone);
-    syncFolder(this.#folder);
+    rename(join(this.#folder, name), gone);
     remove(gone);
   }
 
@@ -152,12 +163,7 @@ export class Catalog {
   }
 
   #entries(): string[] {
-    try {
-      return [...Deno.readDirSync(this.#folder)].map((entry) => entry.name);
-    } catch (thrown) {
-      if (thrown instanceof Deno.errors.NotFound) return [];
-      throw thrown;
-    }
+    return listFolder(this.#folder);
   }
 
   #documentPath(name: string): string {

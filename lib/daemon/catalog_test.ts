@@ -1,7 +1,10 @@
 import { expect } from "expect";
-import { join } from "node:path";
+import { systemClock } from "../os/clock.ts";
 import { systemPrimitives } from "../os/primitives.ts";
+import { join } from "../os/paths.ts";
 import { Catalog } from "./catalog.ts";
+
+const WORLD = { primitives: systemPrimitives, clock: systemClock };
 
 const SPEC = {
   name: "photos",
@@ -16,7 +19,7 @@ async function withCatalog(
   const folder = Deno.makeTempDirSync({ prefix: "vault-catalog-" });
   try {
     await run(
-      new Catalog(join(folder, "volumes"), systemPrimitives),
+      new Catalog(join(folder, "volumes"), WORLD),
       join(folder, "volumes"),
     );
   } finally {
@@ -28,7 +31,7 @@ Deno.test("a created volume is listed with a stable identity, thin, and gone onc
   withCatalog(async (catalog, folder) => {
     const made = await catalog.create(SPEC);
     expect(made.naa).toMatch(/^3[0-9a-f]{15}$/);
-    expect(new Catalog(folder, systemPrimitives).list()).toEqual([made]);
+    expect(new Catalog(folder, WORLD).list()).toEqual([made]);
     const data = catalog.openData(made);
     expect([data.size(), data.allocated()]).toEqual([1 << 20, 0]);
     data.close();

@@ -1,6 +1,11 @@
 /** Under which address other machines most likely reach this one. */
 
-import { isLoopback, parseAddress, renderAddress } from "../os/tcp.ts";
+import {
+  isLoopback,
+  ownAddresses,
+  parseAddress,
+  renderAddress,
+} from "../os/tcp.ts";
 
 const EVERY_ADDRESS = ["0.0.0.0", "::"];
 
@@ -8,7 +13,7 @@ const EVERY_ADDRESS = ["0.0.0.0", "::"];
 export function guessAddress(listen: string): string | undefined {
   const { hostname, port } = parseAddress(listen);
   if (!EVERY_ADDRESS.includes(hostname)) return listen;
-  for (const { address, family } of Deno.networkInterfaces()) {
+  for (const { address, family } of ownAddresses()) {
     const linkLocal = address.startsWith("169.254.") ||
       address.startsWith("fe80:");
     if (

@@ -1,9 +1,9 @@
 /** The nodes that this machine has joined: `nodes/NAME.json`, each with the key that this device made for it. */
 
-import { join } from "node:path";
 import * as v from "valibot";
 import { VaultError } from "../base/errors.ts";
-import { makeFolder } from "../os/file.ts";
+import { listFolder, makeFolder } from "../os/file.ts";
+import { join } from "../os/paths.ts";
 import type { DeviceIdentity } from "../pki/identity.ts";
 import { readDocument, writeDocument } from "./documents.ts";
 import type { StateFolder } from "./state_folder.ts";
@@ -40,14 +40,9 @@ export function rememberNode(
 
 /** All of them, sorted by address. @throws {VaultError} where a document is damaged */
 export function joinedNodes(state: StateFolder): DeviceIdentity[] {
-  const names: string[] = [];
-  try {
-    for (const entry of Deno.readDirSync(state.joined)) {
-      if (entry.name.endsWith(".json")) names.push(entry.name);
-    }
-  } catch (thrown) {
-    if (!(thrown instanceof Deno.errors.NotFound)) throw thrown;
-  }
+  const names = listFolder(state.joined).filter((name) =>
+    name.endsWith(".json")
+  );
   return names.map((name) => readDocument(join(state.joined, name), Joined))
     .filter((document) => document !== undefined)
     .map(({ version: _, ...identity }) => identity)

@@ -10,6 +10,7 @@ import { nodeHandlers, serveControl } from "../control/server.ts";
 import { systemClock } from "../os/clock.ts";
 import { listenLocal } from "../os/local_socket.ts";
 import { systemPrimitives } from "../os/primitives.ts";
+import { processId } from "../os/process.ts";
 import { type Address, listenTcp, renderAddress } from "../os/tcp.ts";
 import { Targets } from "../target/targets.ts";
 import { type LinkListener, listenLinks } from "../../tunnel/listen.ts";
@@ -242,7 +243,7 @@ class Node implements RunningNode {
     const forward = this.#parts.forward;
     return {
       volumes: this.#volumes,
-      pid: Deno.pid,
+      pid: processId(),
       since,
       listen: this.listen,
       ...(forward ? { forward: renderAddress(forward) } : {}),

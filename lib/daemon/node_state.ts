@@ -5,7 +5,7 @@
 import { VaultError } from "../base/errors.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Primitives } from "../base/primitives.ts";
-import { makeFolder } from "../os/file.ts";
+import { type FileLock, makeFolder } from "../os/file.ts";
 import { createAuthority, createNodeIdentity } from "../pki/authority.ts";
 import { renewalDue } from "../pki/certificate.ts";
 import type { Authority, NodeIdentity } from "../pki/identity.ts";
@@ -19,7 +19,7 @@ import {
   RegistryDocument,
   writeDocument,
 } from "./documents.ts";
-import type { NodeLock, StateFolder } from "./state_folder.ts";
+import type { StateFolder } from "./state_folder.ts";
 
 export interface NodeStateOptions {
   readonly folder: StateFolder;
@@ -36,15 +36,16 @@ export class NodeState {
   listen: string | undefined;
   #identity: NodeIdentity;
   readonly #folder: StateFolder;
-  readonly #lock: NodeLock;
+  readonly #lock: FileLock;
 
   private constructor(
     folder: StateFolder,
     parts: {
-      lock: NodeLock;
+      lock: FileLock;
       authority: Authority;
       identity: NodeIdentity;
       primitives: Primitives;
+      clock: Clock;
     },
   ) {
     this.#folder = folder;
@@ -55,7 +56,7 @@ export class NodeState {
     this.registry = new Registry(document?.devices);
     this.invitations = new Invitations(document?.invitations);
     this.listen = document?.listen;
-    this.catalog = new Catalog(folder.volumes, parts.primitives);
+    this.catalog = new Catalog(folder.volumes, parts);
     this.catalog.recover();
   }
 
@@ -82,7 +83,7 @@ export class NodeState {
       const nowMs = clock.now();
       const authority = await keptAuthority(folder, nowMs);
       const identity = await keptIdentity(folder, authority, nowMs);
-      const parts = { lock, authority, identity, primitives };
+      const parts = { lock, authority, identity, primitives, clock };
       return new NodeState(folder, parts);
     } catch (thrown) {
       lock.release();

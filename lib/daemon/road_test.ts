@@ -1,10 +1,11 @@
 /** The main road in one process: a node, a device that joins it, an attachment, and the project's own initiator at its portal. */
 
 import { expect } from "expect";
-import { join } from "node:path";
+import { equalBytes } from "../base/bytes.ts";
 import { silent } from "../base/log.ts";
 import { connectInitiator } from "../initiator/initiator.ts";
 import { openDisk } from "../initiator/disk.ts";
+import { join } from "../os/paths.ts";
 import { systemPrimitives } from "../os/primitives.ts";
 import { connectTcp, parseAddress } from "../os/tcp.ts";
 import {
@@ -119,11 +120,14 @@ onRoad(
     const bytes = systemPrimitives.random(3 * MIB);
     await disk.write(7, bytes);
     await disk.flush();
-    expect(await disk.read(7, bytes.length / 512)).toEqual(bytes);
+    expect(equalBytes(await disk.read(7, bytes.length / 512), bytes)).toBe(
+      true,
+    );
     const file = await Deno.readFile(
       join(road.folder, "vm", "node", "volumes", "photos", "data"),
     );
-    expect(file.subarray(7 * 512, 7 * 512 + bytes.length)).toEqual(bytes);
+    const written = file.subarray(7 * 512, 7 * 512 + bytes.length);
+    expect(equalBytes(written, bytes)).toBe(true);
 
     const { links, sessions, macFailures } = await node.operations.status();
     expect(links.map(({ device, state }) => [device, state])).toEqual([[

@@ -11,9 +11,8 @@
  *       run/                      control sockets and logs of background daemons
  */
 
-import { join } from "node:path";
-import { makeFolder } from "../os/file.ts";
-import { privateFolder } from "../os/paths.ts";
+import { type FileLock, lockFile, makeFolder } from "../os/file.ts";
+import { join, privateFolder } from "../os/paths.ts";
 
 export class StateFolder {
   readonly path: string;
@@ -48,19 +47,8 @@ export class StateFolder {
    *
    * @returns undefined where another process holds it
    */
-  lockNode(): NodeLock | undefined {
+  lockNode(): FileLock | undefined {
     makeFolder(this.node);
-    const file = Deno.openSync(join(this.node, "lock"), {
-      create: true,
-      write: true,
-      mode: 0o600,
-    });
-    if (file.tryLockSync(true)) return { release: () => file.close() };
-    file.close();
-    return undefined;
+    return lockFile(join(this.node, "lock"));
   }
-}
-
-export interface NodeLock {
-  release(): void;
 }

@@ -162,6 +162,51 @@ export function makeFolder(path: string): void {
   }
 }
 
+/** The names of what is in the folder, sorted; none where there is no such folder. @throws {VaultError} */
+export function listFolder(path: string): string[] {
+  try {
+    return fs.readdirSync(path).sort();
+  } catch (cause) {
+    if (isMissing(cause)) return [];
+    throw new VaultError(
+      `Cannot read the folder ${path}: ${messageOf(cause)}`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
+/**
+ * Gives a file or folder another name within its folder: after a crash at any moment it has the old one or the new one. On stable storage when
+ * it returns.
+ *
+ * @throws {VaultError}
+ */
+export function rename(from: string, to: string): void {
+  try {
+    fs.renameSync(from, to);
+    syncFolder(dirname(to));
+  } catch (cause) {
+    throw new VaultError(`Cannot rename ${from}: ${messageOf(cause)}`, {
+      cause,
+    });
+  }
+}
+
+/** Holds `path`, made where it is missing, against other processes; undefined where another one holds it. */
+export function lockFile(path: string): FileLock | undefined {
+  const file = Deno.openSync(path, { create: true, write: true, mode: 0o600 });
+  // The system lets go of it when the process ends, however it ends.
+  if (file.tryLockSync(true)) return { release: () => file.close() };
+  file.close();
+  return undefined;
+}
+
+export interface FileLock {
+  release(): void;
+}
+
 /** Removes a file or a folder with all that is in it; nothing happens where there is none. */
 export function remove(path: string): void {
   fs.rmSync(path, { force: true, recursive: true });

@@ -6,6 +6,8 @@ import { join } from "node:path";
 import { VaultError } from "../base/errors.ts";
 import { makeFolder } from "./file.ts";
 
+export { join };
+
 /** What the convention depends on; tests make their own. */
 export interface Surroundings {
   readonly os: string;

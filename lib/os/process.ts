@@ -121,3 +121,8 @@ export function startDetached(
 export function exit(code: number): never {
   Deno.exit(code);
 }
+
+/** This process's number. */
+export function processId(): number {
+  return Deno.pid;
+}

@@ -53,6 +53,14 @@ export function isLoopback(address: Address): boolean {
     /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
 }
 
+/** The addresses of this machine's interfaces. */
+export function ownAddresses(): readonly {
+  readonly address: string;
+  readonly family: "IPv4" | "IPv6";
+}[] {
+  return Deno.networkInterfaces();
+}
+
 /** Listens on `address`; port 0 takes a free one. @throws {VaultError} where the port is taken or the address is not ours */
 export function listenTcp(address: Address): TcpListener {
   const listener = openListener(address);
