@@ -26,9 +26,10 @@ export function readSources(root: URL): Source[] {
 
 const SKIPPED_FOLDERS = new Set([".git", "node_modules", "dist", ".cache"]);
 
-/** Tests, and the suites that several test files of a room share. */
+/** Tests, and what several test files of a room share: its suites, and the folder `testing` in it. */
 export function isTest(path: string): boolean {
-  return path.endsWith("_test.ts") || path.endsWith("/conformance.ts");
+  return path.endsWith("_test.ts") || path.endsWith("/conformance.ts") ||
+    path.includes("/testing/");
 }
 
 /** `text` with comments blanked out, and with strings and templates too unless `keepStrings`. Offsets and lines stay. */
