@@ -87,6 +87,10 @@ Deno.test("a tag that is in use and too many immediate commands are rejected", a
     await initiator.command({ cdb: cdb10(FLUSH, 0, 0), immediate: true });
   }
   expect(decodeReject((await initiator.receive()).bytes).reason).toBe(6);
+  // What was rejected takes no place in the window.
+  await initiator.ping("");
+  const pong = await initiator.receive();
+  expect(u32(pong.bytes, 32) - u32(pong.bytes, 28)).toBe(128 - 1 - 1);
   hold.open();
   expect((await initiator.ended(tag)).status).toBe(0);
 });

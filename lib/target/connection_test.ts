@@ -202,3 +202,17 @@ Deno.test("the login's answer is a session handle and a window that starts at it
   expect(u32(pong.bytes, 32)).toBe(227);
   expect(u16(pong.bytes, 4)).toBe(0);
 });
+
+Deno.test("what comes after a logout is not looked at", async () => {
+  const { session, store } = fixture();
+  const { initiator } = await session();
+  const asked = logout(initiator, 0);
+  await initiator.command({
+    cdb: cdb10(0x2a, 0, 1),
+    write: 512,
+    data: pattern(512),
+  });
+  expect(await asked).toBe(0);
+  await initiator.closed();
+  expect(store.calls).toEqual([]);
+});

@@ -1,7 +1,7 @@
 import { expect } from "expect";
 import { systemClock } from "../os/clock.ts";
 import { systemPrimitives } from "../os/primitives.ts";
-import { fixturesOf, pattern, settle } from "./testing/fixture.ts";
+import { fixturesOf, gate, pattern, settle } from "./testing/fixture.ts";
 import { cdb10, senseOf } from "./testing/cdb.ts";
 import { decodeReject } from "../iscsi/pdu/reject.ts";
 import * as opcode from "../iscsi/pdu/opcode.ts";
@@ -36,6 +36,11 @@ Deno.test("a read goes out in Data-Ins of MaxRecvDataSegmentLength, and the last
   ]);
   expect(ended.dataIns.map((pdu) => pdu.final)).toEqual([false, true, true]);
   expect(ended.dataIns.map((pdu) => pdu.dataSn)).toEqual([0, 1, 2]);
+  expect(ended.dataIns.map((pdu) => pdu.statSn !== 0)).toEqual([
+    false,
+    false,
+    true,
+  ]);
   expect(ended.dataIns.map((pdu) => pdu.bufferOffset)).toEqual([0, 4096, 8192]);
 });
 
@@ -269,21 +274,58 @@ Deno.test("a wrong data digest is rejected and ends the task after all of its da
 
 Deno.test("a command with a wrong data digest is as if it had never come, until it comes again", async () => {
   const { session, store } = fixture();
-  const { initiator } = await session({ keys: { DataDigest: "CRC32C" } });
-  const good = initiator.commandPdu({
-    cdb: cdb10(WRITE, 0, 1),
-    write: 512,
-    data: pattern(512),
+  const { initiator } = await session({
+    keys: { DataDigest: "CRC32C" },
+    chunkBytes: 100,
   });
+  const write = (lba: number) =>
+    initiator.commandPdu({
+      cdb: cdb10(WRITE, lba, 1),
+      write: 512,
+      data: pattern(512, lba),
+    });
+  const good = write(0);
   const bad = good.bytes.slice();
   bad[50]! ^= 1;
   await initiator.duplex.write(bad);
   expect((await initiator.receive()).bytes[0]).toBe(opcode.REJECT);
   // What comes after the gap waits for it.
-  const later = await initiator.command({ cdb: cdb10(READ, 0, 1), read: 512 });
+  const later = [write(1), write(2), write(3)];
+  for (const { bytes } of later) await initiator.duplex.write(bytes);
   await settle();
   expect(store.calls).toEqual([]);
   await initiator.duplex.write(good.bytes);
-  expect((await initiator.ended(good.tag)).status).toBe(0);
-  expect((await initiator.ended(later)).data).toEqual(pattern(512));
+  for (const { tag } of [good, ...later]) {
+    expect((await initiator.ended(tag)).status).toBe(0);
+  }
+  for (let lba = 0; lba < 4; lba++) {
+    const found = store.bytes.subarray(lba * 512, lba * 512 + 512);
+    expect(found).toEqual(pattern(512, lba));
+  }
+});
+
+Deno.test("what a store that waits still has to read is not overwritten by what comes next", async () => {
+  const { session, store } = fixture();
+  const { initiator } = await session({ chunkBytes: 100 });
+  const hold = gate();
+  store.gate = hold.wait;
+  const tags: number[] = [];
+  for (let lba = 0; lba < 6; lba++) {
+    tags.push(
+      await initiator.command({
+        cdb: cdb10(WRITE, lba, 1),
+        write: 512,
+        data: pattern(512, lba),
+      }),
+    );
+  }
+  await settle();
+  hold.open();
+  for (const tag of tags) {
+    expect((await initiator.ended(tag)).status).toBe(0);
+  }
+  for (let lba = 0; lba < 6; lba++) {
+    const found = store.bytes.subarray(lba * 512, lba * 512 + 512);
+    expect(found).toEqual(pattern(512, lba));
+  }
 });

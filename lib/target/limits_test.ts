@@ -119,3 +119,38 @@ Deno.test("what comes after a gap in the order of commands is held, up to a limi
   expect(sent).toBeLessThan(80);
   expect(complaints.at(-1)).toContain("out of the order");
 });
+
+Deno.test("a task that ends while it waits for its share gets none", async () => {
+  const { session } = fixture({ sizeBytes: MiB });
+  const { initiator } = await session({
+    keys: { MaxBurstLength: String(MiB) },
+  });
+  const tags: number[] = [];
+  for (let i = 0; i < 18; i++) {
+    tags.push(
+      await initiator.command({ cdb: cdb10(WRITE, 0, MiB / 512), write: MiB }),
+    );
+  }
+  for (let i = 0; i < 16; i++) await initiator.receive();
+  for (const referenced of [tags[16]!, tags[0]!]) {
+    await initiator.taskManagement({ function: 1, referenced });
+  }
+  const asked: number[] = [];
+  for (let i = 0; i < 3; i++) {
+    const { bytes } = await initiator.receive();
+    if (bytes[0] === opcode.R2T) asked.push(u32(bytes, 16));
+  }
+  expect(asked).toEqual([tags[17]!]);
+});
+
+Deno.test("long reads wait for a reader that does not read", async () => {
+  const { session, store } = fixture({ sizeBytes: 2 * MiB });
+  const { initiator } = await session({ windowBytes: 16 * 1024 });
+  for (let i = 0; i < 40; i++) {
+    const cdb = cdb10(READ, 0, 4096);
+    await initiator.command({ cdb, read: 2 * MiB });
+  }
+  await settle();
+  const held = DATA_IN_BUDGET_BYTES + 3 * MiB;
+  expect(store.calls.length).toBeLessThanOrEqual(held / (256 * 1024));
+});

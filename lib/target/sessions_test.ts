@@ -114,6 +114,31 @@ Deno.test("growing tells the unit after, shrinking before the store", async () =
   ]);
 });
 
+Deno.test("shrinking waits for what is under way", async () => {
+  const { session, target, store, unit } = fixture({ sizeBytes: 4096 });
+  const { initiator } = await session();
+  const hold = gate();
+  store.gate = hold.wait;
+  store.resize = () => {
+    unit.log.push(`store after ${store.bytes[4095]}`);
+    return Promise.resolve();
+  };
+  const data = new Uint8Array(512).fill(7);
+  const tag = await initiator.command({
+    cdb: cdb10(0x2a, 7, 1),
+    write: 512,
+    data,
+  });
+  await settle();
+  const resized = target.resize(0, 2048);
+  await settle();
+  expect(unit.log.at(-1)).toBe("resized 2048");
+  hold.open();
+  await resized;
+  expect(unit.log.at(-1)).toBe("store after 7");
+  expect((await initiator.ended(tag)).status).toBe(0);
+});
+
 Deno.test("draining asks for logout, lets commands end, cuts who stays, and flushes", async () => {
   const clock = new ManualClock();
   const { session, targets, store, connect } = fixture({ clock });

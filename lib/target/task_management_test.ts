@@ -188,3 +188,43 @@ Deno.test("what cannot be done is said in the response's own words", async () =>
   const flush = await initiator.run({ cdb: cdb10(FLUSH, 0, 0) });
   expect(flush.status).toBe(0);
 });
+
+Deno.test("an aborted flush is never answered", async () => {
+  const { session, store } = fixture();
+  const { initiator } = await session();
+  const hold = gate();
+  store.flush = hold.wait;
+  const tag = await initiator.command({ cdb: cdb10(FLUSH, 0, 0) });
+  await settle();
+  await initiator.taskManagement({
+    function: functions.ABORT_TASK,
+    referenced: tag,
+  });
+  hold.open();
+  expect((await initiator.receive()).bytes[0]).toBe(
+    opcode.TASK_MANAGEMENT_RESPONSE,
+  );
+  expect((await initiator.run({ cdb: cdb10(0, 0, 0) })).status).toBe(0);
+});
+
+Deno.test("a reset waits for the writes of other sessions", async () => {
+  const { session, store, volume } = fixture();
+  const hold = gate();
+  store.gate = hold.wait;
+  volume.waits = true;
+  const [one, two] = [await session({ n: 1 }), await session({ n: 2 })];
+  const data = pattern(512);
+  await two.initiator.command({ cdb: cdb10(WRITE, 0, 1), write: 512, data });
+  await settle();
+  let answered = false;
+  const answer = manage(one.initiator, {
+    function: functions.LOGICAL_UNIT_RESET,
+  }).then((response) => {
+    answered = true;
+    return response;
+  });
+  await settle();
+  expect(answered).toBe(false);
+  hold.open();
+  expect(await answer).toBe(0);
+});
