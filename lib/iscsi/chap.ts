@@ -20,7 +20,9 @@ export type ChapPrimitives = Pick<Primitives, "hash" | "random" | "equal">;
 
 /** A name and the secret that proves it, as bytes. */
 export interface ChapCredentials {
+  /** CHAP_N: up to 255 bytes in UTF-8. */
   readonly user: string;
+  /** At least 12 bytes (RFC 7143 section 9.2.1); many initiators take no more than 16. */
   readonly secret: Uint8Array;
 }
 

@@ -40,7 +40,7 @@ const LOGIN_TASK_TAG = 0;
 
 /** Who proves what in a login. */
 export interface InitiatorChap {
-  /** Ours. */
+  /** What we prove. */
   readonly initiator: ChapCredentials;
   /** What the target has to prove, where it has to. */
   readonly target?: ChapCredentials;

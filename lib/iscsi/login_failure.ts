@@ -21,11 +21,14 @@ import {
   UNSUPPORTED_VERSION,
 } from "./pdu/login_response.ts";
 
+/** The login was refused. */
 export class LoginFailure extends PeerError {
-  override readonly name = "LoginFailure";
-  /** Status-Class << 8 | Status-Detail. */
+  /** Always this. */
+  override readonly name: string = "LoginFailure";
+  /** Status-Class << 8 | Status-Detail: 0x0201 is an authentication failure, 0x0203 no such target. */
   readonly status: number;
 
+  /** `message` is for a person. */
   constructor(status: number, message: string) {
     super(message);
     this.status = status;

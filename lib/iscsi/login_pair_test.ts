@@ -2,7 +2,6 @@
 
 import { expect } from "expect";
 import { utf8 } from "../base/bytes.ts";
-import { PeerError } from "../base/errors.ts";
 import { systemPrimitives } from "../os/primitives.ts";
 import {
   type InitiatorChap,
@@ -215,6 +214,7 @@ Deno.test("login: the ways around CHAP are shut", () => {
     // Straight to the operational stage.
     [[FIRST, {}]],
     [[FIRST, { csg: 0, nsg: 3 }]],
+    [[FIRST, { transit: false }]],
     // T before a proof, and then the next stage all the same.
     [[{ ...FIRST, AuthMethod: "CHAP" }, stage], [{}, {}]],
     [[{ ...FIRST, AuthMethod: "CHAP" }, { csg: 0, nsg: 3 }], [{}, {}]],
@@ -247,20 +247,69 @@ Deno.test("initiator login: a response out of order ends it", () => {
     const step = target.receive(pduOf(initiator.start()));
     return { bytes: step.response, initiator };
   };
-  const changes: [number, number][] = [
-    [1, 0x8d], // csg 3
-    [1, 0x83], // nsg 3, which was not asked for
-    [8, 1], // another ISID
-    [19, 9], // another task tag
-    [0, 0x24], // not a Login Response
+  const changes: [number, number, string][] = [
+    [1, 0x8d, "in stage 0, not 3"],
+    [1, 0x83, "Stage 3 was not asked for"],
+    [1, 0xc1, "out of turn"], // T and C
+    [8, 1, "another login"], // another ISID
+    [19, 9, "another login"], // another task tag
+    [0, 0x24, "Expected opcode"],
   ];
-  for (const [at, value] of changes) {
+  for (const [at, value, says] of changes) {
     const { bytes, initiator } = response();
     bytes[at] = value;
-    expect(() => initiator.receive(pduOf(bytes))).toThrow(PeerError);
+    expect(() => initiator.receive(pduOf(bytes))).toThrow(
+      expect.objectContaining({
+        name: "PeerError",
+        message: expect.stringContaining(says),
+      }),
+    );
   }
   const { bytes, initiator } = response();
   bytes[36] = 2;
   bytes[37] = 3;
   expect(() => initiator.receive(pduOf(bytes))).toThrow("no such target");
+});
+
+Deno.test("initiator login: StatSN must not skip", () => {
+  const { target, initiator } = sides({});
+  const first = initiator.receive(
+    pduOf(target.receive(pduOf(initiator.start())).response),
+  );
+  if (first.kind !== "request") throw new Error("Too early");
+  const { response } = target.receive(pduOf(first.request));
+  response[27]! += 1;
+  expect(() => initiator.receive(pduOf(response))).toThrow("StatSN");
+});
+
+Deno.test("initiator login: with credentials, None is no answer", () => {
+  const { initiator } = sides({ chap: { initiator: ANNA } });
+  const { target } = sides({});
+  // A target that asks for nothing, told that nothing is what we want.
+  const step = target.receive(
+    loginPdu({ ...FIRST, AuthMethod: "None" }, {
+      csg: 0,
+      nsg: 1,
+      initiatorTaskTag: 0,
+    }),
+  );
+  initiator.start();
+  expect(() => initiator.receive(pduOf(step.response))).toThrow(
+    "out of turn",
+  );
+  const { initiator: again } = sides({ chap: { initiator: ANNA } });
+  again.start();
+  step.response[1] = 0;
+  expect(() => again.receive(pduOf(step.response))).toThrow(
+    "without authentication",
+  );
+});
+
+Deno.test("login: nothing of a request is needed once it is answered", () => {
+  const { target } = sides({});
+  const first = loginPdu(FIRST, { transit: false });
+  expect(target.receive(first).kind).toBe("continue");
+  first.bytes.fill(0xee);
+  const step = target.receive(loginPdu({}));
+  expect(step).toMatchObject({ kind: "complete", login: { isid: ISID } });
 });

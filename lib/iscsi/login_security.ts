@@ -26,7 +26,7 @@ import {
 } from "./pdu/login_response.ts";
 import type { Pair } from "./text.ts";
 
-/** Who has to prove what. */
+/** Who has to prove what to log in. */
 export interface ChapPolicy {
   /** Who may log in. Empty: no proof is asked. */
   readonly users: readonly ChapCredentials[];

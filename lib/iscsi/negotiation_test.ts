@@ -299,6 +299,7 @@ Deno.test("who is there may be said again, but not otherwise", () => {
     const n = target();
     n.receive([{ key, value }]);
     expect(n.receive([{ key, value }])).toEqual([]);
+    expect(() => n.receive([{ key, value }, { key, value }])).toThrow("twice");
     expect(() => n.receive([{ key, value: `${value}2` }])).toThrow("again");
   }
 });

@@ -2,26 +2,45 @@
 
 import { MAX_DATA_SEGMENT_BYTES } from "../base/limits.ts";
 
+/** A checksum over headers or data (RFC 7143 section 13.1). It finds errors of the wire, and keeps nobody from changing anything. */
 export type Digest = "None" | "CRC32C";
 
-/** Lists are in the order of preference; an answering side follows the order of the other. Lengths bytes, times seconds. */
+/**
+ * The keys of RFC 7143 section 13 under their names, as one side would have them; the subsection stands beside each. Lists are in the
+ * order of preference; an answering side follows the order of the other. Lengths are bytes, times seconds.
+ */
 export interface Offer {
+  /** 13.1. */
   readonly headerDigest: readonly Digest[];
+  /** 13.1. */
   readonly dataDigest: readonly Digest[];
+  /** 13.2. This project uses one connection a session, whatever is agreed. */
   readonly maxConnections: number;
+  /** 13.10. Whether every write waits for an R2T. */
   readonly initialR2T: boolean;
+  /** 13.11. Whether data may come with the command. */
   readonly immediateData: boolean;
+  /** 13.13. The longest sequence of data PDUs, 512 to 2^24 - 1. */
   readonly maxBurstLength: number;
+  /** 13.14. The most that is sent before the first R2T, at most `maxBurstLength`. */
   readonly firstBurstLength: number;
+  /** 13.15. */
   readonly defaultTime2Wait: number;
+  /** 13.16. */
   readonly defaultTime2Retain: number;
+  /** 13.17. R2Ts of one task that may be unanswered. */
   readonly maxOutstandingR2T: number;
+  /** 13.18. */
   readonly dataPduInOrder: boolean;
+  /** 13.19. */
   readonly dataSequenceInOrder: boolean;
+  /** 13.20. This project knows level 0. */
   readonly errorRecoveryLevel: number;
+  /** 13.23. */
   readonly taskReporting: readonly string[];
+  /** RFC 7144 section 7.1.1. */
   readonly iscsiProtocolLevel: number;
-  /** The longest data segment that we take. */
+  /** 13.12. The longest data segment that we take. */
   readonly maxRecvDataSegmentLength: number;
 }
 

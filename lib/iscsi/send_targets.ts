@@ -20,8 +20,11 @@ export interface TargetAddress {
   readonly tag: number;
 }
 
+/** A target that a portal tells of. */
 export interface DiscoveredTarget {
+  /** Its iSCSI name. */
   readonly name: string;
+  /** Where it can be reached; empty: at the portal that told. */
   readonly addresses: readonly TargetAddress[];
 }
 
