@@ -108,7 +108,7 @@ export {
   connectInitiator,
   type InitiatorOptions,
 } from "./lib/initiator/initiator.ts";
-export { type Session } from "./lib/initiator/session.ts";
+export { type InitiatorSession } from "./lib/initiator/initiator_session.ts";
 export { openDisk } from "./lib/initiator/disk.ts";
 
 export { Disk, type DiskOptions } from "./lib/scsi/disk.ts";

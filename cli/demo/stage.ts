@@ -5,9 +5,9 @@ import { messageOf, VaultError } from "../../lib/base/errors.ts";
 import { silent } from "../../lib/base/log.ts";
 import type { AttachmentStatus } from "../../lib/control/operations.ts";
 import { joinNode } from "../../lib/daemon/join_node.ts";
-import { type Disk, openDisk } from "../../lib/initiator/disk.ts";
+import { openDisk, type RemoteDisk } from "../../lib/initiator/disk.ts";
 import { connectInitiator } from "../../lib/initiator/initiator.ts";
-import type { Session } from "../../lib/initiator/session.ts";
+import type { InitiatorSession } from "../../lib/initiator/initiator_session.ts";
 import { systemClock } from "../../lib/os/clock.ts";
 import { systemPrimitives } from "../../lib/os/primitives.ts";
 import { connectTcp, parseAddress } from "../../lib/os/tcp.ts";
@@ -31,7 +31,7 @@ export class Stage {
   #attach: Child | undefined;
   #proxy: Proxy | undefined;
   #status: AttachmentStatus | undefined;
-  #session: Session | undefined;
+  #session: InitiatorSession | undefined;
   #end: Promise<boolean> | undefined;
 
   /** Runs `vault serve` and makes a volume. Gives the node's id. */
@@ -87,7 +87,7 @@ export class Stage {
   }
 
   /** The disk behind the portal, over a session that lives. Logs in where there is none, as an initiator does after its link was lost. */
-  async disk(): Promise<Disk> {
+  async disk(): Promise<RemoteDisk> {
     const until = systemClock.monotonic() + RECONNECT_TIMEOUT_MS;
     while (true) {
       try {
@@ -101,7 +101,7 @@ export class Stage {
     }
   }
 
-  async #login(): Promise<Disk> {
+  async #login(): Promise<RemoteDisk> {
     const status = this.#status;
     if (!status) throw new VaultError("The volume is not attached yet");
     this.#session = await connectInitiator({

@@ -67,7 +67,7 @@ export interface Invitation {
 export interface Flow {
   /** Payload, without the headers of what carries it. */
   readonly bytes: number;
-  /** iSCSI PDUs. */
+  /** iSCSI PDUs of a session; frames of a link, which hold one or more each. */
   readonly pdus: number;
   /** Over the last seconds. */
   readonly bytesPerSecond: number;

@@ -170,10 +170,10 @@ onRoad(
         primitives: systemPrimitives,
         initiatorName: INITIATOR,
       });
-      const { hostname: host, port } = parseAddress(attachment.portal);
+      const { hostname, port } = parseAddress(attachment.portal);
       expect(await discovery.discover()).toEqual([{
         name: attachment.iqn,
-        addresses: [{ host, port, tag: 1 }],
+        addresses: [{ hostname, port, tag: 1 }],
       }]);
       await discovery.logout();
     }

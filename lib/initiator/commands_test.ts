@@ -174,6 +174,30 @@ Deno.test("initiator: commands wait for the window, in their order", async () =>
   session.abort();
 });
 
+Deno.test("initiator: an old window does not close what a newer one opened", async () => {
+  const { session, target } = await connected({ windowCommands: 4 });
+  await target.send(encodeNopIn, {
+    dataSegmentLength: 0,
+    lun: LUN,
+    initiatorTaskTag: RESERVED,
+    targetTransferTag: 3,
+    statSn: target.statSn,
+    expCmdSn: 1,
+    maxCmdSn: 1,
+  });
+  await target.expect(decodeNopOut);
+  const all = [0, 1, 2].map((lun) => session.command({ lun, cdb: TUR }));
+  for (let i = 0; i < 3; i++) {
+    const { initiatorTaskTag } = await target.expect(decodeScsiCommand);
+    if (i < 2) continue;
+    for (let tag = initiatorTaskTag - 2; tag <= initiatorTaskTag; tag++) {
+      await target.respond(tag);
+    }
+  }
+  await Promise.all(all);
+  session.abort();
+});
+
 Deno.test("initiator: an old or contradictory window says nothing", async () => {
   const { session, target } = await connected({ windowCommands: 1 });
   const first = session.command({ lun: 0, cdb: TUR });

@@ -1,17 +1,10 @@
-/**
- * A disk on top of a session: whole blocks read and written, whatever number of commands that takes.
- *
- *     const disk = await openDisk(session);
- *     await disk.write(0, block);
- *     await disk.flush();
- */
+/** A disk on top of a session: whole blocks read and written, whatever number of commands that takes. */
 
 import { fromUtf8, putU16, putU32, putU64, u32, u64 } from "../base/bytes.ts";
 import { PeerError, VaultError } from "../base/errors.ts";
-import type { Command } from "./sender.ts";
+import type { Command, CommandResult } from "./command.ts";
+import type { InitiatorSession } from "./initiator_session.ts";
 import { parseSense, type Sense, UNIT_ATTENTION } from "./sense.ts";
-import type { Session } from "./session.ts";
-import type { CommandResult } from "./task.ts";
 
 /** One command moves no more than this; longer transfers go as several at once, as far as the window lets them. */
 const MAX_TRANSFER_BYTES = 256 * 1024;
@@ -33,10 +26,14 @@ const READ_CAPACITY_BYTES = 32;
 
 /** A command did not end with GOOD. */
 export class ScsiError extends VaultError {
-  override readonly name = "ScsiError";
+  /** Always this. */
+  override readonly name: string = "ScsiError";
+  /** SAM status: 0x02 CHECK CONDITION, 0x18 RESERVATION CONFLICT and others. 0 where the iSCSI response says that the target failed. */
   readonly status: number;
+  /** Why, where the target says it. */
   readonly sense: Sense | undefined;
 
+  /** `what` was tried, and `result` came of it. */
   constructor(what: string, result: CommandResult) {
     const sense = parseSense(result.sense);
     const detail = result.response !== GOOD
@@ -50,42 +47,110 @@ export class ScsiError extends VaultError {
   }
 }
 
+/** How large a disk is. */
 export interface Capacity {
+  /** Logical blocks; the last has the address `blocks - 1`. */
   readonly blocks: number;
+  /** Bytes of one of them. */
   readonly blockSizeBytes: number;
 }
 
+/** What a logical unit says that it is: standard INQUIRY data (SPC-4 section 6.4.2), the blanks cut off. */
 export interface Inquiry {
   /** SPC peripheral device type: 0 is a disk. */
   readonly deviceType: number;
+  /** T10 vendor identification. */
   readonly vendor: string;
+  /** Product identification. */
   readonly product: string;
+  /** Product revision level. */
   readonly revision: string;
 }
 
-/** The session's logical unit as a disk. Unit attentions that wait there are taken note of first. */
-export async function openDisk(session: Session, lun = 0): Promise<Disk> {
-  const disk = new Disk(session, lun);
+/**
+ * The disk of somebody else, as an initiator uses it. It holds nothing but its capacity: to be done with it, log its session out.
+ *
+ * Each method rejects with ScsiError where a command does not end with GOOD, a unit attention or a reservation conflict among them, and
+ * with PeerError and ConnectionLost as {@linkcode InitiatorSession.command} does.
+ */
+export interface RemoteDisk {
+  /** As of {@linkcode openDisk} or the last {@linkcode RemoteDisk.refresh}. */
+  readonly capacity: Capacity;
+
+  /** Takes note of unit attentions that wait, and reads the capacity again: for after a disk has grown. */
+  refresh(): Promise<void>;
+
+  /** What it says that it is. */
+  inquiry(): Promise<Inquiry>;
+
+  /** The bytes of `blocks` blocks from the block `lba` on. Rejects where less came than was asked for. */
+  read(lba: number, blocks: number): Promise<Uint8Array>;
+
+  /**
+   * Writes `bytes`, whole blocks, from the block `lba` on. They are lent until it resolves, and on stable storage after
+   * {@linkcode RemoteDisk.flush}. Where it rejects, some may have been written.
+   *
+   * @throws {RangeError} where it is not whole blocks
+   */
+  write(lba: number, bytes: Uint8Array): Promise<void>;
+
+  /** What was written before is on stable storage when it resolves: SYNCHRONIZE CACHE over the whole disk. */
+  flush(): Promise<void>;
+}
+
+/**
+ * A session's logical unit as a disk. Unit attentions that wait there are taken note of first.
+ *
+ * @example
+ * ```ts
+ * import { connectInitiator, duplexPair, MemoryStore, offerStore, openDisk, systemPrimitives } from "@vault/vault";
+ *
+ * const offered = offerStore({ store: new MemoryStore(2 ** 20), targetName: "iqn.2026-11.internal.example:memory" });
+ * const [near, far] = duplexPair();
+ * offered.serve(far);
+ * const session = await connectInitiator({
+ *   duplex: near,
+ *   primitives: systemPrimitives,
+ *   initiatorName: "iqn.2026-11.internal.example:me",
+ *   targetName: offered.targetName,
+ * });
+ *
+ * const disk = await openDisk(session);
+ * const { blocks, blockSizeBytes } = disk.capacity;
+ * await disk.write(blocks - 1, new Uint8Array(blockSizeBytes).fill(7));
+ * await disk.flush();
+ * const last = await disk.read(blocks - 1, 1);
+ * if (last[0] !== 7) throw new Error("The disk forgot");
+ *
+ * await session.logout();
+ * await offered.close();
+ * ```
+ *
+ * @throws {ScsiError} where there is no such unit, or none that is ready
+ */
+export async function openDisk(
+  session: InitiatorSession,
+  lun = 0,
+): Promise<RemoteDisk> {
+  const disk = new SessionDisk(session, lun);
   await disk.refresh();
   return disk;
 }
 
-export class Disk {
-  readonly #session: Session;
+class SessionDisk implements RemoteDisk {
+  readonly #session: InitiatorSession;
   readonly #lun: number;
   #capacity: Capacity = { blocks: 0, blockSizeBytes: 512 };
 
-  constructor(session: Session, lun: number) {
+  constructor(session: InitiatorSession, lun: number) {
     this.#session = session;
     this.#lun = lun;
   }
 
-  /** As of the last {@linkcode Disk.refresh} or {@linkcode Disk.readCapacity}. */
   get capacity(): Capacity {
     return this.#capacity;
   }
 
-  /** Waits out unit attentions and reads the capacity. @throws {ScsiError} */
   async refresh(): Promise<void> {
     for (let i = 0; i < MAX_ATTENTIONS; i++) {
       const result = await this.#send({ cdb: cdb(6, TEST_UNIT_READY) });
@@ -94,11 +159,10 @@ export class Disk {
         throw new ScsiError("TEST UNIT READY", result);
       }
     }
-    await this.readCapacity();
+    await this.#readCapacity();
   }
 
-  /** READ CAPACITY (16). @throws {ScsiError} */
-  async readCapacity(): Promise<Capacity> {
+  async #readCapacity(): Promise<void> {
     const command = cdb(16, SERVICE_ACTION_IN_16);
     command[1] = READ_CAPACITY_16;
     putU32(command, 10, READ_CAPACITY_BYTES);
@@ -115,10 +179,8 @@ export class Disk {
       throw new PeerError("READ CAPACITY tells of no possible disk");
     }
     this.#capacity = { blocks, blockSizeBytes };
-    return this.#capacity;
   }
 
-  /** @throws {ScsiError} */
   async inquiry(): Promise<Inquiry> {
     const command = cdb(6, INQUIRY);
     putU16(command, 3, INQUIRY_BYTES);
@@ -137,11 +199,6 @@ export class Disk {
     };
   }
 
-  /**
-   * The bytes of `blocks` blocks from `lba` on.
-   *
-   * @throws {ScsiError} where a command fails, and where less came than was asked for
-   */
   async read(lba: number, blocks: number): Promise<Uint8Array> {
     const bytes = new Uint8Array(blocks * this.#capacity.blockSizeBytes);
     await Promise.all(
@@ -158,12 +215,6 @@ export class Disk {
     return bytes;
   }
 
-  /**
-   * Writes `bytes`, whole blocks, from `lba` on. They are on stable storage after {@linkcode Disk.flush}.
-   *
-   * @throws {ScsiError}
-   * @throws {RangeError} where it is not whole blocks
-   */
   async write(lba: number, bytes: Uint8Array): Promise<void> {
     if (bytes.length % this.#capacity.blockSizeBytes !== 0) {
       throw new RangeError(
@@ -183,7 +234,6 @@ export class Disk {
     );
   }
 
-  /** SYNCHRONIZE CACHE over the whole disk. @throws {ScsiError} */
   async flush(): Promise<void> {
     await this.#run("SYNCHRONIZE CACHE", {
       cdb: cdb(16, SYNCHRONIZE_CACHE_16),

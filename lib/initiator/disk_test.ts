@@ -18,6 +18,8 @@ class MemoryDisk {
   readonly bytes: Uint8Array;
   readonly opcodes: number[] = [];
   attentions = 2;
+  /** Takes or gives one byte less than asked for, and says GOOD. */
+  short = false;
 
   constructor(readonly target: ScriptedTarget, blocks: number) {
     this.bytes = new Uint8Array(blocks * BLOCK);
@@ -67,11 +69,14 @@ class MemoryDisk {
         if (at + length > this.bytes.length) {
           return await this.#fail(tag, 0x052100);
         }
-        return await this.#read(tag, this.bytes.subarray(at, at + length));
+        return await this.#read(
+          tag,
+          this.bytes.subarray(at, at + length - (this.short ? 1 : 0)),
+        );
       case 0x8a:
         this.bytes.set(immediate, at);
         await this.#rest(tag, { at, from: immediate.length, length });
-        return await this.target.respond(tag);
+        return await this.target.respond(tag, { underflow: this.short });
       default:
         return await this.target.respond(tag);
     }
@@ -197,6 +202,16 @@ Deno.test("disk: failures carry their sense", async () => {
   expect(thrown).toMatchObject({ status: 2, sense: { key: 5, code: 0x2100 } });
   expect(thrown.message).toBe("READ failed: sense key 0x5, code 0x2100");
   await expect(disk.write(0, new Uint8Array(100))).rejects.toThrow(RangeError);
+  await end();
+});
+
+Deno.test("disk: GOOD with less than all is a failure", async () => {
+  const { disk, memory, end } = await opened(16);
+  memory.short = true;
+  await expect(disk.read(0, 1)).rejects.toThrow("all that was asked for");
+  await expect(disk.write(0, new Uint8Array(BLOCK))).rejects.toThrow(
+    "all that was given",
+  );
   await end();
 });
 

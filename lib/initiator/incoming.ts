@@ -38,8 +38,9 @@ import { decodeReject } from "../iscsi/pdu/reject.ts";
 import { decodeScsiResponse, decodeSense } from "../iscsi/pdu/scsi_response.ts";
 import { decodeTaskManagementResponse } from "../iscsi/pdu/task_management_response.ts";
 import { decodeTextResponse } from "../iscsi/pdu/text_response.ts";
+import type { CommandResult } from "./command.ts";
 import type { DataRange } from "./sender.ts";
-import type { CommandResult, Task } from "./task.ts";
+import type { Task } from "./task.ts";
 
 /** What of a session the PDUs change. */
 export interface Replies {

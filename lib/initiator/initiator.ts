@@ -10,25 +10,34 @@ import {
 } from "../iscsi/initiator_login.ts";
 import { LOGIN_DATA_SEGMENT_BYTES } from "../iscsi/login_reply.ts";
 import { type Digest, INITIATOR_OFFER, type Offer } from "../iscsi/offer.ts";
-import type { ChapPrimitives } from "../iscsi/chap.ts";
-import { Session, type SessionEvent } from "./session.ts";
+import type { Primitives } from "../base/primitives.ts";
+import type { InitiatorSession, SessionEvent } from "./initiator_session.ts";
+import { Session } from "./session.ts";
 
+/** With whom to log in, as whom, and how. */
 export interface InitiatorOptions {
-  /** The conversation with the target. The session owns it from now on. */
+  /** The conversation with the target. The session owns it from now on, also where the login fails. */
   readonly duplex: Duplex;
-  readonly primitives: ChapPrimitives;
-  /** iqn.… */
+  /** For the ISID and for CHAP. */
+  readonly primitives: Pick<Primitives, "hash" | "random" | "equal">;
+  /** Who we are: an iSCSI name (RFC 7143 section 4.2.7), `iqn.2026-11.internal.example:laptop` say. */
   readonly initiatorName: string;
-  /** Without one the session is a discovery session. */
+  /** To whom. Without one the session is a discovery session, which can ask for the targets and nothing else. */
   readonly targetName?: string;
-  /** Six bytes; random unless given. */
+  /**
+   * Six bytes that tell this session from others of the same initiator (RFC 7143 section 11.12.5): logging in with those of a session
+   * that lives ends that one. Random unless given.
+   */
   readonly isid?: Uint8Array;
+  /** Who proves what. Without it the login fails where the target asks for proof. */
   readonly chap?: InitiatorChap;
-  /** What is acceptable, best first. None unless given. */
+  /** Checksums over headers that are acceptable, best first (RFC 7143 section 13.1). Only None unless given. */
   readonly headerDigest?: readonly Digest[];
+  /** The same over data. */
   readonly dataDigest?: readonly Digest[];
-  /** What else is proposed in place of the usual. */
+  /** What else is proposed, in place of what suits most targets. */
   readonly offer?: Partial<Offer>;
+  /** Told what happens without having been asked for. */
   readonly onEvent?: (event: SessionEvent) => void;
 }
 
@@ -36,13 +45,40 @@ export interface InitiatorOptions {
 const ISID_RANDOM = 0x80;
 
 /**
- * Logs in.
+ * Logs in over a conversation with a target, or without a `targetName` with its portal.
+ *
+ * @example What does a portal offer?
+ * ```ts
+ * import { connectInitiator, connectTcp, MemoryStore, offerStore, parseAddress, systemPrimitives } from "@vault/vault";
+ *
+ * const store = new MemoryStore(2 ** 20);
+ * const offered = offerStore({ store, targetName: "iqn.2026-11.internal.example:memory" });
+ * const portal = offered.listen({ hostname: "127.0.0.1", port: 0 });
+ *
+ * const session = await connectInitiator({
+ *   duplex: await connectTcp(parseAddress(portal)),
+ *   primitives: systemPrimitives,
+ *   initiatorName: "iqn.2026-11.internal.example:me",
+ * });
+ * const [target] = await session.discover();
+ * if (target?.name !== offered.targetName) throw new Error("It is not there");
+ * await session.logout();
+ *
+ * await offered.close();
+ * ```
  *
  * @throws {LoginFailure} where the target refuses, with its status
  * @throws {PeerError} where it breaks the protocol or does not prove itself
  * @throws {ConnectionLost} where the conversation ends before
  */
-export async function connectInitiator(
+export function connectInitiator(
+  options: InitiatorOptions,
+): Promise<InitiatorSession> {
+  return connectSession(options);
+}
+
+/** The same, for tests of this room: they look inside. */
+export async function connectSession(
   options: InitiatorOptions,
 ): Promise<Session> {
   const { duplex, onEvent } = options;
@@ -105,7 +141,7 @@ async function logIn(
   }
 }
 
-function randomIsid(primitives: ChapPrimitives): Uint8Array {
+function randomIsid(primitives: InitiatorOptions["primitives"]): Uint8Array {
   const isid = primitives.random(6);
   isid[0] = ISID_RANDOM;
   return isid;

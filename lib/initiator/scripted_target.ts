@@ -16,8 +16,9 @@ import type { ChapPolicy } from "../iscsi/login_security.ts";
 import { type Offer, TARGET_OFFER } from "../iscsi/offer.ts";
 import { encodeDataIn } from "../iscsi/pdu/data_in.ts";
 import { encodeScsiResponse } from "../iscsi/pdu/scsi_response.ts";
-import { connectInitiator, type InitiatorOptions } from "./initiator.ts";
-import type { Session, SessionEvent } from "./session.ts";
+import { connectSession, type InitiatorOptions } from "./initiator.ts";
+import type { SessionEvent } from "./initiator_session.ts";
+import type { Session } from "./session.ts";
 
 const NOTHING = new Uint8Array(0);
 
@@ -128,13 +129,18 @@ export class ScriptedTarget {
   /** Ends a command with a SCSI Response. */
   async respond(
     initiatorTaskTag: number,
-    how: { readonly status?: number; readonly data?: Uint8Array } = {},
+    how: {
+      readonly status?: number;
+      readonly data?: Uint8Array;
+      /** One byte less than expected. */
+      readonly underflow?: boolean;
+    } = {},
   ): Promise<void> {
     await this.send(encodeScsiResponse, {
       bidirectionalOverflow: false,
       bidirectionalUnderflow: false,
       overflow: false,
-      underflow: false,
+      underflow: how.underflow ?? false,
       response: 0,
       status: how.status ?? 0,
       dataSegmentLength: how.data?.length ?? 0,
@@ -143,7 +149,7 @@ export class ScriptedTarget {
       ...this.counted(),
       expDataSn: 0,
       bidirectionalReadResidualCount: 0,
-      residualCount: 0,
+      residualCount: how.underflow ? 1 : 0,
     }, how.data);
   }
 
@@ -202,7 +208,7 @@ export async function connectPair(setup: PairOptions): Promise<{
   const target = new ScriptedTarget(far);
   const events: SessionEvent[] = [];
   const [session] = await Promise.all([
-    connectInitiator({
+    connectSession({
       duplex: near,
       primitives,
       initiatorName: "iqn.1994-05.example:laptop",

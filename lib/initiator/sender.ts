@@ -7,26 +7,10 @@ import type { Parameters } from "../iscsi/parameters.ts";
 import { RESERVED_TAG } from "../iscsi/pdu/bhs.ts";
 import { encodeNopOut } from "../iscsi/pdu/nop_out.ts";
 import { ATTR_SIMPLE, encodeScsiCommand } from "../iscsi/pdu/scsi_command.ts";
+import type { Command } from "./command.ts";
 import { Outgoing } from "./outgoing.ts";
 import { DataOutSequence, SinglePdu } from "./sendables.ts";
 import type { Task } from "./task.ts";
-
-/** A SCSI command as a caller puts it. */
-export interface Command {
-  readonly lun: number;
-  readonly cdb: Uint8Array;
-  /** Sent to the target. Lent until the command is over. */
-  readonly dataOut?: Uint8Array;
-  /** Most bytes to be read, into a new buffer. */
-  readonly dataInLength?: number;
-  /** In place of `dataInLength`: where to read to. */
-  readonly into?: Uint8Array;
-  readonly immediate?: boolean;
-  /** Task attribute, RFC 7143 section 11.3.1. Simple unless given. */
-  readonly attr?: number;
-  /** Told the command's task tag as soon as it is sent: what ABORT TASK refers to. */
-  readonly onTag?: (initiatorTaskTag: number) => void;
-}
 
 /** A part of a write's data, and under which tag it goes. */
 export interface DataRange {

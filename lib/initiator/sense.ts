@@ -1,8 +1,10 @@
 /** What sense data says, in either format (SPC-4 section 4.5). */
 
-/** Sense key, and ASC << 8 | ASCQ. */
+/** Why a command did not end with GOOD. */
 export interface Sense {
+  /** Sense key, 0 to 15: 0x05 is ILLEGAL REQUEST, 0x06 UNIT ATTENTION. */
   readonly key: number;
+  /** Additional sense code << 8 | its qualifier: 0x2a09 is CAPACITY DATA HAS CHANGED. */
   readonly code: number;
 }
 

@@ -26,23 +26,13 @@ import { encodeTextRequest } from "../iscsi/pdu/text_request.ts";
 import type { TextResponse } from "../iscsi/pdu/text_response.ts";
 import { type DiscoveredTarget, parseTargets } from "../iscsi/send_targets.ts";
 import { type Pair, renderText, TextCollector } from "../iscsi/text.ts";
+import type { Command, CommandResult } from "./command.ts";
 import { Incoming, type Replies } from "./incoming.ts";
+import type { InitiatorSession, SessionEvent } from "./initiator_session.ts";
 import { Requests } from "./requests.ts";
-import { type Command, type DataRange, Sender } from "./sender.ts";
-import { type CommandResult, Task } from "./task.ts";
+import { type DataRange, Sender } from "./sender.ts";
+import { Task } from "./task.ts";
 import { type TaskManagement, tasksEndedBy } from "./task_management.ts";
-
-/** What happens without having been asked for. */
-export type SessionEvent =
-  | {
-    readonly kind: "async";
-    readonly message: AsyncMessage;
-    readonly data: Uint8Array;
-  }
-  /** A PDU of ours was rejected that no waiting request sent. */
-  | { readonly kind: "reject"; readonly reason: number }
-  /** The session is over; `error` says why where it was not logged out. */
-  | { readonly kind: "closed"; readonly error?: Error };
 
 export interface SessionOptions {
   readonly duplex: Duplex;
@@ -52,13 +42,16 @@ export interface SessionOptions {
   readonly onEvent?: (event: SessionEvent) => void;
 }
 
+/** Longer CDBs would need an additional header segment (RFC 7143 section 11.2.2.3), which none of our commands has. */
+const MAX_CDB_BYTES = 16;
+
 const NOTHING = new Uint8Array(0);
 const LUN_0 = encodeLun(0);
 
-export class Session implements Replies {
+/** See {@linkcode InitiatorSession} for what its callers may count on. */
+export class Session implements InitiatorSession, Replies {
   readonly parameters: Parameters;
   readonly tsih: number;
-  /** Resolves when the session is over, however it ended. */
   readonly closed: Promise<void>;
   /** Commands sent and not answered, by task tag. */
   readonly tasks = new Map<number, Task>();
@@ -85,17 +78,14 @@ export class Session implements Replies {
     this.closed = this.#read(options.framer);
   }
 
-  /**
-   * Carries out a SCSI command; whatever its status, it resolves.
-   *
-   * @throws {PeerError} where the target rejects the PDU, breaks the protocol, or aborted the task on request
-   * @throws {ConnectionLost}
-   */
   command(command: Command): Promise<CommandResult> {
     const dataOut = command.dataOut ?? NOTHING;
     const dataIn = command.into ?? new Uint8Array(command.dataInLength ?? 0);
     if (dataOut.length > 0 && dataIn.length > 0) {
       throw new RangeError("Bidirectional commands are not supported");
+    }
+    if (command.cdb.length === 0 || command.cdb.length > MAX_CDB_BYTES) {
+      throw new RangeError(`A CDB cannot have ${command.cdb.length} bytes`);
     }
     const lun = encodeLun(command.lun);
     return this.#requests.ask<CommandResult>({
@@ -115,8 +105,10 @@ export class Session implements Replies {
     });
   }
 
-  /** Has the target send `data` back. */
   nop(data: Uint8Array = NOTHING): Promise<Uint8Array> {
+    if (data.length > this.parameters.maxRecvDataSegmentLength) {
+      throw new RangeError(`The target takes no ping of ${data.length} bytes`);
+    }
     return this.#requests.ask<Uint8Array>({
       send: (initiatorTaskTag, cmdSn) =>
         this.#sender.post(encodeNopOut, {
@@ -130,7 +122,6 @@ export class Session implements Replies {
     });
   }
 
-  /** Asks for a task management function, at once; gives the response code (RFC 7143 section 11.6.1). */
   async taskManagement(ask: TaskManagement): Promise<number> {
     const referencedTaskTag = ask.referencedTaskTag ?? RESERVED_TAG;
     const lun = encodeLun(ask.lun ?? 0);
@@ -161,7 +152,6 @@ export class Session implements Replies {
     return response;
   }
 
-  /** The targets that the portal tells of. */
   async discover(): Promise<DiscoveredTarget[]> {
     return parseTargets(
       await this.text([{ key: "SendTargets", value: "All" }]),
@@ -179,7 +169,6 @@ export class Session implements Replies {
     }
   }
 
-  /** Ends the session in order. @throws {PeerError} where the target does not agree */
   async logout(): Promise<void> {
     const asked = this.#requests.ask<LogoutResponse>({
       immediate: true,
@@ -203,7 +192,6 @@ export class Session implements Replies {
     await this.closed;
   }
 
-  /** Cuts the connection. All that is under way fails with `reason`. */
   abort(reason: Error = new ConnectionLost("The session was cut")): void {
     this.#end(reason);
     this.#duplex.abort(reason);
@@ -239,7 +227,14 @@ export class Session implements Replies {
   }
 
   event(message: AsyncMessage, data: Uint8Array): void {
-    this.#onEvent({ kind: "async", message, data });
+    const { asyncEvent, asyncVCode } = message;
+    this.#onEvent({
+      kind: "async",
+      asyncEvent,
+      asyncVCode,
+      parameters: [message.parameter1, message.parameter2, message.parameter3],
+      data,
+    });
   }
 
   sendData(task: Task, range: DataRange): void {

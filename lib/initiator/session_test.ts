@@ -83,7 +83,7 @@ Deno.test("initiator: discovery over several responses", async () => {
   await response(answer.subarray(20), false);
   expect(await asked).toEqual([{
     name: "iqn.2024-01.example:a",
-    addresses: [{ host: "127.0.0.1", port: 3260, tag: 1 }],
+    addresses: [{ hostname: "127.0.0.1", port: 3260, tag: 1 }],
   }]);
   session.abort();
 });
@@ -146,7 +146,7 @@ Deno.test("initiator: rejects fail their request, or are events", async () => {
   await session.closed;
   expect(events).toMatchObject([
     { kind: "reject", reason: 4 },
-    { kind: "async", message: { asyncEvent: 1, parameter3: 10 } },
+    { kind: "async", asyncEvent: 1, parameters: [0, 0, 10] },
     { kind: "closed", error: { message: expect.stringContaining("closed") } },
   ]);
 });
@@ -206,4 +206,26 @@ Deno.test("initiator: a reset ends the commands before it, of its unit", async (
   const lost = expect(before[1]!).rejects.toThrow(ConnectionLost);
   session.abort();
   await lost;
+});
+
+Deno.test("initiator: what cannot be sent as asked is not sent at all", async () => {
+  const { session, target } = await connected({
+    offer: { maxRecvDataSegmentLength: 512 },
+  });
+  const commands = [
+    { lun: 0, cdb: new Uint8Array(0) },
+    { lun: 0, cdb: new Uint8Array(17) },
+    { lun: 16384, cdb: TUR },
+    { lun: 0, cdb: TUR, dataOut: new Uint8Array(1), dataInLength: 1 },
+  ];
+  for (const command of commands) {
+    expect(() => session.command(command)).toThrow(RangeError);
+  }
+  expect(() => session.nop(new Uint8Array(513))).toThrow(RangeError);
+  const longest = session.command({ lun: 16383, cdb: new Uint8Array(16) });
+  const sent = await target.expect(decodeScsiCommand);
+  expect(sent.cmdSn).toBe(1);
+  await target.respond(sent.initiatorTaskTag);
+  expect((await longest).status).toBe(0);
+  session.abort();
 });

@@ -5,23 +5,6 @@ import { serialAdd } from "../base/serial.ts";
 import type { DataIn } from "../iscsi/pdu/data_in.ts";
 import type { R2t } from "../iscsi/pdu/r2t.ts";
 
-/** How a command ended. */
-export interface CommandResult {
-  /** SAM status; meaningful where `response` is 0. */
-  readonly status: number;
-  /** iSCSI response: 0, or the target failed (RFC 7143 section 11.4.3). */
-  readonly response: number;
-  /** Sense data, empty where there is none. */
-  readonly sense: Uint8Array;
-  /** What was read: a view of the buffer that the caller gave, or of a new one. */
-  readonly dataIn: Uint8Array;
-  /** The command had more to give or take than was expected. */
-  readonly overflow: boolean;
-  /** The command had less. */
-  readonly underflow: boolean;
-  readonly residualCount: number;
-}
-
 export interface TaskOptions {
   readonly lun: Uint8Array;
   readonly initiatorTaskTag: number;

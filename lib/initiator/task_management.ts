@@ -13,10 +13,16 @@ import {
 } from "../iscsi/pdu/task_management_request.ts";
 import type { Task } from "./task.ts";
 
+/** What is asked of the target's task manager. */
 export interface TaskManagement {
+  /**
+   * The function (RFC 7143 section 11.5.1): 1 ABORT TASK, 2 ABORT TASK SET, 3 CLEAR ACA, 4 CLEAR TASK SET, 5 LOGICAL UNIT RESET,
+   * 6 TARGET WARM RESET, 7 TARGET COLD RESET.
+   */
   readonly function: number;
+  /** The logical unit, 0 unless given. */
   readonly lun?: number;
-  /** With ABORT TASK. */
+  /** With ABORT TASK: the tag of the command, as its `onTag` was told. */
   readonly referencedTaskTag?: number;
 }
 

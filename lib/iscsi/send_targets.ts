@@ -14,7 +14,8 @@ export const MAX_NAME_BYTES = 223;
 /** Where a target listens. */
 export interface TargetAddress {
   /** A DNS name, IPv4 address, or IPv6 address without its brackets. */
-  readonly host: string;
+  readonly hostname: string;
+  /** 3260 where the target names none. */
   readonly port: number;
   /** Target portal group tag. */
   readonly tag: number;
@@ -50,8 +51,10 @@ export function isName(name: string): boolean {
 }
 
 /** One TargetAddress value. */
-export function renderAddress({ host, port, tag }: TargetAddress): string {
-  return `${host.includes(":") ? `[${host}]` : host}:${port},${tag}`;
+export function renderAddress({ hostname, port, tag }: TargetAddress): string {
+  return `${
+    hostname.includes(":") ? `[${hostname}]` : hostname
+  }:${port},${tag}`;
 }
 
 /** One TargetAddress value; the port may be missing, the tag too. @throws {PeerError} where it is malformed */
@@ -59,14 +62,14 @@ export function parseAddress(value: string): TargetAddress {
   const match =
     /^(?:\[([0-9A-Fa-f:.%]+)\]|([^:,[\]]+))(?::(\d{1,5}))?(?:,(\d{1,5}))?$/
       .exec(value);
-  const host = match?.[1] ?? match?.[2];
+  const hostname = match?.[1] ?? match?.[2];
   const port = parseNumber(match?.[3] ?? String(DEFAULT_PORT));
   const tag = parseNumber(match?.[4] ?? "1");
   if (
-    host === undefined || port === undefined || port > 65535 ||
+    hostname === undefined || port === undefined || port > 65535 ||
     tag === undefined || tag > 65535
   ) throw new PeerError("A TargetAddress is malformed");
-  return { host, port, tag };
+  return { hostname, port, tag };
 }
 
 /** The answer's pairs. */

@@ -17,17 +17,21 @@ Deno.test("send targets: what is asked for", () => {
 });
 
 Deno.test("send targets: addresses, both ways", () => {
-  const table: [string, { host: string; port: number; tag: number }][] = [
-    ["127.0.0.1:3260,1", { host: "127.0.0.1", port: 3260, tag: 1 }],
-    ["[::1]:3261,2", { host: "::1", port: 3261, tag: 2 }],
-    ["localhost:65535,65535", { host: "localhost", port: 65535, tag: 65535 }],
+  const table: [string, { hostname: string; port: number; tag: number }][] = [
+    ["127.0.0.1:3260,1", { hostname: "127.0.0.1", port: 3260, tag: 1 }],
+    ["[::1]:3261,2", { hostname: "::1", port: 3261, tag: 2 }],
+    ["localhost:65535,65535", {
+      hostname: "localhost",
+      port: 65535,
+      tag: 65535,
+    }],
   ];
   for (const [text, address] of table) {
     expect(parseAddress(text)).toEqual(address);
     expect(renderAddress(address)).toBe(text);
   }
   expect(parseAddress("localhost")).toEqual({
-    host: "localhost",
+    hostname: "localhost",
     port: 3260,
     tag: 1,
   });
@@ -50,8 +54,8 @@ Deno.test("send targets: the answer, both ways", () => {
     {
       name: "iqn.2024-01.example:a",
       addresses: [
-        { host: "127.0.0.1", port: 3260, tag: 1 },
-        { host: "::1", port: 3260, tag: 1 },
+        { hostname: "127.0.0.1", port: 3260, tag: 1 },
+        { hostname: "::1", port: 3260, tag: 1 },
       ],
     },
     { name: "iqn.2024-01.example:b", addresses: [] },

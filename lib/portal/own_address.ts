@@ -64,10 +64,14 @@ function ownTarget(
   targets: readonly DiscoveredTarget[],
   { iqn, portal }: OwnAddress,
 ): DiscoveredTarget[] {
-  const { host, port } = parseAddress(portal);
+  const { hostname, port } = parseAddress(portal);
   return targets.filter(({ name }) => name === iqn).slice(0, 1)
     .map(({ name, addresses }) => ({
       name,
-      addresses: addresses.slice(0, 1).map(({ tag }) => ({ host, port, tag })),
+      addresses: addresses.slice(0, 1).map(({ tag }) => ({
+        hostname,
+        port,
+        tag,
+      })),
     }));
 }
