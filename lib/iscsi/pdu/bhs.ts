@@ -10,7 +10,7 @@
  *     48
  */
 
-import { u24, u32 } from "../../base/bytes.ts";
+import { u32 } from "../../base/bytes.ts";
 import { PeerError } from "../../base/errors.ts";
 import { IMMEDIATE_BIT, OPCODE_MASK } from "./opcode.ts";
 
@@ -46,11 +46,6 @@ export function isImmediate(bhs: Uint8Array): boolean {
 /** Length of all additional header segments in bytes; the field counts four-byte words. */
 export function ahsBytesOf(bhs: Uint8Array): number {
   return bhs[TOTAL_AHS_LENGTH_AT]! * 4;
-}
-
-/** DataSegmentLength: bytes of data, without padding. */
-export function dataSegmentLengthOf(bhs: Uint8Array): number {
-  return u24(bhs, DATA_SEGMENT_LENGTH_AT);
 }
 
 export function initiatorTaskTagOf(bhs: Uint8Array): number {
