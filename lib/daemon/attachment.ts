@@ -3,7 +3,7 @@
 import * as v from "valibot";
 import type { Clock } from "../base/clock.ts";
 import { ConnectionLost, messageOf, VaultError } from "../base/errors.ts";
-import type { Log } from "../base/log.ts";
+import { type Log, silent } from "../base/log.ts";
 import type { Primitives } from "../base/primitives.ts";
 import type {
   AttachmentOperations,
@@ -38,43 +38,78 @@ export interface OsLogin {
   logout(target: { iqn: string; portal: string }): Promise<void>;
 }
 
+/** What to attach, and where. */
 export interface AttachmentOptions {
+  /** The folder that holds the device's keys, which {@linkcode joinNode} filled. */
   readonly stateDir: string;
+  /** The volume's name at the node. */
   readonly volume: string;
   /** Which joined node, where there are several: its address, host, or the beginning of its id. */
   readonly node?: string;
   /** Where initiators of this machine connect. Port 0 takes a free one. */
   readonly portal: Address;
+  /** Lets `portal` be an address that others can reach. iSCSI is not protected there. */
   readonly unsafeNonLoopback?: boolean;
-  readonly readOnly: boolean;
+  /** Nothing can be changed through this attachment. */
+  readonly readOnly?: boolean;
+  /** Logs the operating system's initiator in, and out again before the attachment ends. */
   readonly osLogin?: OsLogin;
   /** Told when the link goes away and comes back. */
   readonly onLink?: (
     event: { readonly up: boolean; readonly why: string },
   ) => void;
-  readonly log: Log;
+  /** Where it says what happens; nowhere unless given. */
+  readonly log?: Log;
+  /** The machine's unless given. */
   readonly clock?: Clock;
+  /** The runtime's unless given. */
   readonly primitives?: Primitives;
 }
 
+/** A volume that is attached. */
 export interface RunningAttachment {
+  /** What can be asked of it. The same is answered on its control socket, to `vault` commands. */
   readonly operations: AttachmentOperations;
+  /** The target that initiators log in to. */
   readonly iqn: string;
   /** HOST:PORT where initiators connect. */
   readonly portal: string;
   /** Whether the target asks initiators for CHAP. */
   readonly chap: boolean;
+  /** HOST:PORT where the node is dialled. */
   readonly nodeAddress: string;
   /** The disk, where the operating system's initiator was logged in. */
   readonly device: string | undefined;
   /** Logs the operating system's initiator out, ends the link, and ends. @throws {VaultError} where the disk is in use: nothing ended */
   stop(): Promise<void>;
-  /** Resolves when it has ended. */
+  /** Resolves when it has ended. Never rejects. */
   readonly closed: Promise<void>;
 }
 
 /**
- * Dials the node, makes sure that the volume is there, and opens the portal.
+ * Dials the node, makes sure that the volume is there, and opens the portal: what `vault attach` does. A link that is lost is dialled
+ * again for as long as the attachment lives, and the initiator logs in again.
+ *
+ * @example
+ * ```ts
+ * import { joinNode, runAttachment, runNode } from "@vault/vault";
+ *
+ * const folder = await Deno.makeTempDir();
+ * const anyPort = { hostname: "127.0.0.1", port: 0 };
+ * const node = await runNode({ stateDir: `${folder}/vm`, listen: anyPort });
+ * await node.operations.createVolume({ name: "photos", sizeBytes: 2 ** 30, blockSizeBytes: 512, readOnly: false });
+ * const { code } = await node.operations.invite({ name: "laptop", expiresMs: 60_000, advertise: node.listen });
+ * await joinNode({ stateDir: `${folder}/laptop`, code });
+ *
+ * const attachment = await runAttachment({ stateDir: `${folder}/laptop`, volume: "photos", portal: anyPort });
+ * const { link } = await attachment.operations.status();
+ * if (link.state !== "up") throw new Error(`${attachment.nodeAddress} is gone`);
+ * // Initiators of this machine find the target `attachment.iqn` at `attachment.portal`.
+ *
+ * await attachment.stop();
+ * await node.stop();
+ * await Deno.remove(folder, { recursive: true });
+ * ```
  *
  * @throws {VaultError} where the volume is attached already, the portal's address is taken or not loopback, the node cannot be reached
  * or refuses, or the operating system's initiator cannot log in
@@ -87,6 +122,7 @@ export async function runAttachment(
   const identity = chooseNode(folder, options.node);
   const clock = options.clock ?? systemClock;
   const primitives = options.primitives ?? systemPrimitives;
+  const log = options.log ?? silent;
   const control = await listenLocal({
     stateDir: folder.path,
     name: attachmentSocket(options.volume),
@@ -100,13 +136,15 @@ export async function runAttachment(
       folder,
       clock,
       primitives,
-      log: options.log,
+      log,
       ...(options.onLink ? { onLink: options.onLink } : {}),
     });
     undo.push(() => keeper.stop());
     const described = await describe(await keeper.start(), options.volume);
     const attachment = new Attachment({
       ...options,
+      readOnly: options.readOnly ?? false,
+      log,
       clock,
       identity,
       described,
@@ -117,7 +155,7 @@ export async function runAttachment(
       serveControl({
         listener: control,
         handlers: attachmentHandlers(attachment.operations),
-        log: options.log,
+        log,
       }),
     );
     undo.push(() => attachment.stop());
@@ -140,6 +178,8 @@ async function describe(link: Link, volume: string): Promise<Description> {
 }
 
 type Parts = AttachmentOptions & {
+  readonly readOnly: boolean;
+  readonly log: Log;
   readonly clock: Clock;
   readonly identity: DeviceIdentity;
   readonly described: Description;

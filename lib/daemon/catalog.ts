@@ -33,7 +33,7 @@ export const MAX_VOLUME_BYTES = 2 ** 52;
 /** The most volumes that one node serves. */
 export const MAX_VOLUMES = 1024;
 /** NAA 3h, locally assigned (SPC-5 section 7.7.6.6.4), in the first digit. */
-const NAA_LOCALLY_ASSIGNED = "3";
+export const NAA_LOCALLY_ASSIGNED = "3";
 
 export class Catalog {
   readonly #folder: string;

@@ -3,7 +3,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Duplex, Listener } from "../base/duplex.ts";
 import { messageOf } from "../base/errors.ts";
-import type { Log } from "../base/log.ts";
+import { type Log, silent } from "../base/log.ts";
 import type { Primitives } from "../base/primitives.ts";
 import type { NodeOperations } from "../control/operations.ts";
 import { nodeHandlers, serveControl } from "../control/server.ts";
@@ -15,6 +15,7 @@ import { type Address, listenTcp, renderAddress } from "../os/tcp.ts";
 import { Targets } from "../target/targets.ts";
 import { type LinkListener, listenLinks } from "../../tunnel/listen.ts";
 import { auditTo } from "./audit_log.ts";
+import { DRAIN_MS } from "./disk_target.ts";
 import { expectLoopback } from "./loopback.ts";
 import { Forward } from "./forward.ts";
 import { guessAddress } from "./guess_address.ts";
@@ -26,12 +27,12 @@ import { ServedVolumes } from "./served_volumes.ts";
 import { NODE_SOCKET } from "./sockets.ts";
 import { StateFolder } from "./state_folder.ts";
 
-/** How long initiators are given to log out when the node stops. */
-export const DRAIN_MS = 10_000;
 /** How often the node looks whether its own certificate wants renewing. */
 const RENEWAL_LOOK_MS = 60 * 60 * 1000;
 
+/** Which node to run, and where. */
 export interface NodeOptions {
+  /** The folder that holds its keys, its devices and its volumes. Made, for its owner alone, where there is none. */
   readonly stateDir: string;
   /** Where devices dial. Port 0 takes a free one. */
   readonly listen: Address;
@@ -41,25 +42,49 @@ export interface NodeOptions {
   readonly target?: Address;
   /** Lets `target` and `forward` be addresses that others can reach. iSCSI is not protected there. */
   readonly unsafeNonLoopback?: boolean;
-  readonly log: Log;
+  /** Where it says what happens, refusals and failed MACs among it; nowhere unless given. */
+  readonly log?: Log;
+  /** The machine's unless given. */
   readonly clock?: Clock;
+  /** The runtime's unless given. */
   readonly primitives?: Primitives;
 }
 
+/** A node that serves. */
 export interface RunningNode {
+  /** What can be asked of it and changed, while it serves. The same is answered on its control socket, to `vault` commands. */
   readonly operations: NodeOperations;
   /** HOST:PORT where devices dial. */
   readonly listen: string;
   /** HOST:PORT for initiators of this machine, where it was asked for. */
   readonly target: string | undefined;
-  /** Asks initiators to log out, finishes what is under way, flushes, and ends. @throws where a volume could not be flushed */
+  /**
+   * Asks initiators to log out, cuts those that have not within 10 s, flushes, and ends. Repeated, it is the same stop.
+   *
+   * @throws {MediaError} where a volume could not be flushed; the node has ended nevertheless
+   */
   stop(): Promise<void>;
-  /** Resolves when it has ended. */
+  /** Resolves when it has ended. Never rejects. */
   readonly closed: Promise<void>;
 }
 
 /**
- * Starts the node that the state folder holds, and makes one where there is none.
+ * Starts the node that the state folder holds, and makes one where there is none: what `vault serve` does.
+ *
+ * @example
+ * ```ts
+ * import { runNode } from "@vault/vault";
+ *
+ * const stateDir = await Deno.makeTempDir();
+ * const node = await runNode({ stateDir, listen: { hostname: "127.0.0.1", port: 0 } });
+ *
+ * await node.operations.createVolume({ name: "photos", sizeBytes: 2 ** 30, blockSizeBytes: 512, readOnly: false });
+ * const [photos] = await node.operations.listVolumes();
+ * if (photos?.health !== "ok") throw new Error(`${node.listen} serves nothing`);
+ *
+ * await node.stop();
+ * await Deno.remove(stateDir, { recursive: true });
+ * ```
  *
  * @throws {VaultError} where it runs already, an address is taken or not loopback, a volume cannot be opened, or the tunnel lets in
  * whom it must not
@@ -71,6 +96,7 @@ export async function runNode(options: NodeOptions): Promise<RunningNode> {
   const folder = new StateFolder(options.stateDir);
   const clock = options.clock ?? systemClock;
   const primitives = options.primitives ?? systemPrimitives;
+  const log = options.log ?? silent;
   // The socket first: it tells "runs already" from "somebody is changing something", and keeps a second `serve` off.
   const control = await listenLocal({
     stateDir: folder.path,
@@ -83,6 +109,7 @@ export async function runNode(options: NodeOptions): Promise<RunningNode> {
         ...options,
         clock,
         primitives,
+        log,
         control,
         state,
       });
@@ -99,6 +126,7 @@ export async function runNode(options: NodeOptions): Promise<RunningNode> {
 type Parts = NodeOptions & {
   readonly clock: Clock;
   readonly primitives: Primitives;
+  readonly log: Log;
   readonly control: Listener<Duplex>;
   readonly state: NodeState;
 };

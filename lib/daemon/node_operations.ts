@@ -1,6 +1,5 @@
 /** What can be asked of a node, answered from what it keeps and, where it runs, from what it serves. */
 
-import { utf8 } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { VaultError } from "../base/errors.ts";
 import type {
@@ -18,6 +17,7 @@ import { openFile } from "../os/file.ts";
 import { invite } from "../pki/invite.ts";
 import type { DeviceRecord } from "../pki/registry.ts";
 import { checkSize } from "./catalog.ts";
+import { chapPolicy, checkChapPolicy } from "./chap_policy.ts";
 import type { VolumeDocument } from "./documents.ts";
 import type { NodeState } from "./node_state.ts";
 import type { ServedVolumes } from "./served_volumes.ts";
@@ -43,12 +43,6 @@ export interface NodeOperationsOptions {
   readonly guessAddress: (listen: string) => string | undefined;
   readonly live?: Live;
 }
-
-/** CHAP secrets that open-iscsi, Windows and others all take, in bytes (RFC 7143 section 9.2.1 asks for 12 at least). */
-export const MIN_CHAP_SECRET_BYTES = 12;
-export const MAX_CHAP_SECRET_BYTES = 16;
-/** The most CHAP users of one volume. */
-export const MAX_CHAP_USERS = 64;
 
 export function nodeOperations(options: NodeOperationsOptions): NodeOperations {
   return new Operations(options);
@@ -135,15 +129,7 @@ class Operations implements NodeOperations {
 
   setChap(volume: string, chap: ChapSecret): Promise<void> {
     return this.#changeChap(volume, (before) => {
-      checkSecret(chap);
-      if (before.mutual?.secret === chap.secret) throw sameSecret();
       const others = before.users.filter(({ user }) => user !== chap.user);
-      if (others.length >= MAX_CHAP_USERS) {
-        throw new VaultError(
-          `A volume has at most ${MAX_CHAP_USERS} CHAP users`,
-          { kind: "conflict" },
-        );
-      }
       return { ...before, users: [...others, { ...chap }] };
     });
   }
@@ -160,14 +146,11 @@ class Operations implements NodeOperations {
   }
 
   setMutualChap(volume: string, chap: ChapSecret | undefined): Promise<void> {
-    return this.#changeChap(volume, ({ mutual: _, ...before }) => {
-      if (!chap) return before;
-      checkSecret(chap);
-      if (before.users.some(({ secret }) => secret === chap.secret)) {
-        throw sameSecret();
-      }
-      return { ...before, mutual: { ...chap } };
-    });
+    return this.#changeChap(
+      volume,
+      ({ mutual: _, ...before }) =>
+        chap ? { ...before, mutual: { ...chap } } : before,
+    );
   }
 
   devices(): Promise<readonly DeviceInfo[]> {
@@ -258,6 +241,7 @@ class Operations implements NodeOperations {
     return this.#inTurn(() => {
       const before = this.#state.catalog.get(volume);
       const after = { ...before, chap: change(before.chap) };
+      checkChapPolicy(chapPolicy(after.chap));
       this.#state.catalog.update(after);
       this.#live?.volumes.setChap(after);
     });
@@ -294,32 +278,4 @@ class Operations implements NodeOperations {
     this.#turn = done.catch(() => {});
     return done;
   }
-}
-
-function checkSecret({ user, secret }: ChapSecret): void {
-  const length = utf8(secret).length;
-  if (length < MIN_CHAP_SECRET_BYTES || length > MAX_CHAP_SECRET_BYTES) {
-    throw new VaultError(`A CHAP secret cannot have ${length} bytes`, {
-      kind: "usage",
-      hint:
-        `Initiators take ${MIN_CHAP_SECRET_BYTES} to ${MAX_CHAP_SECRET_BYTES}.`,
-    });
-  }
-  if (!/^[\x21-\x7e]{1,223}$/.test(user)) {
-    throw new VaultError(`"${user}" cannot be the name of a CHAP user`, {
-      kind: "usage",
-      hint: "Use 1 to 223 visible ASCII characters without spaces.",
-    });
-  }
-}
-
-function sameSecret(): VaultError {
-  return new VaultError(
-    "The target cannot prove itself with the secret of an initiator",
-    {
-      kind: "usage",
-      hint:
-        "Choose two secrets: with the same one an answer could be reflected (RFC 7143 section 9.2.1).",
-    },
-  );
 }

@@ -3,12 +3,7 @@
 import * as v from "valibot";
 import type { Clock } from "../base/clock.ts";
 import type { Listener } from "../base/duplex.ts";
-import {
-  ConnectionLost,
-  messageOf,
-  PeerError,
-  VaultError,
-} from "../base/errors.ts";
+import { VaultError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { Primitives } from "../base/primitives.ts";
 import type { TcpDuplex } from "../os/tcp.ts";
@@ -16,6 +11,7 @@ import { serveConnection } from "../target/connection.ts";
 import type { Targets } from "../target/targets.ts";
 import type { Channel, IncomingChannel } from "../../tunnel/channel.ts";
 import type { Link } from "../../tunnel/link.ts";
+import { converse, converseWithAll } from "./converse.ts";
 import type { Forward } from "./forward.ts";
 import { ChannelAsk, type Description, type IscsiAsk } from "./requests.ts";
 import type { ServedVolumes } from "./served_volumes.ts";
@@ -39,18 +35,20 @@ export class NodeService {
 
   /** Serves every link until the listener closes. */
   async serveLinks(links: Listener<Link>): Promise<void> {
-    await this.#forEach(links, async (link) => {
+    const { log } = this.#options;
+    const serve = async (link: Link) => {
       for (let incoming; (incoming = await link.accept());) {
         const asked = incoming;
-        this.#apart(() => this.#answer(link, asked));
+        converse(log, () => this.#answer(link, asked));
       }
-    });
+    };
+    await converseWithAll(links, { log, serve });
   }
 
   /** Serves every connection of this machine's initiators until the listener closes. */
   async serveDirect(sockets: Listener<TcpDuplex>): Promise<void> {
     const { targets, clock, primitives, log } = this.#options;
-    await this.#forEach(sockets, (socket) =>
+    const serve = (socket: TcpDuplex) =>
       serveConnection(socket, {
         targets,
         targetAddress: sockets.address,
@@ -59,17 +57,8 @@ export class NodeService {
         clock,
         primitives,
         log,
-      }));
-  }
-
-  async #forEach<T>(
-    listener: Listener<T>,
-    serve: (accepted: T) => Promise<void>,
-  ): Promise<void> {
-    for (let accepted; (accepted = await listener.accept());) {
-      const one = accepted;
-      this.#apart(() => serve(one));
-    }
+      });
+    await converseWithAll(sockets, { log, serve });
   }
 
   async #answer(link: Link, incoming: IncomingChannel): Promise<void> {
@@ -84,7 +73,12 @@ export class NodeService {
       described = await this.#describe(ask.output.volume);
     } catch (thrown) {
       if (!(thrown instanceof VaultError)) throw thrown;
-      return incoming.refuse(thrown.message);
+      const { message: reason, hint, kind } = thrown;
+      return incoming.refuse({
+        reason,
+        ...(hint === undefined ? {} : { hint }),
+        ...(kind === undefined ? {} : { kind }),
+      });
     }
     const channel = incoming.accept(described);
     if (ask.output.kind === "describe") await channel.close();
@@ -120,16 +114,6 @@ export class NodeService {
       clock,
       primitives,
       log,
-    });
-  }
-
-  /** What goes wrong with one conversation disturbs no other. Cut or against the protocol is its own affair; the rest is a defect. */
-  #apart(converse: () => Promise<void>): void {
-    const { log } = this.#options;
-    converse().catch((thrown) => {
-      if (thrown instanceof ConnectionLost) log.debug(thrown.message);
-      else if (thrown instanceof PeerError) log.warn(thrown.message);
-      else log.error(`A connection failed: ${messageOf(thrown)}`);
     });
   }
 }

@@ -1,24 +1,17 @@
 /** The volumes of a running node: each one's store open, its disk offered as a target. */
 
-import { utf8 } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { VaultError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import type { ChapCredentials } from "../iscsi/chap.ts";
-import type { ChapPolicy } from "../iscsi/login_security.ts";
-import { Disk } from "../scsi/disk.ts";
 import { stackStore } from "../store/stack.ts";
 import type { Store } from "../store/store.ts";
 import type { Target } from "../target/target.ts";
 import type { Targets } from "../target/targets.ts";
-import { Volume } from "../target/volume.ts";
 import type { Catalog } from "./catalog.ts";
+import { chapPolicy } from "./chap_policy.ts";
+import { addDiskTarget, resizeDisk } from "./disk_target.ts";
 import type { VolumeDocument } from "./documents.ts";
 import { targetName } from "./target_name.ts";
-import { VERSION } from "./version.ts";
-
-/** A volume's disk is the only logical unit of its target. */
-const DISK_LUN = 0;
 
 export interface ServedVolumesOptions {
   readonly catalog: Catalog;
@@ -49,26 +42,20 @@ export class ServedVolumes {
       bottom: { kind: "file", file },
       readOnly: document.readOnly,
     });
-    const iqn = targetName(nodeId, document.name);
-    const { blockSizeBytes, sizeBytes, readOnly, serial, naa } = document;
-    const unit = new Disk({
-      identity: {
-        vendor: "VAULT",
-        product: "VOLUME",
-        revision: VERSION.split(".").slice(0, 2).join("."),
-        serial,
-        naa,
-        targetName: iqn,
-      },
-      geometry: { blockSizeBytes, sizeBytes },
+    const { name, serial, naa, blockSizeBytes, readOnly, chap } = document;
+    const target = addDiskTarget(targets, {
+      store,
+      iqn: targetName(nodeId, name),
+      name,
+      product: "VOLUME",
+      serial,
+      naa,
+      blockSizeBytes,
       readOnly,
+      chap: chapPolicy(chap),
+      clock,
+      log,
     });
-    const units = new Map([[
-      DISK_LUN,
-      new Volume({ unit, store, clock, log }),
-    ]]);
-    const chap = chapOf(document);
-    const target = targets.add({ iqn, name: document.name, units, chap });
     this.#served.set(document.name, { target, store });
   }
 
@@ -85,12 +72,12 @@ export class ServedVolumes {
 
   /** Logged-in initiators learn it from a unit attention. */
   async resize(name: string, sizeBytes: number): Promise<void> {
-    await this.#get(name).target.resize(DISK_LUN, sizeBytes);
+    await resizeDisk(this.#get(name).target, sizeBytes);
   }
 
   /** Counts for logins from now on. */
   setChap(document: VolumeDocument): void {
-    this.#get(document.name).target.chap = chapOf(document);
+    this.#get(document.name).target.chap = chapPolicy(document.chap);
   }
 
   /** Ends its sessions and lets go of its data. */
@@ -118,17 +105,4 @@ export class ServedVolumes {
     if (served) return served;
     throw new VaultError(`There is no volume "${name}"`, { kind: "not-found" });
   }
-}
-
-function chapOf({ chap }: VolumeDocument): ChapPolicy {
-  const secret = (
-    { user, secret }: { user: string; secret: string },
-  ): ChapCredentials => ({
-    user,
-    secret: utf8(secret),
-  });
-  return {
-    users: chap.users.map(secret),
-    ...(chap.mutual ? { mutual: secret(chap.mutual) } : {}),
-  };
 }

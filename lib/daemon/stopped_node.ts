@@ -11,22 +11,29 @@ import { nodeOperations } from "./node_operations.ts";
 import { NodeState } from "./node_state.ts";
 import { StateFolder } from "./state_folder.ts";
 
+/** Where a node that does not run is kept. */
 export interface StoppedNodeOptions {
+  /** The folder that holds its keys, its devices and its volumes. */
   readonly stateDir: string;
+  /** The machine's unless given. */
   readonly clock?: Clock;
+  /** The runtime's unless given. */
   readonly primitives?: Primitives;
 }
 
+/** A node that does not run, held by this process. */
 export interface StoppedNode {
+  /** What can be asked of it and changed. */
   readonly operations: NodeOperations;
-  /** Lets others have the node. */
+  /** Lets others have the node. To be called once. */
   release(): void;
 }
 
 /**
- * Makes a node's keys where there are none yet.
+ * Makes a node's keys where there are none yet: what `vault init` does, and {@linkcode runNode} by itself.
  *
  * @returns its id, and whether it is new
+ * @throws {VaultError} `conflict` where another process has the node
  */
 export async function initNode(
   options: StoppedNodeOptions,
@@ -41,7 +48,26 @@ export async function initNode(
   }
 }
 
-/** Takes the node for this process until `release`. @throws {VaultError} where there is none, or another process has it */
+/**
+ * Takes a node that does not run for this process, until `release`.
+ *
+ * @example
+ * ```ts
+ * import { initNode, openNode } from "@vault/vault";
+ *
+ * const stateDir = await Deno.makeTempDir();
+ * const { nodeId } = await initNode({ stateDir });
+ *
+ * const { operations, release } = await openNode({ stateDir });
+ * const { node, running } = await operations.status();
+ * if (node !== nodeId || running) throw new Error("That is another node");
+ * release();
+ *
+ * await Deno.remove(stateDir, { recursive: true });
+ * ```
+ *
+ * @throws {VaultError} `not-found` where there is none, `conflict` where another process has it
+ */
 export async function openNode(
   options: StoppedNodeOptions,
 ): Promise<StoppedNode> {

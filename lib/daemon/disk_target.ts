@@ -1,0 +1,60 @@
+/** A store as the only disk of a target: what a node's volumes and the stores of other programs are offered as. */
+
+import type { Clock } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
+import type { ChapPolicy } from "../iscsi/login_security.ts";
+import { Disk } from "../scsi/disk.ts";
+import type { Store } from "../store/store.ts";
+import type { Target } from "../target/target.ts";
+import type { Targets } from "../target/targets.ts";
+import { Volume } from "../target/volume.ts";
+import { VERSION } from "./version.ts";
+
+/** The disk is the only logical unit of its target. */
+const DISK_LUN = 0;
+/** How long initiators are given to log out before their disk goes. */
+export const DRAIN_MS = 10_000;
+
+export interface DiskTargetOptions {
+  readonly store: Store;
+  readonly iqn: string;
+  /** The disk's name, for people. */
+  readonly name: string;
+  /** T10 product identification, at most 16 characters. */
+  readonly product: string;
+  readonly serial: string;
+  readonly naa: string;
+  readonly blockSizeBytes: 512 | 4096;
+  readonly readOnly: boolean;
+  readonly chap: ChapPolicy;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Offers it from now on. The name must be free. */
+export function addDiskTarget(
+  targets: Targets,
+  options: DiskTargetOptions,
+): Target {
+  const { store, iqn, name, product, serial, naa, chap, clock, log } = options;
+  const { blockSizeBytes, readOnly } = options;
+  const unit = new Disk({
+    identity: {
+      vendor: "VAULT",
+      product,
+      revision: VERSION.split(".").slice(0, 2).join("."),
+      serial,
+      naa,
+      targetName: iqn,
+    },
+    geometry: { blockSizeBytes, sizeBytes: store.sizeBytes },
+    readOnly,
+  });
+  const units = new Map([[DISK_LUN, new Volume({ unit, store, clock, log })]]);
+  return targets.add({ iqn, name, units, chap });
+}
+
+/** Changes the size of the disk and its store; initiators that are logged in learn it from a unit attention. */
+export function resizeDisk(target: Target, sizeBytes: number): Promise<void> {
+  return target.resize(DISK_LUN, sizeBytes);
+}
