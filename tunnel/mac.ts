@@ -1,13 +1,21 @@
 /**
- * The authentication of records: HMAC-SHA-256 (RFC 2104) cut to its first 16 bytes (section 5 there; RFC 4868 does the same for
- * IPsec). The record is one run of bytes that holds all that has to be covered, so this needs no framing of its own.
+ * The authentication of records: ChaCha20-Poly1305 (RFC 8439) with the whole record as associated data and nothing to encrypt, which is
+ * TLS's affair. The record is one run of bytes that holds all that has to be covered, so this needs no framing of its own.
+ *
+ * The nonce is the record's bytes 4 to 15: its length and its sequence number. No two records of a key share a number.
  */
 
-import type { Mac, Primitives } from "../lib/base/primitives.ts";
+import {
+  type Mac,
+  MAC_NONCE_BYTES,
+  type Primitives,
+} from "../lib/base/primitives.ts";
 import { generationKeys } from "./keys.ts";
 
-/** A forger's chance is 2^-128 a try, and a link ends with the first. */
+/** A forger's chance is 2^-87 a try for the longest record (RFC 8439 section 4), and a link ends with the first. */
 export const TAG_BYTES = 16;
+
+const NONCE_AT = 4;
 
 /** The generations of one direction's keys, one after the other. Older ones are forgotten: they cannot be had back from newer ones. */
 export class RecordMac {
@@ -35,18 +43,14 @@ export class RecordMac {
   /** Writes the tag of `record`'s bytes before the tag into its last 16. */
   seal(record: Uint8Array): void {
     const end = record.length - TAG_BYTES;
-    const tag = this.#mac.tag(record.subarray(0, end));
-    record.set(tag.subarray(0, TAG_BYTES), end);
+    record.set(this.#mac.tag(nonceOf(record), record.subarray(0, end)), end);
   }
 
   /** Whether the last 16 bytes of `record` are the tag of those before. */
   holds(record: Uint8Array): boolean {
     const end = record.length - TAG_BYTES;
-    const tag = this.#mac.tag(record.subarray(0, end));
-    return this.#primitives.equal(
-      tag.subarray(0, TAG_BYTES),
-      record.subarray(end),
-    );
+    const tag = this.#mac.tag(nonceOf(record), record.subarray(0, end));
+    return this.#primitives.equal(tag, record.subarray(end));
   }
 
   /** Goes on to the next generation. */
@@ -59,4 +63,8 @@ export class RecordMac {
     this.#nextSecret = next;
     this.#generation++;
   }
+}
+
+function nonceOf(record: Uint8Array): Uint8Array {
+  return record.subarray(NONCE_AT, NONCE_AT + MAC_NONCE_BYTES);
 }

@@ -59,7 +59,7 @@ export interface RenewalLimits {
   readonly bytes: number;
 }
 
-/** Far below what HMAC-SHA-256 would bear; it bounds what one key that leaks would be worth. */
+/** Far below what ChaCha20-Poly1305 would bear; it bounds what one key that leaks would be worth. */
 export const RENEWAL_LIMITS: RenewalLimits = {
   records: 2 ** 22,
   bytes: 2 ** 36,

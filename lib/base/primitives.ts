@@ -18,9 +18,15 @@ export interface AgreementKey {
 export interface Mac {
   /** Length of a tag in bytes. */
   readonly tagBytes: number;
-  /** The tag over `bytes`. The result is lent until the next call. */
-  tag(bytes: Uint8Array): Uint8Array;
+  /**
+   * The tag over `bytes`. A `nonce`, {@linkcode MAC_NONCE_BYTES} long, is used for one message of a key and never again: two messages
+   * under one nonce let a forger make a third. The result is lent until the next call.
+   */
+  tag(nonce: Uint8Array, bytes: Uint8Array): Uint8Array;
 }
+
+/** Length of the nonce of a {@linkcode Mac}: that of RFC 8439. */
+export const MAC_NONCE_BYTES = 12;
 
 /** Randomness, digests, key agreement and signatures, as the protocols of this project use them. */
 export interface Primitives {
@@ -30,7 +36,7 @@ export interface Primitives {
   hash(name: HashName, ...parts: Uint8Array[]): Uint8Array;
   /** HMAC (RFC 2104) with SHA-256 under `key` over the parts one after the other; 32 bytes. */
   hmac(key: Uint8Array, ...parts: Uint8Array[]): Uint8Array;
-  /** HMAC with SHA-256 under a key used for many messages. */
+  /** ChaCha20-Poly1305 (RFC 8439) under a 32-byte key, of messages that are all associated data: 16-byte tags. */
   mac(key: Uint8Array): Mac;
   /** HKDF with SHA-256 (RFC 5869): `length` bytes. */
   hkdf(

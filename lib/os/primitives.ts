@@ -1,6 +1,7 @@
 /** The runtime's cryptographic primitives behind the interface that the rooms are handed. */
 
 import {
+  createCipheriv,
   createHash,
   createHmac,
   createPrivateKey,
@@ -63,8 +64,15 @@ export const systemPrimitives: Primitives = {
 
   mac(key): Mac {
     return {
-      tagBytes: 32,
-      tag: (bytes) => createHmac("sha256", key).update(bytes).digest(),
+      tagBytes: 16,
+      tag(nonce, bytes) {
+        const aead = createCipheriv("chacha20-poly1305", key, nonce, {
+          authTagLength: 16,
+        });
+        aead.setAAD(bytes, { plaintextLength: 0 });
+        aead.final();
+        return aead.getAuthTag();
+      },
     };
   },
 
