@@ -126,23 +126,26 @@ async function foreground(ask: Ask): Promise<void> {
     );
   }
   const { runAttachment } = await import("../lib/daemon/attachment.ts");
-  const attachment = await runAttachment({
-    stateDir,
-    volume,
-    portal: choosePortal(options.portal),
-    readOnly: options.readOnly ?? false,
-    ...(options.node === undefined ? {} : { node: options.node }),
-    ...(options.unsafeNonLoopback ? { unsafeNonLoopback: true } : {}),
-    ...(options.login ? { osLogin: osLogin(secrets) } : {}),
-    onLink: ({ up, why }) =>
-      note(up ? "The link to the node is up." : `The link is down: ${why}`),
-    log: logFrom(options.verbose ? "debug" : "warn"),
+  await runDaemon(async () => {
+    const attachment = await runAttachment({
+      stateDir,
+      volume,
+      portal: choosePortal(options.portal),
+      readOnly: options.readOnly ?? false,
+      ...(options.node === undefined ? {} : { node: options.node }),
+      ...(options.unsafeNonLoopback ? { unsafeNonLoopback: true } : {}),
+      ...(options.login ? { osLogin: osLogin(secrets) } : {}),
+      onLink: ({ up, why }) =>
+        note(up ? "The link to the node is up." : `The link is down: ${why}`),
+      // What the person must know comes as an error or through onLink.
+      log: logFrom(options.verbose ? "debug" : "error"),
+    });
+    const status = await attachment.operations.status();
+    if (options.json) printJson(status);
+    else announce(status, attachment.chap);
+    note("Ctrl-C detaches it.");
+    return attachment;
   });
-  const status = await attachment.operations.status();
-  if (options.json) printJson(status);
-  else announce(status, attachment.chap);
-  note("Ctrl-C detaches it.");
-  await runDaemon(attachment);
   note("Detached.");
 }
 

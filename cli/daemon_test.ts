@@ -1,4 +1,7 @@
 import { expect } from "expect";
+import { connectInitiator } from "../lib/initiator/initiator.ts";
+import { systemPrimitives } from "../lib/os/primitives.ts";
+import { connectTcp } from "../lib/os/tcp.ts";
 import { freePort } from "../tests/harness/loopback.ts";
 import { TempDir } from "../tests/harness/temp_dir.ts";
 import { transcript } from "../tests/harness/transcript.ts";
@@ -228,6 +231,55 @@ Deno.test("a device joins, attaches, is seen, detaches and is shut out", () =>
       laptop.env,
     );
   }));
+
+Deno.test("serve --target offers the volumes to this machine's own initiators", () =>
+  withMachines(async ({ node, port }) => {
+    const target = freePort();
+    const serve = await node.daemon([
+      ...["serve", "--listen", `127.0.0.1:${port}`],
+      ...["--target", `127.0.0.1:${target}`],
+    ], target);
+    await node.ok("volume", "create", "photos", "--size", "64MiB");
+    const session = await connectInitiator({
+      duplex: await connectTcp({ hostname: "127.0.0.1", port: target }),
+      primitives: systemPrimitives,
+      initiatorName: "iqn.2026-11.internal.vault:test",
+    });
+    const { iqn } = await node.json<{ iqn: string }>(
+      "volume",
+      "show",
+      "photos",
+    );
+    const found = await session.discover();
+    expect(found.map(({ name }) => name)).toEqual([iqn]);
+    await session.logout();
+    expect(serve.stdout).toContain(`find them at 127.0.0.1:${target}`);
+    expect(await serve.stop()).toBe(0);
+  }));
+
+Deno.test({
+  name: "a node that hangs is told of in time",
+  ignore: Deno.build.os === "windows",
+  fn: () =>
+    withMachines(async ({ node, port }) => {
+      const serve = await node.daemon(
+        ["serve", "--listen", `127.0.0.1:${port}`],
+        port,
+      );
+      serve.signal("SIGSTOP");
+      await transcript(
+        `
+        $ vault status
+        ! vault: The running vault did not answer within 5 s
+        ! vault: hint: …
+        [5]
+        `,
+        node.env,
+      );
+      serve.signal("SIGCONT");
+      expect(await serve.stop()).toBe(0);
+    }),
+});
 
 Deno.test("in front, attach tells how to log in, and ends at SIGTERM with 0", () =>
   withMachines(async ({ node, laptop, port }) => {

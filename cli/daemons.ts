@@ -16,27 +16,33 @@ import {
 import { systemClock } from "../lib/os/clock.ts";
 import { connectLocal, localNames } from "../lib/os/local_socket.ts";
 
+/** A daemon that is to say how it is, and hangs, is not waited for as long as one that has work to do. */
+export const STATUS_TIMEOUT_MS = 5000;
 /** How long another process that changes the same node is waited for. */
 const LOCK_TIMEOUT_MS = 10_000;
 const LOCK_POLL_MS = 50;
-/** A daemon that is to say how it is, and hangs, is not waited for as long as one that has work to do. */
-const STATUS_TIMEOUT_MS = 5000;
 
 /**
  * Asks the node of a state folder: the running one, or else the folder itself.
  *
+ * @param timeoutMs how long the running one may take for an answer; long unless told otherwise
  * @throws {VaultError} where there is no node, and whatever `ask` throws
  */
 export async function withNode<T>(
   stateDir: string,
   ask: (node: NodeOperations) => Promise<T>,
+  timeoutMs?: number,
 ): Promise<T> {
   const clock: Clock = systemClock;
   const until = clock.monotonic() + LOCK_TIMEOUT_MS;
   while (true) {
     const connection = await connectLocal({ stateDir, name: NODE_SOCKET });
     if (connection) {
-      const client = new NodeClient({ connection, clock });
+      const client = new NodeClient({
+        connection,
+        clock,
+        ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      });
       try {
         return await ask(client);
       } finally {

@@ -36,6 +36,7 @@ export function program() {
   })
     .version(`vault ${VERSION}`, "--version", "print the version")
     .addOption(stateOption())
+    .helpCommand("help [command]", "show the help of a command")
     .addHelpText("after", renderExitStatuses);
   vault.commandsGroup("Node:");
   vault.addCommand(initCommand())

@@ -11,33 +11,54 @@ export interface Daemon {
 }
 
 /**
- * Resolves when the daemon has ended. The first signal stops it, a second one ends the process at once.
+ * Starts a daemon and resolves when it has ended. The first signal stops it, also where it comes while the daemon starts; a second one
+ * ends the process at once.
  *
  * @param listen where signals come from
- * @throws {Ended} with `interrupted` at the second signal, with `failed` where stopping failed
+ * @throws {Ended} with `interrupted` at the second signal, with `failed` where stopping failed; and whatever `start` throws
  */
 export async function runDaemon(
-  daemon: Daemon,
+  start: () => Promise<Daemon>,
   listen: typeof onStopSignals = onStopSignals,
 ): Promise<void> {
-  let failed = false;
   const secondSignal = Promise.withResolvers<never>();
+  secondSignal.promise.catch(() => {});
+  const starting = Promise.withResolvers<Daemon>();
+  starting.promise.catch(() => {});
+  let failed = false;
   const forget = listen({
-    first: (signal) => {
+    first: async (signal) => {
       note(`${signal}: finishing what is under way. Again ends at once.`);
-      daemon.stop().catch((thrown) => {
-        const error = thrown instanceof VaultError ? thrown : undefined;
-        complain(messageOf(thrown), error?.hint);
-        // A disk that is in use is no failure: the daemon goes on, and may be told again.
-        failed = error?.kind !== "conflict";
-      });
+      failed = await stop(starting.promise);
     },
     again: () => secondSignal.reject(new Ended(EXIT.interrupted)),
   });
   try {
+    start().then(starting.resolve, starting.reject);
+    const daemon = await Promise.race([starting.promise, secondSignal.promise]);
     await Promise.race([daemon.closed, secondSignal.promise]);
   } finally {
     forget();
   }
   if (failed) throw new Ended(EXIT.failed);
+}
+
+/** Whether stopping failed. */
+async function stop(starting: Promise<Daemon>): Promise<boolean> {
+  let daemon: Daemon;
+  try {
+    daemon = await starting;
+  } catch {
+    // Whoever started it says why it did not come up.
+    return false;
+  }
+  try {
+    await daemon.stop();
+    return false;
+  } catch (thrown) {
+    const error = thrown instanceof VaultError ? thrown : undefined;
+    complain(messageOf(thrown), error?.hint);
+    // A disk that is in use is no failure: the daemon goes on, and may be told again.
+    return error?.kind !== "conflict";
+  }
 }

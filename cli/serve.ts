@@ -113,19 +113,23 @@ async function foreground(
     );
   }
   const { runNode } = await import("../lib/daemon/node.ts");
-  const node = await runNode({
-    stateDir,
-    ...addresses,
-    ...(options.unsafeNonLoopback ? { unsafeNonLoopback: true } : {}),
-    log: logFrom(options.verbose ? "debug" : "info"),
+  await runDaemon(async () => {
+    const node = await runNode({
+      stateDir,
+      ...addresses,
+      ...(options.unsafeNonLoopback ? { unsafeNonLoopback: true } : {}),
+      log: logFrom(options.verbose ? "debug" : "info"),
+    });
+    const devices = await node.operations.devices();
+    announce(await node.operations.status(), {
+      listen: node.listen,
+      target: node.target,
+      devices: devices.filter((device) =>
+        device.revokedAt === undefined
+      ).length,
+    });
+    return node;
   });
-  const devices = await node.operations.devices();
-  announce(await node.operations.status(), {
-    listen: node.listen,
-    target: node.target,
-    devices: devices.filter((device) => device.revokedAt === undefined).length,
-  });
-  await runDaemon(node);
   note("Stopped.");
 }
 

@@ -9,7 +9,7 @@ import type {
   SessionInfo,
 } from "../lib/control/operations.ts";
 import { command, jsonOption, stateDirOf } from "./command.ts";
-import { attachments, withNode } from "./daemons.ts";
+import { attachments, STATUS_TIMEOUT_MS, withNode } from "./daemons.ts";
 import { formatDuration } from "./duration.ts";
 import { formatRate, formatSize } from "./size.ts";
 import {
@@ -49,7 +49,11 @@ export function statusCommand() {
 /** Undefined where the state folder holds no node. */
 async function nodeStatus(stateDir: string): Promise<NodeStatus | undefined> {
   try {
-    return await withNode(stateDir, (node) => node.status());
+    return await withNode(
+      stateDir,
+      (node) => node.status(),
+      STATUS_TIMEOUT_MS,
+    );
   } catch (thrown) {
     if (thrown instanceof VaultError && thrown.kind === "not-found") {
       return undefined;

@@ -36,7 +36,9 @@ export async function transcript(
 
 function stepsOf(text: string): readonly Step[] {
   const steps: { line: string; expected: string[] }[] = [];
-  const lines = text.split("\n").map((line) => line.replace(/^ {2,4}/, ""));
+  // The text stands as deep as the code around it.
+  const indent = new RegExp(`^${/^ */m.exec(text.slice(1))?.[0] ?? ""}`);
+  const lines = text.split("\n").map((line) => line.replace(indent, ""));
   for (const line of lines.slice(1, -1)) {
     if (line.startsWith("$ ")) {
       steps.push({ line: line.slice(2), expected: [] });
