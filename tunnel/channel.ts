@@ -28,7 +28,7 @@ export interface Refusal {
 /** A channel that the other end asks for. Exactly one of `accept` and `refuse` is called; later calls do nothing. */
 export interface IncomingChannel {
   readonly request: ChannelRequest;
-  /** @throws {ConnectionLost} where the other end or the link is gone by now, or it was refused */
+  /** Where the other end or the link is gone by now, or it was refused, the channel is one whose reads and writes reject. */
   accept(answer?: ChannelRequest): Channel;
   refuse(refusal: Refusal | string): void;
 }

@@ -3,11 +3,7 @@ import fc from "fast-check";
 import { equalBytes } from "../lib/base/bytes.ts";
 import { ConnectionLost, VaultError } from "../lib/base/errors.ts";
 import { MAX_PDU_BYTES } from "../lib/base/limits.ts";
-import {
-  CREDIT_STEP_BYTES,
-  MAX_PIECE_BYTES,
-  WINDOW_BYTES,
-} from "./channel_end.ts";
+import { WINDOW_BYTES } from "./channel_end.ts";
 import { DEAD_PEER_MS, PING_MS } from "./keepalive.ts";
 import { MAX_CHANNELS } from "./mux.ts";
 import { settled, TestClock } from "./testing/clock.ts";
@@ -42,8 +38,8 @@ Deno.test("what is written on a channel is read at its other end, both ways", as
           readExactly(device, total + 1),
           readExactly(node, total + 1),
         ]);
-        expect(up).toEqual(whole);
-        expect(down).toEqual(whole);
+        expect(equalBytes(up, whole)).toBe(true);
+        expect(equalBytes(down, whole)).toBe(true);
         await pair.device.close();
         expect((await pair.node.closed).kind).toBe("goodbye");
       },
@@ -79,81 +75,6 @@ Deno.test("writes of one turn share a record, and a large one has its own", asyn
   const first = await node.read();
   expect(first?.length).toBe(MAX_PDU_BYTES);
   expect(pair.device.stats.sent.records - before).toBe(2);
-  pair.device.abort("over");
-});
-
-Deno.test("a slow reader stops its writer at the window, and no other channel", async () => {
-  const pair = linkPair();
-  const slow = await channelPair(pair);
-  const quick = await channelPair(pair);
-  let written = 0;
-  const chunk = pattern(64 * 1024);
-  const writing = (async () => {
-    for (let n = 0; n < 100; n++) {
-      await slow.device.write(chunk);
-      written += chunk.length;
-    }
-  })();
-  await settled(100);
-  expect(written).toBeLessThanOrEqual(WINDOW_BYTES);
-  expect(written).toBeGreaterThan(WINDOW_BYTES - 2 * chunk.length);
-  for (let n = 0; n < 10; n++) {
-    await quick.device.write(pattern(300_000, n));
-    const got = await readExactly(quick.node, 300_000);
-    expect(equalBytes(got, pattern(300_000, n))).toBe(true);
-  }
-  expect(written).toBeLessThanOrEqual(WINDOW_BYTES);
-  const got = await readExactly(slow.node, 100 * chunk.length);
-  await writing;
-  for (let at = 0; at < got.length; at += chunk.length) {
-    expect(equalBytes(got.subarray(at, at + chunk.length), chunk)).toBe(true);
-  }
-  pair.device.abort("over");
-});
-
-Deno.test("the longest write fits what credit is always given back in the end", () => {
-  expect(WINDOW_BYTES - CREDIT_STEP_BYTES).toBeGreaterThanOrEqual(
-    MAX_PIECE_BYTES,
-  );
-});
-
-Deno.test("writes of every size get through while the other end reads", async () => {
-  const pair = linkPair();
-  const { device, node } = await channelPair(pair);
-  const sizes = [MAX_PDU_BYTES, 1, MAX_PDU_BYTES, MAX_PDU_BYTES, 5_000_000, 3];
-  const total = sizes.reduce((sum, size) => sum + size, 0);
-  const reading = readExactly(node, total);
-  for (const size of sizes) await device.write(pattern(size));
-  const got = await reading;
-  let at = 0;
-  for (const size of sizes) {
-    expect(equalBytes(got.subarray(at, at + size), pattern(size))).toBe(true);
-    at += size;
-  }
-  pair.device.abort("over");
-});
-
-Deno.test("small pieces that nobody reads do not pin the memory they came in", async () => {
-  const pair = linkPair();
-  const { device, node } = await channelPair(pair);
-  const other = await channelPair(pair);
-  // Each record brings 100 bytes for one channel among many for another, which is read at once.
-  for (let n = 0; n < 50; n++) {
-    void device.write(pattern(100, n));
-    void other.device.write(pattern(60_000));
-    await readExactly(other.node, 60_000);
-  }
-  let at = 0;
-  while (at < 5000) {
-    const view = (await node.read())!;
-    expect(view.buffer.byteLength).toBeLessThanOrEqual(
-      Math.max(32 * 1024, 4 * view.length),
-    );
-    for (const byte of view) {
-      expect(byte).toBe(pattern(100, Math.floor(at / 100))[at % 100]);
-      at++;
-    }
-  }
   pair.device.abort("over");
 });
 
@@ -224,7 +145,7 @@ Deno.test("a refusal tells whoever asked why, of what kind, and what to do", asy
     "h",
     "not-found",
   ]);
-  expect(() => incoming!.accept()).toThrow(ConnectionLost);
+  await expect(incoming!.accept().read()).rejects.toThrow(ConnectionLost);
   const again = pair.node.open({});
   (await pair.device.accept())!.refuse("no".repeat(2000));
   await expect(again).rejects.toThrow(/^(no){150}$/);

@@ -202,10 +202,11 @@ export class Mux {
     answer: ChannelRequest,
   ): ChannelEnd {
     const body = jsonBytes(answer);
-    if (!this.#offered.delete(id)) {
-      throw this.#ended ?? new ConnectionLost("The channel is gone");
-    }
     const end = new ChannelEnd(this.#carrier, { id, request, answer });
+    if (!this.#offered.delete(id)) {
+      end.fail(this.#ended ?? new ConnectionLost("The channel is gone"));
+      return end;
+    }
     this.#open.set(id, end);
     this.#carrier.frame(FrameType.ACCEPT, id, body);
     return end;

@@ -23,6 +23,7 @@ import {
   messageOf,
   VaultError,
 } from "../lib/base/errors.ts";
+import { Inbox } from "./inbox.ts";
 import {
   ALPN_JOIN,
   ALPN_LINK,
@@ -32,13 +33,11 @@ import {
   type TlsListener,
   type TlsListenOptions,
 } from "./transport.ts";
+import { cannotListen, notConnected, unreachable } from "./transport_errors.ts";
 import { Waiting } from "./waiting.ts";
 
 /** Both ends speak this version and no other. */
 const VERSION = { minVersion: "TLSv1.3", maxVersion: "TLSv1.3" } as const;
-
-/** The socket is not read while more than this waits for a reader. */
-const MAX_UNREAD_BYTES = 256 * 1024;
 
 /** One exporter value of each end. */
 const EXPORTER_BYTES = 32;
@@ -47,60 +46,26 @@ const EXPORTER_BYTES = 32;
 export async function listenTls(
   options: TlsListenOptions,
 ): Promise<TlsListener> {
-  const { clock, caPem } = options;
   let { credentials } = options;
-  const waiting = new Waiting<Socket>({
-    clock,
-    timeoutMs: HANDSHAKE_TIMEOUT_MS,
-    drop: (socket) => socket.destroy(),
-    crowded: options.crowded,
-  });
-  const context = (ca: string) => ({
+  const context = (caPem: string) => ({
     cert: credentials.certificatePem,
     key: credentials.keyPem,
-    ca: [ca],
+    ca: [caPem],
     ...VERSION,
   });
   const server = tls.createServer({
-    ...context(caPem),
+    ...context(options.caPem),
     requestCert: true,
     rejectUnauthorized: true,
+    // The runtime's own time-out (120 s unless told otherwise) keeps a connection in memory until it is over, also one that has ended.
+    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     ALPNProtocols: [ALPN_LINK, ALPN_JOIN],
     SNICallback: (serverName, done) => {
       const joinCa = options.trustedToJoin(serverName);
       done(null, joinCa ? tls.createSecureContext(context(joinCa)) : undefined);
     },
   });
-  server.on("connection", (socket: Socket) => {
-    // An error here is followed by "close", and told of by "tlsClientError".
-    socket.on("error", () => {});
-    waiting.add(peerKey(socket), socket.remoteAddress ?? "", socket);
-    const key = peerKey(socket);
-    socket.on("close", () => waiting.remove(key));
-  });
-  server.on("secureConnection", (socket: TLSSocket) => {
-    const key = peerKey(socket);
-    const settled = () => waiting.remove(key);
-    try {
-      options.connected(new TlsWire(socket, { settled, serverSide: true }));
-    } catch (thrown) {
-      socket.destroy();
-      options.refused({
-        host: socket.remoteAddress ?? "",
-        reason: messageOf(thrown),
-        serverName: serverNameOf(socket),
-      });
-    }
-  });
-  server.on("tlsClientError", (error: Error, socket: TLSSocket) => {
-    socket.on("error", () => {});
-    options.refused({
-      host: hostOfRefused(socket),
-      reason: messageOf(error),
-      serverName: serverNameOf(socket),
-    });
-    // The runtime ends the connection after its alert; one that is left all the same runs into the time-out.
-  });
+  const waiting = receive(server, options);
   await new Promise<void>((resolve, reject) => {
     server.once("error", (cause) => reject(cannotListen(options, cause)));
     server.listen(options.port, options.hostname, resolve);
@@ -113,13 +78,53 @@ export async function listenTls(
     port: address.port,
     setCredentials(next) {
       credentials = next;
-      server.setSecureContext(context(caPem));
+      server.setSecureContext(context(options.caPem));
     },
     close() {
       server.close();
       waiting.dropAll();
     },
   };
+}
+
+/** Takes what the server brings: connections that TLS let in, and those that it refused. Those that have proved nothing yet. */
+function receive(
+  server: tls.Server,
+  options: TlsListenOptions,
+): Waiting<Socket> {
+  const waiting = new Waiting<Socket>({
+    clock: options.clock,
+    timeoutMs: HANDSHAKE_TIMEOUT_MS,
+    drop: (socket) => socket.destroy(),
+    crowded: options.crowded,
+  });
+  const refused = (socket: TLSSocket, host: string, thrown: unknown) => {
+    const serverName = serverNameOf(socket);
+    options.refused({ host, reason: messageOf(thrown), serverName });
+  };
+  server.on("connection", (socket: Socket) => {
+    // An error here is followed by "close", and told of by "tlsClientError".
+    socket.on("error", () => {});
+    const key = peerKey(socket);
+    waiting.add(key, socket.remoteAddress ?? "", socket);
+    socket.on("close", () => waiting.remove(key, socket));
+  });
+  server.on("secureConnection", (socket: TLSSocket) => {
+    const key = peerKey(socket);
+    const settled = () => waiting.remove(key);
+    try {
+      options.connected(new TlsWire(socket, { settled, serverSide: true }));
+    } catch (thrown) {
+      socket.destroy();
+      refused(socket, socket.remoteAddress ?? "", thrown);
+    }
+  });
+  server.on("tlsClientError", (error: Error, socket: TLSSocket) => {
+    socket.on("error", () => {});
+    // The runtime ends the connection after its alert; one that is left all the same runs into the time-out.
+    refused(socket, hostOfRefused(socket), error);
+  });
+  return waiting;
 }
 
 /**
@@ -191,16 +196,7 @@ class TlsWire implements TlsConnection {
   readonly host: string;
   readonly settled: () => void;
   readonly #socket: TLSSocket;
-  #unread: Uint8Array[] = [];
-  #unreadBytes = 0;
-  #ended = false;
-  #lost: Error | undefined;
-  #reader:
-    | {
-      resolve(bytes: Uint8Array | undefined): void;
-      reject(reason: Error): void;
-    }
-    | undefined;
+  readonly #inbox = new Inbox();
 
   /** @throws {VaultError} where the connection is not what it has to be */
   constructor(
@@ -228,73 +224,47 @@ class TlsWire implements TlsConnection {
     this.host = socket.remoteAddress ?? "";
     this.address = peerKey(socket);
     socket.setNoDelay(true);
-    socket.on("data", (bytes: Uint8Array) => this.#received(bytes));
-    socket.on("end", () => this.#end());
+    socket.on("data", (bytes: Uint8Array) => {
+      this.#inbox.push(bytes);
+      if (this.#inbox.full) socket.pause();
+    });
+    socket.on("end", () => this.#inbox.end());
     socket.on("error", (error: Error) => this.#lose(messageOf(error)));
     socket.on("close", () => this.#lose("closed"));
   }
 
   read(): Promise<Uint8Array | undefined> {
-    const next = this.#unread.shift();
-    if (next) {
-      this.#unreadBytes -= next.length;
-      if (this.#unreadBytes <= MAX_UNREAD_BYTES && this.#socket.isPaused()) {
-        this.#socket.resume();
-      }
-      return Promise.resolve(next);
-    }
-    if (this.#ended) return Promise.resolve(undefined);
-    if (this.#lost) return Promise.reject(this.#lost);
-    return new Promise((resolve, reject) => this.#reader = { resolve, reject });
+    const reading = this.#inbox.read();
+    if (!this.#inbox.full && this.#socket.isPaused()) this.#socket.resume();
+    return reading;
   }
 
   write(bytes: Uint8Array): Promise<void> {
-    if (this.#lost) return Promise.reject(this.#lost);
+    if (this.#inbox.lost) return Promise.reject(this.#inbox.lost);
     return new Promise((resolve, reject) => {
-      this.#socket.write(bytes, (error) => {
-        if (!error) return resolve();
-        this.#lose(messageOf(error));
-        reject(this.#lost);
-      });
+      this.#socket.write(
+        bytes,
+        (error) => error ? reject(this.#lose(messageOf(error))) : resolve(),
+      );
     });
   }
 
   close(): Promise<void> {
-    if (!this.#lost) this.#socket.end();
+    if (!this.#inbox.lost) this.#socket.end();
     return Promise.resolve();
   }
 
-  abort(reason: Error = new ConnectionLost("Aborted")): void {
-    this.#lost ??= reason;
-    this.#unread = [];
-    this.#reader?.reject(this.#lost);
-    this.#reader = undefined;
+  abort(reason?: Error): void {
+    this.#inbox.drop(reason);
     this.#socket.destroy();
   }
 
-  #received(bytes: Uint8Array): void {
-    const reader = this.#reader;
-    if (reader) {
-      this.#reader = undefined;
-      return reader.resolve(bytes);
-    }
-    this.#unread.push(bytes);
-    this.#unreadBytes += bytes.length;
-    if (this.#unreadBytes > MAX_UNREAD_BYTES) this.#socket.pause();
-  }
-
-  #end(): void {
-    this.#ended = true;
-    this.#reader?.resolve(undefined);
-    this.#reader = undefined;
-  }
-
-  #lose(how: string): void {
-    this.#lost ??= new ConnectionLost(
+  #lose(how: string): Error {
+    const lost = new ConnectionLost(
       `The connection with ${this.address} was cut: ${how}`,
     );
-    this.#reader?.reject(this.#lost);
-    this.#reader = undefined;
+    this.#inbox.lose(lost);
+    return lost;
   }
 }
 
@@ -351,54 +321,4 @@ function peerKey(socket: Socket | TLSSocket): string {
 function hostOfRefused(socket: TLSSocket): string {
   const parent = (socket as { _parent?: Socket })._parent;
   return socket.remoteAddress ?? parent?.remoteAddress ?? "unknown";
-}
-
-function cannotListen(options: TlsListenOptions, cause: Error): VaultError {
-  const where = `${options.hostname}:${options.port}`;
-  const taken = (cause as { code?: string }).code === "EADDRINUSE";
-  return new VaultError(
-    taken
-      ? `Cannot listen on ${where}: another program does`
-      : `Cannot listen on ${where}: ${messageOf(cause)}`,
-    {
-      cause,
-      ...(taken
-        ? {
-          kind: "conflict",
-          hint: "Name another port, or end the program that holds it.",
-        }
-        : {}),
-    },
-  );
-}
-
-/** Errors of TLS have codes that begin so; others are those of TCP and of names. */
-const TLS_CODES = /^(ERR_SSL|ERR_TLS|CERT|DEPTH_|SELF_SIGNED|UNABLE_)/;
-
-function notConnected(options: TlsConnectOptions, error: Error): VaultError {
-  const code = String((error as { code?: unknown }).code ?? "");
-  if (code && !TLS_CODES.test(code)) {
-    return unreachable(options, messageOf(error), error);
-  }
-  return new VaultError(
-    `Something that is not the pinned node answers at ${options.hostname}:${options.port}: ${
-      messageOf(error)
-    }`,
-    { kind: "unreachable", cause: error },
-  );
-}
-
-function unreachable(
-  options: TlsConnectOptions,
-  why: string,
-  cause?: Error,
-): VaultError {
-  return new VaultError(
-    `Cannot reach the node at ${options.hostname}:${options.port}: ${why}`,
-    {
-      kind: "unreachable",
-      hint: "Is it running there, and does a firewall let the port through?",
-      ...(cause ? { cause } : {}),
-    },
-  );
 }

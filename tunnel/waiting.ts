@@ -43,8 +43,9 @@ export class Waiting<T> {
     return this.#entries.size;
   }
 
-  /** `key` is unlike that of any other connection. */
+  /** `key` is unlike that of any other connection that is open. */
   add(key: string, host: string, socket: T): void {
+    this.remove(key);
     const { clock, timeoutMs } = this.#options;
     const cancel = clock.after(timeoutMs, () => this.#drop(key));
     this.#entries.set(key, { host, socket, cancel });
@@ -54,10 +55,10 @@ export class Waiting<T> {
     else if (this.#entries.size > MAX_WAITING) this.#makeRoom(undefined);
   }
 
-  /** It is over, or has proved itself. */
-  remove(key: string): void {
+  /** It is over, or has proved itself. With `socket`, only that one: another may have its key by now. */
+  remove(key: string, socket?: T): void {
     const entry = this.#entries.get(key);
-    if (!entry) return;
+    if (!entry || (socket !== undefined && entry.socket !== socket)) return;
     entry.cancel();
     this.#entries.delete(key);
     const left = this.#perHost.get(entry.host)! - 1;

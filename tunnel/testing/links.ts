@@ -81,6 +81,29 @@ export function linkPair(options: LinkPairOptions = {}): LinkPair {
   };
 }
 
+/** The node's end alone: the other end of `wire` is the test's to play. Keys are those of `linkPair`. */
+export function linkOverWire(wire: Wire): LinkPump {
+  const receive = testDirection({ seed: 1, direction: DEVICE_TO_NODE });
+  return new LinkPump({
+    id: "1".repeat(32),
+    primitives,
+    clock: systemClock,
+    wire,
+    side: "node",
+    peer: {
+      name: "laptop",
+      fingerprint: "f".repeat(64),
+      certificate: new Uint8Array(0),
+      address: "memory:0",
+    },
+    send: {
+      ...testDirection({ seed: 101, direction: NODE_TO_DEVICE }),
+      linkId: receive.linkId,
+    },
+    receive,
+  });
+}
+
 /** A channel of `pair`, asked for by the device. */
 export async function channelPair(
   pair: LinkPair,
