@@ -1,4 +1,5 @@
 import { expect } from "expect";
+import fc from "fast-check";
 import { run } from "../tests/harness/process.ts";
 import { TempDir } from "../tests/harness/temp_dir.ts";
 import { Machine, vaultCommand } from "../tests/harness/vault.ts";
@@ -47,6 +48,28 @@ Deno.test("commands, options, choices and files are offered where they may stand
     "--forward",
   ]);
   expect(await wordsAfter("nonsense", "more", "")).toEqual([]);
+});
+
+Deno.test("whatever stands on the line so far, completing it never fails", async () => {
+  const root = program();
+  const words = fc.oneof(
+    fc.string(),
+    fc.constantFrom(
+      ...["volume", "create", "chap", "set", "serve", "--state", "--json"],
+      ...["--secret-file", "--", "-", "-y", "__proto__", "constructor"],
+    ),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(words, { maxLength: 8 }), async (line) => {
+      const found = await candidates(root, [
+        "--state",
+        "/nonexistent",
+        ...line,
+      ]);
+      for (const { word } of found) expect(word).not.toContain("\n");
+    }),
+    { numRuns: 300 },
+  );
 });
 
 /** A folder with a node of two volumes, and `vault` on the PATH. */
