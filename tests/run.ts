@@ -8,8 +8,10 @@
  * `VAULT_BIN` names the built program for the tests that drive it, else they run the sources.
  */
 import { fileURLToPath } from "node:url";
+import { isTest, readSources } from "./architecture/source.ts";
 
-const root = fileURLToPath(new URL("../", import.meta.url));
+const rootUrl = new URL("../", import.meta.url);
+const root = fileURLToPath(rootUrl);
 
 interface Group {
   readonly name: string;
@@ -38,7 +40,7 @@ const GROUPS: readonly Group[] = [
   },
   {
     name: "examples",
-    paths: ["mod.ts"],
+    paths: filesWithExamples(),
     flags: ["--doc"],
     timeoutMs: 2 * MINUTE_MS,
   },
@@ -91,6 +93,13 @@ if (total.failed > 0) Deno.exit(1);
 
 function sentence({ passed, failed, skipped }: Counts): string {
   return `${passed} passed, ${failed} failed, ${skipped} skipped`;
+}
+
+/** Those of the product whose doc comments show code. */
+function filesWithExamples(): string[] {
+  return readSources(rootUrl)
+    .filter(({ path, text }) => !isTest(path) && /^ *\* ```ts$/m.test(text))
+    .map(({ path }) => path);
 }
 
 async function runGroup(group: Group): Promise<Counts> {

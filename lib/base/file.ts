@@ -24,5 +24,6 @@ export interface File {
   nextData(offset: number): { offset: number; length: number } | undefined;
   /** Bytes that the file occupies on the medium. */
   allocated(): number;
+  /** Lets go of the file, without a sync. Nothing may be called afterwards. */
   close(): void;
 }

@@ -14,7 +14,7 @@ import type { Store } from "./store.ts";
 export type MakeStore = (sizeBytes: number) => Store | Promise<Store>;
 
 /** One sentence of the contract. */
-export interface Check {
+export interface StoreCheck {
   /** What holds, as a sentence. */
   readonly name: string;
   /** Rejects where it does not hold. */
@@ -28,7 +28,7 @@ const SIZE_BYTES = 64 * 1024;
 const MOST_BYTES = 100_003;
 
 /** All checks, for a store that `make` makes. */
-export function conformance(make: MakeStore): readonly Check[] {
+export function conformance(make: MakeStore): readonly StoreCheck[] {
   return checks.map(([name, run]) => ({
     name,
     check: async () => {
