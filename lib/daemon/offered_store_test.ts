@@ -14,6 +14,7 @@ import { FaultStore } from "../store/fault_store.ts";
 import { MemoryStore } from "../store/memory_store.ts";
 import { ReadOnlyStore } from "../store/read_only_store.ts";
 import type { Store } from "../store/store.ts";
+import { ManualClock } from "../target/testing/fakes.ts";
 import {
   type OfferedStore,
   offerStore,
@@ -25,6 +26,8 @@ const KIB = 1024;
 const TARGET = "iqn.2026-11.internal.example:memory";
 const ME = "iqn.2026-11.internal.example:me";
 const ANY_PORT = { hostname: "127.0.0.1", port: 0 };
+/** Of the device-specific parameter in a mode parameter header (SBC-3 section 6.4.1). */
+const WRITE_PROTECT_BIT = 0x80;
 const WRITE_PROTECTED = { key: 0x07, code: 0x2700 };
 
 function offer(options: Partial<OfferStoreOptions> = {}): OfferedStore {
@@ -158,6 +161,13 @@ Deno.test("nothing can be written to what is read-only: the store, the disk, the
     expect(refused).toBeInstanceOf(ScsiError);
     expect(refused.sense).toEqual(WRITE_PROTECTED);
     expect(store.nextMapped(0)).toBeUndefined();
+    const modeSense = Uint8Array.of(0x1a, 0x08, 0x3f, 0, 255, 0);
+    const { dataIn } = await session.command({
+      lun: 0,
+      cdb: modeSense,
+      dataInLength: 255,
+    });
+    expect(dataIn[2]! & WRITE_PROTECT_BIT).toBe(WRITE_PROTECT_BIT);
     await session.logout();
     await offered.close();
   }
@@ -230,12 +240,16 @@ Deno.test("closing waits for those who log out when asked, and cuts the rest", a
       if (event.kind === "async" && event.asyncEvent === 1) asked.resolve();
     },
   });
+  const [, end] = duplexPair();
+  let over = false;
+  offered.serve(end).then(() => over = true);
   const waiting = await connectTcp(parseAddress(portal));
   const discovery = await connectDiscovery(offered);
   const closing = offered.close({ drainMs: 60_000 });
   await asked.promise;
   await polite.logout();
   await closing;
+  expect(over).toBe(true);
   await discovery.closed;
   expect(await waiting.read().catch(() => undefined)).toBeUndefined();
   await offered.close();
@@ -248,6 +262,18 @@ Deno.test("closing waits for those who log out when asked, and cuts the rest", a
   await other.serve(late);
   await expect(late.read()).rejects.toThrow("offered no more");
   expect(() => other.listen(ANY_PORT)).toThrow("offered no more");
+});
+
+Deno.test("initiators have 10 s to log out unless told otherwise", async () => {
+  const clock = new ManualClock();
+  const offered = offer({ clock });
+  const session = await login(offered);
+  const closing = offered.close();
+  clock.advance(9_999);
+  expect(await session.nop(utf8("still here"))).toEqual(utf8("still here"));
+  clock.advance(1);
+  await closing;
+  await session.closed;
 });
 
 Deno.test("a store that cannot be flushed is said so when the offer ends, with nothing left running", async () => {
