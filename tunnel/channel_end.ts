@@ -4,8 +4,8 @@
  *     open ──close()──► write ended ──┐
  *       └──peer's END──► read ended ──┴─► gone          abort(), RESET, end of the link: gone from everywhere
  *
- * Invariants: the peer never sends more than WINDOW_BYTES that were not read here, so that is all a slow reader can make this end
- * hold (views of larger memory are counted, see MAX_PINNING); bytes written wait here only for credit.
+ * Invariants: the peer never sends more than WINDOW_BYTES that the reader here has not done with, so that is all a slow reader can make
+ * this end hold; bytes written wait here only for credit.
  */
 
 import { fromUtf8, putU32, utf8 } from "../lib/base/bytes.ts";
@@ -13,6 +13,7 @@ import { ConnectionLost, PeerError } from "../lib/base/errors.ts";
 import { MAX_PDU_BYTES } from "../lib/base/limits.ts";
 import type { Channel, ChannelRequest } from "./channel.ts";
 import { CREDIT_BYTES, FrameType, MAX_REASON_BYTES } from "./frame.ts";
+import { Ring } from "./ring.ts";
 
 /** What either end may send on a channel before the other has read any of it. */
 export const WINDOW_BYTES = 2 * 1024 * 1024;
@@ -25,11 +26,6 @@ export const CREDIT_STEP_BYTES = WINDOW_BYTES / 4;
 
 /** A longer write is sent in pieces of this size. */
 export const MAX_PIECE_BYTES = MAX_PDU_BYTES;
-
-/** A view that waits to be read may keep at most so many times its own size in memory; others are copied. */
-const MAX_PINNING = 4;
-/** Small pieces that wait are copied together into buffers of this size. */
-const GATHER_BYTES = 32 * 1024;
 
 /** Where a channel's frames go. */
 export interface Carrier {
@@ -55,11 +51,8 @@ export class ChannelEnd implements Channel {
   readonly answer: ChannelRequest;
   readonly #carrier: Carrier;
 
-  /** Received, authenticated, unread. */
-  #unread: Uint8Array[] = [];
-  /** The last of `#unread` where it is a copy, and how much room is behind it in its memory. */
-  #gather: Uint8Array<ArrayBuffer> | undefined;
-  #gathered = 0;
+  /** Received, authenticated, and not read or still lent to the reader. */
+  readonly #inbox = new Ring(WINDOW_BYTES);
   #reader: Waiter<Uint8Array | undefined> | undefined;
   #readEnded = false;
   /** What the peer may still send. */
@@ -87,12 +80,8 @@ export class ChannelEnd implements Channel {
   }
 
   read(): Promise<Uint8Array | undefined> {
-    const next = this.#unread.shift();
-    if (next) {
-      if (this.#unread.length === 0) this.#gather = undefined;
-      this.#giveBack(next.length);
-      return Promise.resolve(next);
-    }
+    this.#giveBack(this.#inbox.release());
+    if (this.#inbox.waiting > 0) return Promise.resolve(this.#inbox.take());
     if (this.#lost) return Promise.reject(this.#lost);
     if (this.#readEnded) return Promise.resolve(undefined);
     return new Promise((resolve, reject) => this.#reader = { resolve, reject });
@@ -129,7 +118,7 @@ export class ChannelEnd implements Channel {
 
   abort(reason: Error = new ConnectionLost("Aborted")): void {
     if (this.#lost || (this.#endSent && this.#readEnded)) {
-      this.#unread = [];
+      this.#inbox.clear();
       this.#lost ??= reason;
       return;
     }
@@ -138,7 +127,7 @@ export class ChannelEnd implements Channel {
     this.#carrier.forget(this.id);
   }
 
-  /** The peer sent bytes: `body` is a view that nobody writes to. @throws {PeerError} where it had no credit for them */
+  /** The peer sent bytes: `body` is lent for the call. @throws {PeerError} where it had no credit for them */
   received(body: Uint8Array): void {
     if (this.#readEnded) throw new PeerError("Data after a channel's end");
     if (body.length === 0) throw new PeerError("A frame of data without data");
@@ -148,11 +137,10 @@ export class ChannelEnd implements Channel {
       );
     }
     this.#granted -= body.length;
+    this.#inbox.push(body);
     const reader = this.#reader;
-    if (!reader) return this.#keep(body);
     this.#reader = undefined;
-    this.#giveBack(body.length);
-    reader.resolve(body);
+    reader?.resolve(this.#inbox.take());
   }
 
   /** The peer read. @throws {PeerError} where it gives more than it can have had */
@@ -191,8 +179,7 @@ export class ChannelEnd implements Channel {
   /** Ends the channel with `reason` without telling the peer. */
   fail(reason: Error): void {
     this.#lost ??= reason;
-    this.#unread = [];
-    this.#gather = undefined;
+    this.#inbox.clear();
     this.#reader?.reject(this.#lost);
     this.#reader = undefined;
     this.#rejectWriters(this.#lost);
@@ -225,28 +212,6 @@ export class ChannelEnd implements Channel {
 
   #forgetWhenOver(): void {
     if (this.#readEnded && this.#endSent) this.#carrier.forget(this.id);
-  }
-
-  /** Nobody reads just now: keeps `body`, or a copy where it would keep too much else in memory. */
-  #keep(body: Uint8Array): void {
-    if (body.length * MAX_PINNING >= body.buffer.byteLength) {
-      this.#unread.push(body);
-      this.#gather = undefined;
-      return;
-    }
-    const gather = this.#gather;
-    if (gather && gather.length - this.#gathered >= body.length) {
-      gather.set(body, this.#gathered);
-      const last = this.#unread.length - 1;
-      const begin = this.#unread[last]!.byteOffset;
-      this.#gathered += body.length;
-      this.#unread[last] = gather.subarray(begin, this.#gathered);
-      return;
-    }
-    this.#gather = new Uint8Array(Math.max(GATHER_BYTES, body.length));
-    this.#gather.set(body);
-    this.#gathered = body.length;
-    this.#unread.push(this.#gather.subarray(0, body.length));
   }
 
   #giveBack(bytes: number): void {

@@ -232,6 +232,20 @@ Deno.test("a share of small order is refused", () => {
   ).toThrow(PeerError);
 });
 
+Deno.test("a peer that signs and does not have the agreed secret is found out", () => {
+  const { publicKey } = inputs.deviceAgreement;
+  const other = { publicKey, agree: () => primitives.random(32) };
+  expect(() =>
+    shake(deviceHandshake(inputs, { agreement: other }), nodeHandshake(inputs))
+  ).toThrow(/agreed on other keys/);
+  // And by the node, where it is the device that has it wrong: its proof of the right transcript is not enough.
+  const device = deviceHandshake(inputs);
+  const node = nodeHandshake(inputs);
+  const proof = device.receive(node.receive(device.hello).send!).send!.slice();
+  proof[proof.length - 1]! ^= 1;
+  expect(() => node.receive(proof)).toThrow(/agreed on other keys/);
+});
+
 Deno.test("another version of the protocol is named in the error", () => {
   expect(() =>
     shake(deviceHandshake(inputs), nodeHandshake(inputs), (bytes, index) => {

@@ -2,11 +2,13 @@
 
 import { expect } from "expect";
 import { equalBytes } from "../lib/base/bytes.ts";
+import type { Clock } from "../lib/base/clock.ts";
 import { ConnectionLost, VaultError } from "../lib/base/errors.ts";
+import { systemClock } from "../lib/os/clock.ts";
 import { createNodeIdentity } from "../lib/pki/authority.ts";
 import type { Channel } from "./channel.ts";
 import type { Link } from "./link.ts";
-import { MAX_LINKS_PER_DEVICE } from "./listen.ts";
+import { MAX_LINKS_PER_DEVICE, SWEEP_MS } from "./listen.ts";
 import { pattern } from "./testing/links.ts";
 import { startMiddlebox } from "./testing/middlebox.ts";
 import { startNode, type TestNode } from "./testing/node.ts";
@@ -208,6 +210,33 @@ Deno.test("a revoked device's live link dies within a second, under load too", (
     expect(await drain).toBeInstanceOf(ConnectionLost);
     expect(node.listener.links).toEqual([]);
   }));
+
+Deno.test("a live link ends when its certificate expires", async () => {
+  let now = Date.now();
+  let sweep = () => {};
+  const clock: Clock = {
+    ...systemClock,
+    now: () => now,
+    after(ms, then) {
+      if (ms !== SWEEP_MS) return systemClock.after(ms, then);
+      sweep = then;
+      return () => {};
+    },
+  };
+  const node = await startNode({ clock });
+  const laptop = await node.device("laptop", { lifetimeMs: 3_600_000 });
+  const pair = await node.pair(laptop);
+  sweep();
+  await (await channelOf(pair)).device.write(pattern(10));
+  now += 3_600_001;
+  sweep();
+  expect(await pair.node.closed).toMatchObject({
+    kind: "refused",
+    reason: expect.stringContaining("expired"),
+  });
+  expect((await pair.device.closed).kind).toMatch(/refused|cut/);
+  await node.stop();
+});
 
 Deno.test("thousands of connections that say nothing, or junk, are in nobody's way", () =>
   withNode(async (node) => {

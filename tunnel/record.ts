@@ -86,7 +86,7 @@ export interface RecordDirection {
 /** A record whose tag held. */
 export interface OpenedRecord {
   readonly type: number;
-  /** A view of what was received. */
+  /** A view of what was received, lent for the call. */
   readonly payload: Uint8Array;
 }
 
@@ -165,8 +165,8 @@ export class RecordOpener {
   readonly #direction: RecordDirection;
   readonly #mac: RecordMac;
   readonly #sequence = new SequenceCheck();
-  /** The beginning of a record that has not arrived whole, or undefined; `#heldBytes` of it are filled. */
-  #held: Uint8Array<ArrayBuffer> | undefined;
+  /** Holds the beginning of a record that has not arrived whole, `#heldBytes` of it, and grows to the longest that came. */
+  #held: Uint8Array<ArrayBuffer> = new Uint8Array(0);
   #heldBytes = 0;
 
   constructor(primitives: Primitives, options: RecordDirection) {
@@ -184,7 +184,7 @@ export class RecordOpener {
   }
 
   /**
-   * Calls `opened` for each record that is whole by now. Payloads are views of `bytes` or of memory that is not used again.
+   * Calls `opened` for each record that is whole by now. Payloads are lent for the call.
    *
    * @throws {TamperedError} where a record is not the next one that the peer sealed
    */
@@ -211,26 +211,23 @@ export class RecordOpener {
       at = this.#fill(bytes, 0, RECORD_HEADER_BYTES);
       if (this.#heldBytes < RECORD_HEADER_BYTES) return at;
     }
-    const size = recordSize(this.#held!, 0);
+    const size = recordSize(this.#held, 0);
     at += this.#fill(bytes, at, size);
     if (this.#heldBytes < size) return at;
-    const whole = this.#held!.subarray(0, size);
-    this.#held = undefined;
     this.#heldBytes = 0;
-    opened(this.#open(whole));
+    opened(this.#open(this.#held.subarray(0, size)));
     return at;
   }
 
   #hold(bytes: Uint8Array, size: number): void {
-    this.#held = undefined;
     this.#fill(bytes, 0, Math.max(size, RECORD_HEADER_BYTES));
   }
 
   /** Copies from `bytes` until `size` are held; how many that took. */
   #fill(bytes: Uint8Array, from: number, size: number): number {
-    if (!this.#held || this.#held.length < size) {
+    if (this.#held.length < size) {
       const larger = new Uint8Array(size);
-      if (this.#held) larger.set(this.#held.subarray(0, this.#heldBytes));
+      larger.set(this.#held.subarray(0, this.#heldBytes));
       this.#held = larger;
     }
     const count = Math.min(size - this.#heldBytes, bytes.length - from);

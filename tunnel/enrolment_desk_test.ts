@@ -1,0 +1,187 @@
+/** What the node's desk says where TLS would not even have let somebody come before it: the second lock, tried by itself. */
+
+import { expect } from "expect";
+import { silent } from "../lib/base/log.ts";
+import { systemPrimitives as primitives } from "../lib/os/primitives.ts";
+import {
+  createAuthority,
+  createDeviceRequest,
+  issueDeviceCertificate,
+} from "../lib/pki/authority.ts";
+import { factsOf } from "../lib/pki/certificate.ts";
+import { parseCode } from "../lib/pki/code.ts";
+import { Invitations } from "../lib/pki/invitations.ts";
+import { invite, proveInvitation } from "../lib/pki/invite.ts";
+import { derOf } from "../lib/pki/keys.ts";
+import { Registry } from "../lib/pki/registry.ts";
+import type { AuditEvent } from "./audit.ts";
+import type { IncomingChannel } from "./channel.ts";
+import { EnrolmentDesk } from "./enrolment_desk.ts";
+import { TestClock } from "./testing/clock.ts";
+
+async function desk() {
+  const clock = new TestClock();
+  const authority = await createAuthority({ nowMs: clock.now() });
+  const invitations = new Invitations();
+  const registry = new Registry();
+  const audit: AuditEvent[] = [];
+  const { code } = await invite({
+    invitations,
+    name: "laptop",
+    address: "a:1",
+    caPem: authority.certificatePem,
+    expiresMs: 60_000,
+    nowMs: clock.now(),
+  });
+  const read = await parseCode(code);
+  const made = new EnrolmentDesk({
+    authority,
+    registry,
+    invitations,
+    persist: () => Promise.resolve(),
+    clock,
+    log: silent,
+    audit: (event) => audit.push(event),
+  });
+  const proof = async (changed: Partial<typeof read> = {}) => {
+    const { certificatePem } = await proveInvitation(
+      { ...read, ...changed },
+      clock.now(),
+    );
+    return derOf(certificatePem);
+  };
+  const serverName = `${read.id}.join.vault.internal`;
+  return {
+    desk: made,
+    clock,
+    authority,
+    registry,
+    invitations,
+    audit,
+    read,
+    proof,
+    serverName,
+  };
+}
+
+Deno.test("the proof is looked at again after TLS has", async () => {
+  const { desk: made, proof, serverName, read } = await desk();
+  const from = (peerCertificate: Uint8Array, name = serverName) =>
+    made.proven({ serverName: name, peerCertificate, host: "10.0.0.1" });
+  expect(await from(await proof())).toEqual({ id: read.id });
+  expect(await from(await proof({ secret: primitives.random(16) }))).toEqual({
+    reason: "the certificate does not prove the invitation",
+  });
+  for (const name of ["node.vault.internal", "", "ab.join.vault.internal"]) {
+    expect(await from(await proof(), name)).toMatchObject({
+      reason: expect.stringContaining("unknown"),
+    });
+  }
+});
+
+Deno.test("a proof is good for minutes, and an invitation for as long as it says", async () => {
+  const { desk: made, proof, serverName, clock } = await desk();
+  const peerCertificate = await proof();
+  const again = () =>
+    made.proven({ serverName, peerCertificate, host: "10.0.0.1" });
+  await clock.pass(59_999);
+  expect(await again()).toHaveProperty("id");
+  await clock.pass(1);
+  expect(await again()).toHaveProperty("reason");
+});
+
+Deno.test("a source that fails again and again waits, and others do not", async () => {
+  const { desk: made, proof, serverName, clock } = await desk();
+  for (let n = 0; n < 6; n++) made.refused("10.0.0.1", serverName);
+  const peerCertificate = await proof();
+  const from = (host: string) =>
+    made.proven({ serverName, peerCertificate, host });
+  expect(await from("10.0.0.1")).toMatchObject({
+    reason: expect.stringMatching(/from this address: try again in 2 s/),
+  });
+  expect(await from("10.0.0.2")).toHaveProperty("id");
+  // Failures that have nothing to do with joining are not held against it.
+  for (let n = 0; n < 9; n++) made.refused("10.0.0.3", "node.vault.internal");
+  expect(await from("10.0.0.3")).toHaveProperty("id");
+  await clock.pass(2000);
+  expect(await from("10.0.0.1")).toHaveProperty("id");
+});
+
+Deno.test("TLS is told to trust the verifier of an open invitation, and nobody for any other name", async () => {
+  const { desk: made, serverName, invitations, read, clock } = await desk();
+  const [record] = invitations.open(clock.now());
+  expect(made.trusted(serverName)).toBe(record!.verifierPem);
+  expect(invitations.find(read.id, clock.now())?.attempts).toBe(1);
+  for (
+    const name of [
+      "node.vault.internal",
+      "",
+      "0000000000000000.join.vault.internal",
+      `${read.id.toUpperCase()}.join.vault.internal`,
+      `x.${serverName}`,
+      serverName + ".",
+    ]
+  ) expect(made.trusted(name)).toBeUndefined();
+  await clock.pass(60_000);
+  expect(made.trusted(serverName)).toBeUndefined();
+});
+
+/** A channel that asks, and what it was told. */
+function asking(request: Record<string, unknown>) {
+  let told: unknown;
+  const incoming: IncomingChannel = {
+    request,
+    accept: (answer) => {
+      told = answer;
+      return undefined as never;
+    },
+    refuse: (refusal) => told = refusal,
+  };
+  return { incoming, told: () => told as Record<string, unknown> };
+}
+
+const peer = {
+  name: "invitation",
+  fingerprint: "f".repeat(64),
+  certificate: new Uint8Array(0),
+  address: "10.0.0.1:5",
+};
+
+Deno.test("junk instead of a request enrols nobody and uses nothing up", async () => {
+  const { desk: made, read, registry, invitations, clock, audit } =
+    await desk();
+  for (const request of [undefined, 5, "!!", "AAAA", "A".repeat(9000)]) {
+    const ask = asking({ kind: "vault/join", request });
+    await made.join(read.id, ask.incoming, peer);
+    expect(ask.told()).toMatchObject({ kind: "refused" });
+  }
+  expect(registry.devices).toEqual([]);
+  expect(invitations.find(read.id, clock.now())).toBeDefined();
+  expect(audit.length).toBe(5);
+});
+
+Deno.test("a device that was revoked meanwhile gets no new certificate", async () => {
+  const { desk: made, authority, registry, clock } = await desk();
+  const { request } = await createDeviceRequest();
+  const certificate = await issueDeviceCertificate({
+    authority,
+    request,
+    name: "tablet",
+    nowMs: clock.now(),
+  });
+  const facts = await factsOf(certificate);
+  registry.enrol({ name: "tablet", certificate: facts, nowMs: clock.now() });
+  const next = await createDeviceRequest();
+  const opening = {
+    kind: "vault/renew",
+    request: btoa(String.fromCharCode(...next.request)),
+  };
+  const own = { ...peer, name: "tablet", fingerprint: facts.fingerprint };
+  const good = asking(opening);
+  await made.renew(good.incoming, own);
+  expect(good.told()).toMatchObject({ name: "tablet" });
+  registry.revoke("tablet", clock.now());
+  const late = asking(opening);
+  await made.renew(late.incoming, own);
+  expect(late.told()["reason"]).toMatch(/was revoked/);
+});
