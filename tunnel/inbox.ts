@@ -8,6 +8,7 @@ export const MAX_UNREAD_BYTES = 256 * 1024;
 export class Inbox {
   #unread: Uint8Array[] = [];
   #unreadBytes = 0;
+  #lent: Uint8Array | undefined;
   #ended = false;
   #lost: Error | undefined;
   #reader:
@@ -27,9 +28,10 @@ export class Inbox {
     return this.#lost;
   }
 
-  /** What came, in order; what came before an end or a loss is read before it is told. */
+  /** What came, in order, lent until the next call; what came before an end or a loss is read before it is told. */
   read(): Promise<Uint8Array | undefined> {
-    const next = this.#unread.shift();
+    if (this.#lent) giveBack(this.#lent);
+    const next = this.#lent = this.#unread.shift();
     if (next) {
       this.#unreadBytes -= next.length;
       return Promise.resolve(next);
@@ -43,6 +45,7 @@ export class Inbox {
     const reader = this.#reader;
     if (reader) {
       this.#reader = undefined;
+      this.#lent = bytes;
       return reader.resolve(bytes);
     }
     this.#unread.push(bytes);
@@ -69,4 +72,14 @@ export class Inbox {
     this.#unreadBytes = 0;
     this.lose(reason);
   }
+}
+
+/**
+ * Frees the memory of bytes that nobody looks at any more. Left to the garbage collector, what a busy socket brings makes it run
+ * dozens of times a second.
+ */
+function giveBack(bytes: Uint8Array): void {
+  const { buffer } = bytes;
+  const alone = bytes.byteLength === buffer.byteLength;
+  if (alone && buffer instanceof ArrayBuffer) buffer.transfer(0);
 }
