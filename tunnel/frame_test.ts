@@ -2,7 +2,7 @@ import { expect } from "expect";
 import fc from "fast-check";
 import { concat } from "../lib/base/bytes.ts";
 import { duplexPair } from "../lib/base/duplex_pair.ts";
-import { PeerError } from "../lib/base/errors.ts";
+import { ConnectionLost, PeerError } from "../lib/base/errors.ts";
 import { decodeGoodbye, encodeGoodbye } from "./goodbye.ts";
 import {
   eachFrame,
