@@ -13,6 +13,7 @@ import { systemPrimitives } from "../os/primitives.ts";
 import { processId } from "../os/process.ts";
 import { type Address, listenTcp, renderAddress } from "../os/tcp.ts";
 import { Targets } from "../target/targets.ts";
+import type { Audit } from "../../tunnel/audit.ts";
 import { type LinkListener, listenLinks } from "../../tunnel/listen.ts";
 import { auditTo } from "./audit_log.ts";
 import { DRAIN_MS } from "./disk_target.ts";
@@ -201,9 +202,12 @@ class Node implements RunningNode {
     });
     try {
       for (const document of state.catalog.list()) volumes.open(document);
-      const links = await openLinks(parts);
+      // Whom the self-test has turned away is no news.
+      const audit = quietly(log);
+      const links = await openLinks(parts, audit.tell);
       try {
         await links.selfTest();
+        audit.speakUp();
         const direct = parts.target && listenTcp(parts.target);
         state.listen = renderAddress({
           hostname: parts.listen.hostname,
@@ -301,7 +305,7 @@ class Node implements RunningNode {
   }
 }
 
-function openLinks(parts: Parts): Promise<LinkListener> {
+function openLinks(parts: Parts, audit: Audit): Promise<LinkListener> {
   const { state, clock, primitives, log, listen } = parts;
   return listenLinks({
     hostname: listen.hostname,
@@ -314,6 +318,15 @@ function openLinks(parts: Parts): Promise<LinkListener> {
     primitives,
     clock,
     log,
-    audit: auditTo(log),
+    audit,
   });
+}
+
+/** An audit log whose lines are details until it is told to speak up. */
+function quietly(log: Log): { readonly tell: Audit; speakUp: () => void } {
+  let tell: Audit = ({ kind, ...facts }) => log.debug(kind, facts);
+  return {
+    tell: (event) => tell(event),
+    speakUp: () => tell = auditTo(log),
+  };
 }

@@ -31,7 +31,6 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "commander": ["cli"],
   "cli-table3": ["cli"],
   "picocolors": ["cli"],
-  "@logtape/logtape": ["cli", "lib/os", "lib/daemon"],
   "@peculiar/x509": ["lib/pki"],
   "reflect-metadata": ["lib/pki"],
   "valibot": ["cli", "lib/control", "lib/daemon", "lib/pki"],
