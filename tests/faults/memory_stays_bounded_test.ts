@@ -12,6 +12,8 @@ import { Tunnel } from "../harness/vault.ts";
 const LIMIT_BYTES = 200 * 1024 * 1024;
 const KIB = 1024;
 const BLOCK_BYTES = 256 * KIB;
+/** What the whole disk is filled with. */
+const PATTERN = 0x77;
 /** How long a reader reads nothing: long enough for everything in between to fill up. */
 const STALL_MS = 3000;
 
@@ -30,7 +32,12 @@ function endlessLoad(url: string, write: boolean): Program {
     command: "qemu-img",
     args: [
       ...["bench", "-f", "raw", "-t", "none", "-c", "1000000", "-d", "32"],
-      ...["-s", String(BLOCK_BYTES), ...(write ? ["-w"] : []), url],
+      ...[
+        "-s",
+        String(BLOCK_BYTES),
+        ...(write ? ["-w", `--pattern=${PATTERN}`] : []),
+        url,
+      ],
     ],
   });
 }
@@ -43,18 +50,18 @@ for (const write of [false, true]) {
   }, async () => {
     let proxy: Proxy | undefined;
     await using tunnel = await Tunnel.open({
-      volumes: [{ name: "disk", size: "1GiB" }],
+      volumes: [{ name: "disk", size: "256MiB" }],
       between: (port) => (proxy = Proxy.start(port)).port,
     });
     await using between = proxy!;
     const { url } = await onlyDisk(tunnel.portal);
     await loadDisk(url, {
       ...{ write: true, blockBytes: BLOCK_BYTES, strideBytes: BLOCK_BYTES },
-      ...{ depth: 32, requests: 2000, pattern: 0x77 },
+      ...{ depth: 32, requests: 1024, pattern: PATTERN },
     });
     await loadDisk(url, {
       ...{ write, blockBytes: BLOCK_BYTES, strideBytes: BLOCK_BYTES },
-      ...{ depth: 32, requests: 4000, pattern: 0x77 },
+      ...{ depth: 32, requests: 2000, pattern: PATTERN },
     });
     expectBounded(tunnel, "at full speed");
 
@@ -63,7 +70,10 @@ for (const write of [false, true]) {
     await pause(500);
     stalled.signal("SIGSTOP");
     await pause(STALL_MS);
-    await qemuIoOk(url, ["read -P 0x77 0 4M", "write -P 0x77 0 4M"]);
+    await qemuIoOk(url, [
+      `read -P ${PATTERN} 0 4M`,
+      `write -P ${PATTERN} 0 4M`,
+    ]);
     expectBounded(tunnel, "with a stalled initiator");
     stalled.signal("SIGCONT");
     await stalled.stop("SIGKILL");
@@ -75,7 +85,7 @@ for (const write of [false, true]) {
     await pause(STALL_MS);
     expectBounded(tunnel, "with a stalled network");
     between.release(write ? "toServer" : "toClient");
-    await qemuIoOk(url, ["read 0 4M"]);
+    await qemuIoOk(url, [`read -P ${PATTERN} 0 4M`]);
     await load.stop("SIGKILL");
     expectBounded(tunnel, "afterwards");
   });

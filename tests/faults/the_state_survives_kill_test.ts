@@ -4,7 +4,7 @@ import { onlyDisk } from "../harness/libiscsi.ts";
 import { freePort } from "../harness/loopback.ts";
 import { qemuIo, qemuIoOk } from "../harness/qemu.ts";
 import { scenario } from "../harness/scenario.ts";
-import { pause, until } from "../harness/until.ts";
+import { eventually, pause } from "../harness/until.ts";
 import {
   createVolume,
   enrol,
@@ -122,10 +122,13 @@ for (
       if (signal === "SIGTERM") expect(code).toBe(0);
       tunnel.serve = await startServe(tunnel.node, tunnel.servePort);
       await busy;
-      await until("the disk is back", async () => {
-        return (await qemuIo(url, ["read 0 512"], { timeoutMs: 10_000 }))
-          .code === 0;
-      }, { timeoutMs: 40_000 });
+      await eventually(
+        "the disk is back",
+        () => qemuIoOk(url, ["read 0 512"]),
+        {
+          timeoutMs: 40_000,
+        },
+      );
       for (let done = 0; done <= round; done++) {
         await qemuIoOk(url, [
           `read -P ${0x61 + done} ${done * 8}M 8M`,

@@ -57,14 +57,20 @@ export class RawConnection implements Disposable {
     const port = Number(disk.portal.slice(disk.portal.lastIndexOf(":") + 1));
     const raw = await RawConnection.open(port);
     await raw.send(loginRequest(disk.iqn));
-    const response = await raw.#readExactly(BHS_BYTES);
-    const length = response[5]! << 16 | response[6]! << 8 | response[7]!;
-    await raw.#readExactly(Math.ceil(length / 4) * 4);
+    const response = await raw.receive();
     // Opcode 0x23, status class 0, and the phase that was asked for.
     if (response[0] !== 0x23 || response[36] !== 0 || response[1] !== 0x87) {
       throw new Error(`Login refused: ${response.toHex()}`);
     }
     return raw;
+  }
+
+  /** The basic header of the next PDU; its data is passed over. */
+  async receive(): Promise<Uint8Array> {
+    const header = await this.#readExactly(BHS_BYTES);
+    const length = header[5]! << 16 | header[6]! << 8 | header[7]!;
+    await this.#readExactly(Math.ceil(length / 4) * 4);
+    return header;
   }
 
   /** Sends as much as the other end takes. False where it has closed. */

@@ -16,6 +16,26 @@ export async function until(
   }
 }
 
+/** Tries `work` again until it does not reject. Rejects after `timeoutMs` with what it said last. */
+export async function eventually<T>(
+  what: string,
+  work: () => Promise<T>,
+  options: { timeoutMs: number; everyMs?: number },
+): Promise<T> {
+  const deadline = performance.now() + options.timeoutMs;
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (performance.now() > deadline) {
+        const seconds = options.timeoutMs / 1000;
+        throw new Error(`${what}: not within ${seconds} s, for ${error}`);
+      }
+    }
+    await pause(options.everyMs ?? 100);
+  }
+}
+
 /** Lets `ms` pass, for what is itself about time: a poll, a delay on a wire, a link that must stay quiet. */
 export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
