@@ -5,10 +5,11 @@
  * |---|---|---|
  * | create | a folder `.NAME.…` | removes it |
  * | delete | a folder `.NAME.…` | removes it |
- * | grow (data first, then document) | data longer than the document says, the rest zeros | cuts it |
- * | shrink (document first, then data) | data longer than the document says, the rest given up | cuts it |
+ * | grow (data, then document, then what initiators see) | data longer than the document says, the rest zeros | cuts it |
+ * | shrink (document, then what initiators see, then data) | data longer than the document says, the rest given up | cuts it |
  *
- * So data that is shorter than its document was cut from outside, and is refused.
+ * A step that fails leaves the same as a crash. So data that is shorter than its document was cut from outside, and is refused; and
+ * initiators never reach what the document does not cover, which the next start would cut.
  */
 
 import type { Clock } from "../base/clock.ts";
@@ -108,6 +109,24 @@ export class Catalog {
   /** Replaces what is known of a volume. */
   update(document: VolumeDocument): void {
     writeDocument(this.#documentPath(document.name), document);
+  }
+
+  /**
+   * Changes the size of a volume that is not served; `Target.resize` does the same for one that is.
+   *
+   * @throws {VaultError} where its data cannot be opened or do not change; the table above says what is left
+   */
+  async resize(document: VolumeDocument, sizeBytes: number): Promise<void> {
+    const after = { ...document, sizeBytes };
+    const data = this.openData(document);
+    try {
+      if (sizeBytes < document.sizeBytes) this.update(after);
+      data.truncate(sizeBytes);
+      await data.sync();
+      if (sizeBytes > document.sizeBytes) this.update(after);
+    } finally {
+      data.close();
+    }
   }
 
   /** Its bytes are gone when this returns. @throws {VaultError} where there is none */

@@ -86,6 +86,26 @@ Deno.test("data longer than its document is cut, so that growing again shows zer
     );
   }));
 
+Deno.test("what a shrinking that failed did not cut never comes back", () =>
+  withCatalog(async (catalog) => {
+    const made = await catalog.create(SPEC);
+    const data = catalog.openData(made);
+    data.write(4096, Uint8Array.of(7));
+    data.close();
+    // The document says 512 bytes, and then came the crash.
+    const small = { ...made, sizeBytes: 512 };
+    catalog.update(small);
+    await catalog.resize(small, 8192);
+    const { sizeBytes } = catalog.get("photos");
+    expect(sizeBytes).toBe(8192);
+    expect(Deno.readFileSync(catalog.dataPath("photos"))).toEqual(
+      new Uint8Array(8192),
+    );
+    await catalog.resize(catalog.get("photos"), 1024);
+    expect(catalog.get("photos").sizeBytes).toBe(1024);
+    expect(Deno.statSync(catalog.dataPath("photos")).size).toBe(1024);
+  }));
+
 Deno.test("a damaged document is named, not overwritten", () =>
   withCatalog(async (catalog, folder) => {
     await catalog.create(SPEC);

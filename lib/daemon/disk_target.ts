@@ -5,7 +5,7 @@ import type { Log } from "../base/log.ts";
 import type { ChapPolicy } from "../iscsi/login_security.ts";
 import { Disk } from "../scsi/disk.ts";
 import type { Store } from "../store/store.ts";
-import type { Target } from "../target/target.ts";
+import type { Resize, Target } from "../target/target.ts";
 import type { Targets } from "../target/targets.ts";
 import { Volume } from "../target/volume.ts";
 import { VERSION } from "./version.ts";
@@ -55,6 +55,6 @@ export function addDiskTarget(
 }
 
 /** Changes the size of the disk and its store; initiators that are logged in learn it from a unit attention. */
-export function resizeDisk(target: Target, sizeBytes: number): Promise<void> {
-  return target.resize(DISK_LUN, sizeBytes);
+export function resizeDisk(target: Target, to: Resize): Promise<void> {
+  return target.resize(DISK_LUN, to);
 }

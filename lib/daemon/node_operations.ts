@@ -109,12 +109,12 @@ class Operations implements NodeOperations {
           kind: "refused",
         });
       }
+      const { catalog } = this.#state;
       const after = { ...before, sizeBytes };
-      // In the order that the table in catalog.ts relies on.
-      if (sizeBytes < before.sizeBytes) this.#state.catalog.update(after);
-      if (this.#live) await this.#live.volumes.resize(name, sizeBytes);
-      else await this.#resizeData(name, sizeBytes);
-      if (sizeBytes > before.sizeBytes) this.#state.catalog.update(after);
+      const record = () => catalog.update(after);
+      if (this.#live) {
+        await this.#live.volumes.resize(name, { sizeBytes, record });
+      } else await catalog.resize(before, sizeBytes);
       return this.#info(after);
     });
   }
@@ -219,16 +219,6 @@ class Operations implements NodeOperations {
     });
     try {
       return file.allocated();
-    } finally {
-      file.close();
-    }
-  }
-
-  async #resizeData(name: string, sizeBytes: number): Promise<void> {
-    const file = openFile(this.#state.catalog.dataPath(name));
-    try {
-      file.truncate(sizeBytes);
-      await file.sync();
     } finally {
       file.close();
     }

@@ -206,7 +206,7 @@ class Offered implements OfferedStore {
     if (this.#store.readOnly) {
       throw new VaultError("The store is read-only", { kind: "refused" });
     }
-    await resizeDisk(this.#target, sizeBytes);
+    await resizeDisk(this.#target, { sizeBytes });
   }
 
   close(options: { readonly drainMs?: number } = {}): Promise<void> {

@@ -5,7 +5,7 @@ import { VaultError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { stackStore } from "../store/stack.ts";
 import type { Store } from "../store/store.ts";
-import type { Target } from "../target/target.ts";
+import type { Resize, Target } from "../target/target.ts";
 import type { Targets } from "../target/targets.ts";
 import type { Catalog } from "./catalog.ts";
 import { chapPolicy } from "./chap_policy.ts";
@@ -71,8 +71,8 @@ export class ServedVolumes {
   }
 
   /** Logged-in initiators learn it from a unit attention. */
-  async resize(name: string, sizeBytes: number): Promise<void> {
-    await resizeDisk(this.#get(name).target, sizeBytes);
+  async resize(name: string, to: Resize): Promise<void> {
+    await resizeDisk(this.#get(name).target, to);
   }
 
   /** Counts for logins from now on. */

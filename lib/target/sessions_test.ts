@@ -104,14 +104,55 @@ Deno.test("growing tells the unit after, shrinking before the store", async () =
     unit.log.push(`store ${sizeBytes}`);
     return Promise.resolve();
   };
-  await target.resize(0, 8192);
-  await target.resize(0, 1024);
+  await target.resize(0, { sizeBytes: 8192 });
+  await target.resize(0, { sizeBytes: 1024 });
   expect(unit.log).toEqual([
     "store 8192",
     "resized 8192",
     "resized 1024",
     "store 1024",
   ]);
+});
+
+Deno.test("a disk never reaches further than what is noted, whatever fails", async () => {
+  const { target, volume, store } = fixture({ sizeBytes: 4096 });
+  let storeBytes = 4096;
+  let fails = "";
+  Object.defineProperty(store, "sizeBytes", { get: () => storeBytes });
+  store.resize = (sizeBytes) => {
+    if (fails === "store") return Promise.reject(new Error("No store"));
+    storeBytes = sizeBytes;
+    return Promise.resolve();
+  };
+  let noted = 4096;
+  const resize = (sizeBytes: number) =>
+    target.resize(0, {
+      sizeBytes,
+      record: () => {
+        if (fails === "note") throw new Error("No room");
+        noted = sizeBytes;
+      },
+    });
+  const sizes = () => [volume.sizeBytes, noted, storeBytes];
+  for (fails of ["store", "note"]) {
+    await expect(resize(8192)).rejects.toThrow("No");
+    expect(sizes().slice(0, 2)).toEqual([4096, 4096]);
+  }
+  await expect(resize(2048)).rejects.toThrow("No room");
+  expect(volume.sizeBytes).toBe(4096);
+  fails = "store";
+  await expect(resize(2048)).rejects.toThrow("No store");
+  expect(sizes().slice(0, 2)).toEqual([2048, 2048]);
+  // What was not cut then is cut before the disk grows over it.
+  fails = "";
+  const cuts: number[] = [];
+  const { resize: cut } = store;
+  store.resize = (sizeBytes) => {
+    cuts.push(sizeBytes);
+    return cut(sizeBytes);
+  };
+  await resize(4096);
+  expect([cuts, sizes()]).toEqual([[2048, 4096], [4096, 4096, 4096]]);
 });
 
 Deno.test("shrinking waits for what is under way", async () => {
@@ -130,7 +171,7 @@ Deno.test("shrinking waits for what is under way", async () => {
     data,
   });
   await settle();
-  const resized = target.resize(0, 2048);
+  const resized = target.resize(0, { sizeBytes: 2048 });
   await settle();
   expect(unit.log.at(-1)).toBe("resized 2048");
   hold.open();

@@ -17,6 +17,16 @@ export interface TargetOptions {
   readonly chap?: ChapPolicy;
 }
 
+/** A new capacity. */
+export interface Resize {
+  readonly sizeBytes: number;
+  /**
+   * Makes a note that outlives the process. It is made before initiators reach what a disk has grown by, and before the end of a disk
+   * that shrinks is lost: so what they were told is stable is never beyond what is noted. Where it throws, they see no change.
+   */
+  readonly record?: () => void;
+}
+
 export class Target {
   readonly iqn: string;
   readonly name: string;
@@ -37,19 +47,19 @@ export class Target {
     this.chap = options.chap ?? { users: [] };
   }
 
-  /** Changes the capacity of a unit; initiators learn it from a unit attention. On stable storage when it resolves. */
-  async resize(lun: number, sizeBytes: number): Promise<void> {
+  /**
+   * Changes the capacity of a unit; initiators learn it from a unit attention. On stable storage when it resolves.
+   *
+   * Where growing fails, the disk keeps its size. Where the store cannot be cut, the disk is small nevertheless, and what is beyond its
+   * end never comes back: the store is cut before it grows again.
+   *
+   * @throws {MediaError} where the store fails, and what `record` throws
+   */
+  async resize(lun: number, to: Resize): Promise<void> {
     const volume = this.units.get(lun);
     if (!volume) throw new RangeError(`No logical unit ${lun}`);
-    if (sizeBytes < volume.store.sizeBytes) {
-      // No new command may reach the tail, and those under way have to be over, before it goes.
-      volume.unit.resized(sizeBytes);
-      await volume.order.settled();
-      await volume.store.resize(sizeBytes);
-    } else {
-      await volume.store.resize(sizeBytes);
-      volume.unit.resized(sizeBytes);
-    }
+    if (to.sizeBytes < volume.sizeBytes) await shrink(volume, to);
+    else await grow(volume, to);
   }
 
   /** Ends every session and resolves when nothing of them is left. */
@@ -63,4 +73,26 @@ export class Target {
       [...this.units.values()].map((volume) => volume.store.flush()),
     );
   }
+}
+
+async function shrink(
+  volume: Volume,
+  { sizeBytes, record }: Resize,
+): Promise<void> {
+  record?.();
+  // No new command may reach the tail, and those under way have to be over, before it goes.
+  volume.resized(sizeBytes);
+  await volume.order.settled();
+  await volume.store.resize(sizeBytes);
+}
+
+async function grow(
+  volume: Volume,
+  { sizeBytes, record }: Resize,
+): Promise<void> {
+  const { store } = volume;
+  if (store.sizeBytes > volume.sizeBytes) await store.resize(volume.sizeBytes);
+  await store.resize(sizeBytes);
+  record?.();
+  volume.resized(sizeBytes);
 }

@@ -22,6 +22,7 @@ export class Volume {
   readonly clock: Clock;
   readonly log: Log;
   readonly order = new Order();
+  #sizeBytes: number;
 
   /**
    * Whether the store has answered with a promise before. Then data is put where it can stay until the promise settles, rather than
@@ -34,6 +35,18 @@ export class Volume {
     this.store = options.store;
     this.clock = options.clock;
     this.log = options.log;
+    this.#sizeBytes = options.store.sizeBytes;
+  }
+
+  /** What initiators reach. The store is longer where it could not be cut or its growth could not be noted: the rest is given up. */
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  /** Initiators reach so much from now on, and are told. */
+  resized(sizeBytes: number): void {
+    this.#sizeBytes = sizeBytes;
+    this.unit.resized(sizeBytes);
   }
 
   /** What the initiator is told of a store that threw. The log is told why. */
