@@ -34,13 +34,7 @@ export class Failure {
 
   /** What to throw for a write that failed; the store is failed unless there was merely no room. */
   ofWrite(thrown: unknown): MediaError {
-    if (isNoSpace(thrown)) {
-      return new MediaError(
-        "no-space",
-        `No space to write: ${messageOf(thrown)}`,
-        { cause: thrown },
-      );
-    }
+    if (isNoSpace(thrown)) return noSpace("write", thrown);
     return this.#fail("write", thrown);
   }
 
@@ -61,6 +55,28 @@ export function readError(thrown: unknown): MediaError {
   return new MediaError("medium", `Could not read: ${messageOf(thrown)}`, {
     cause: thrown,
   });
+}
+
+/**
+ * What to throw for a store whose length could not be changed, because it would be longer than the file system allows, say. Nothing that
+ * was acknowledged is in doubt, so the store is as good as before.
+ */
+export function resizeError(thrown: unknown): MediaError {
+  return isNoSpace(thrown)
+    ? noSpace("resize", thrown)
+    : new MediaError("medium", `Could not resize: ${messageOf(thrown)}`, {
+      cause: thrown,
+    });
+}
+
+function noSpace(what: "write" | "resize", thrown: unknown): MediaError {
+  return new MediaError(
+    "no-space",
+    `No space to ${what}: ${messageOf(thrown)}`,
+    {
+      cause: thrown,
+    },
+  );
 }
 
 /** Whether somewhere down the causes the operating system said that there is no room. */

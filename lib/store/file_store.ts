@@ -7,7 +7,7 @@
 import type { Extent } from "../base/extent.ts";
 import type { File } from "../base/file.ts";
 import { MediaError } from "../base/media_error.ts";
-import { Failure, readError } from "./failure.ts";
+import { Failure, readError, resizeError } from "./failure.ts";
 import { GroupCommit } from "./group_commit.ts";
 import { checkRange, checkSize } from "./range.ts";
 import type { Health, Maybe, Store } from "./store.ts";
@@ -89,7 +89,13 @@ export class FileStore implements Store {
 
   async resize(sizeBytes: number): Promise<void> {
     checkSize(sizeBytes);
-    this.#mutate(() => this.#file.truncate(sizeBytes));
+    this.#failure.refuse();
+    this.#written++;
+    try {
+      this.#file.truncate(sizeBytes);
+    } catch (thrown) {
+      throw resizeError(thrown);
+    }
     this.#sizeBytes = sizeBytes;
     await this.flush();
   }

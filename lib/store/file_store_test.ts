@@ -150,6 +150,16 @@ Deno.test("a resize is stable when it resolves, and keeps the old size where it 
   expect(store.sizeBytes).toBe(100);
 });
 
+Deno.test("a file system that allows no such length does not fail the store", async () => {
+  const { file, store } = setUp();
+  file.failing.truncate = "EFBIG";
+  expect(await faultOf(() => store.resize(2 * SIZE_BYTES))).toBe("medium");
+  expect([store.health.state, store.sizeBytes]).toEqual(["ok", SIZE_BYTES]);
+  store.write(0, Uint8Array.of(3));
+  await store.flush();
+  expect(file.stable[0]).toBe(3);
+});
+
 Deno.test("closing flushes and lets go of the file, also where the flush fails", async () => {
   const { file, store } = setUp();
   store.write(0, Uint8Array.of(3));
