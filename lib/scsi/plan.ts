@@ -45,6 +45,11 @@ export interface Write {
   readonly extent: Extent;
   /** Stable before GOOD. */
   readonly fua: boolean;
+  /**
+   * Where the initiator gives less than the extent and ends inside a block: so many bytes, whole blocks, are written, and the rest of
+   * what comes is dropped. No block is ever half old and half new.
+   */
+  readonly wholeBytes?: number;
 }
 
 /** Receive `length` bytes; what they say decides how it goes on (MODE SELECT, UNMAP, COMPARE AND WRITE, …). */

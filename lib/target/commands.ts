@@ -121,8 +121,8 @@ export class Commands {
       read: command.read,
       write: command.write,
       expectedLength: command.expectedDataTransferLength,
-      // No command of ours goes both ways.
-      plan: command.read && command.write
+      // No command of ours goes both ways, and none that takes data is carried out without.
+      plan: command.read && (command.write || dataOutLength(plan) > 0)
         ? illegalRequest(INVALID_FIELD_IN_COMMAND_INFORMATION_UNIT)
         : nexus.readOnly && changes(plan)
         ? { kind: "answer", outcome: writeProtected(volume, nexus) }
@@ -221,8 +221,11 @@ export class Commands {
   ): Refusal | Promise<Refusal> {
     const { plan, volume } = task;
     if (plan.kind !== "write") return undefined;
+    const most = (plan.wholeBytes ?? plan.extent.length) - offset;
+    if (most <= 0) return undefined;
     const waits = volume.waits || !volume.order.idle;
-    const from = waits ? this.#own(task, data) : data;
+    const whole = data.length > most ? data.subarray(0, most) : data;
+    const from = waits ? this.#own(task, whole) : whole;
     const at = plan.extent.offset + offset;
     const written = writeFrom(volume, task.nexus, { offset: at, from });
     if (written instanceof Promise && !task.buffer) this.#lend(written);

@@ -329,3 +329,42 @@ Deno.test("what a store that waits still has to read is not overwritten by what 
     expect(found).toEqual(pattern(512, lba));
   }
 });
+
+Deno.test("no block is written in part, however its data come", async () => {
+  const MiB = 1024 * KiB;
+  // Whole in one PDU, collected, and in pieces.
+  for (const expected of [700, 100 * KiB + 100, MiB + 300 * KiB + 100]) {
+    const { session, store, unit } = fixture({ sizeBytes: 2 * MiB });
+    store.bytes.fill(9);
+    const { initiator } = await session();
+    const wholeBytes = expected - expected % 512;
+    const extent = { offset: 512, length: expected + 1000 };
+    unit.next = { kind: "write", extent, fua: false, wholeBytes };
+    const ended = await initiator.run(
+      { cdb: cdb10(WRITE, 0, 0), write: expected },
+      pattern(expected),
+    );
+    expect([ended.status, ended.overflow, ended.residualCount]).toEqual([
+      0,
+      true,
+      1000,
+    ]);
+    const end = 512 + wholeBytes;
+    const written = store.bytes.subarray(512, end);
+    expect(equalBytes(written, pattern(expected).subarray(0, wholeBytes)))
+      .toBe(true);
+    expect(store.bytes.subarray(0, 512).every((byte) => byte === 9)).toBe(true);
+    expect(store.bytes.subarray(end).every((byte) => byte === 9)).toBe(true);
+  }
+});
+
+Deno.test("a write that is announced as a read is refused, not answered GOOD", async () => {
+  const { session, store } = fixture();
+  const { initiator } = await session();
+  const ended = await initiator.run({ cdb: cdb10(WRITE, 0, 1), read: 512 });
+  expect([ended.status, senseOf(ended)]).toEqual([
+    2,
+    { key: 0x05, code: 0x0e03 },
+  ]);
+  expect(store.calls).toEqual([]);
+});

@@ -96,13 +96,13 @@ function after(refusal: Refusal | Promise<Refusal>): Done | Promise<Done> {
   return { outcome: refusal ?? GOOD };
 }
 
-/** What the initiator did not send, because it expected to send less than the extent, is left as it is. */
+/** What the initiator did not send in whole blocks, because it expected to send less than the extent, is left as it is. */
 function write(
   volume: Volume,
   job: Job,
   plan: Write,
 ): Refusal | Promise<Refusal> {
-  const from = job.dataOut.subarray(0, plan.extent.length);
+  const from = job.dataOut.subarray(0, plan.wholeBytes ?? plan.extent.length);
   const source = { offset: plan.extent.offset, from };
   const refusal = writeFrom(volume, job.nexus, source);
   if (!plan.fua) return refusal;

@@ -74,6 +74,32 @@ Deno.test("golden CDBs of READ and WRITE become extents", () => {
   }
 });
 
+Deno.test("a write that is announced shorter than its CDB says is cut to whole blocks", () => {
+  const cdbs = [
+    "0a 00 00 07 02 00",
+    "2a 00 00 00 00 07 00 00 02 00",
+    "aa 00 00 00 00 07 00 00 00 02 00 00",
+    "8a 00 0000000000000007 00000002 00 00",
+  ];
+  const table = [[0, 0], [511, 0], [512, 512], [1023, 512]] as const;
+  const disk = diskWith({});
+  const whole = {
+    kind: "write",
+    extent: { offset: 7 * 512, length: 1024 },
+    fua: false,
+  };
+  for (const cdb of cdbs) {
+    for (const [announced, wholeBytes] of table) {
+      expect(disk.plan(alice, hex(cdb), announced)).toEqual({
+        ...whole,
+        wholeBytes,
+      });
+    }
+    expect(disk.plan(alice, hex(cdb), 1024)).toEqual(whole);
+    expect(disk.plan(alice, hex(cdb), 5000)).toEqual(whole);
+  }
+});
+
 Deno.test("a 4096-byte disk counts in its own blocks", () => {
   const geometry = {
     blockSizeBytes: 4096,

@@ -17,8 +17,12 @@ export const write6: Command = {
   mask: mask("ff 1f ffff ff 00"),
   ...row,
   // 21 bits of LBA; a TRANSFER LENGTH of 0 stands for 256 blocks.
-  plan: (cdb, caller) =>
-    write(cdb, caller, u24(cdb, 1) & 0x1f_ffff, cdb[4]! || 256),
+  plan: (cdb, caller, dataOutBytes) =>
+    cut(
+      write(cdb, caller, u24(cdb, 1) & 0x1f_ffff, cdb[4]! || 256),
+      caller,
+      dataOutBytes,
+    ),
 };
 
 // DPO 10h is a hint.
@@ -46,8 +50,25 @@ export const write16: Command = {
   plan: writeLong,
 };
 
-function writeLong(cdb: Uint8Array, caller: Caller): Plan {
-  return write(cdb, caller, lbaOf(cdb), countOf(cdb));
+function writeLong(
+  cdb: Uint8Array,
+  caller: Caller,
+  dataOutBytes: number | undefined,
+): Plan {
+  const plan = write(cdb, caller, lbaOf(cdb), countOf(cdb));
+  return cut(plan, caller, dataOutBytes);
+}
+
+/** What the initiator announces to send may be less than the CDB says: it is written in whole blocks, and the residual count tells of the rest. */
+function cut(
+  plan: Plan,
+  { unit }: Caller,
+  dataOutBytes: number | undefined,
+): Plan {
+  if (plan.kind !== "write" || dataOutBytes === undefined) return plan;
+  if (dataOutBytes >= plan.extent.length) return plan;
+  const wholeBytes = dataOutBytes - dataOutBytes % unit.blockSizeBytes;
+  return { ...plan, wholeBytes };
 }
 
 // Four arguments, not an object: this is the hot path, and the plan is all that it makes.
