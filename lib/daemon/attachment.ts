@@ -140,10 +140,14 @@ export async function runAttachment(
       ...(options.onLink ? { onLink: options.onLink } : {}),
     });
     undo.push(() => keeper.stop());
-    const described = await describe(await keeper.start(), options.volume);
+    const readOnly = options.readOnly ?? false;
+    const described = await describe(await keeper.start(), {
+      volume: options.volume,
+      readOnly,
+    });
     const attachment = new Attachment({
       ...options,
-      readOnly: options.readOnly ?? false,
+      readOnly,
       log,
       clock,
       identity,
@@ -167,8 +171,11 @@ export async function runAttachment(
   }
 }
 
-async function describe(link: Link, volume: string): Promise<Description> {
-  const channel = await link.open({ kind: "describe", volume });
+async function describe(
+  link: Link,
+  asked: { readonly volume: string; readonly readOnly: boolean },
+): Promise<Description> {
+  const channel = await link.open({ kind: "describe", ...asked });
   await channel.close();
   const answer = v.safeParse(Description, channel.answer);
   if (answer.success) return answer.output;

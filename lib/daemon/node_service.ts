@@ -70,7 +70,7 @@ export class NodeService {
     }
     let described: Description;
     try {
-      described = await this.#describe(ask.output.volume);
+      described = await this.#describe(ask.output);
     } catch (thrown) {
       if (!(thrown instanceof VaultError)) throw thrown;
       const { message: reason, hint, kind } = thrown;
@@ -90,8 +90,18 @@ export class NodeService {
       });}
   }
 
-  async #describe(volume: string): Promise<Description> {
+  async #describe({ volume, readOnly }: ChannelAsk): Promise<Description> {
     const { forward, volumes } = this.#options;
+    if (forward && readOnly) {
+      // What passes through is not looked into: a promise that nobody would keep.
+      throw new VaultError(
+        "A target behind --forward cannot be attached read-only",
+        {
+          kind: "refused",
+          hint: "Make it read-only where it is, and attach it without.",
+        },
+      );
+    }
     if (forward) return { iqn: await forward.find(volume), chap: false };
     const { iqn, chap } = volumes.target(volume);
     return { iqn, chap: chap.users.length > 0 };

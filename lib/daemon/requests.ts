@@ -10,7 +10,12 @@ const MAX_NAME = 223;
 const Volume = v.pipe(v.string(), v.minLength(1), v.maxLength(MAX_NAME));
 
 /** Is there such a volume? Answered with a {@linkcode Description}; the channel is closed at once. */
-const Describe = v.object({ kind: v.literal("describe"), volume: Volume });
+const Describe = v.object({
+  kind: v.literal("describe"),
+  volume: Volume,
+  /** Whether it is to be attached so: a node that cannot keep that promise says so now. */
+  readOnly: v.exactOptional(v.boolean(), false),
+});
 
 /** The channel is one initiator's iSCSI connection to that volume. */
 const Iscsi = v.object({
@@ -25,8 +30,18 @@ export const ChannelAsk = v.variant("kind", [Describe, Iscsi]);
 export type ChannelAsk = v.InferOutput<typeof ChannelAsk>;
 export type IscsiAsk = v.InferOutput<typeof Iscsi>;
 
+/**
+ * The device shows this name in commands for a shell, hands it to programs and makes a path of it, and the node is not trusted with any of
+ * these: letters, digits and the four signs of an iSCSI name (RFC 7143 section 4.2.7.2), and neither an option nor a path.
+ */
+const TargetName = v.pipe(
+  v.string(),
+  v.maxLength(MAX_NAME),
+  v.regex(/^[0-9A-Za-z][0-9A-Za-z.:_-]*$/),
+);
+
 export const Description = v.object({
-  iqn: Volume,
+  iqn: TargetName,
   /** Whether initiators have to prove who they are, where the node knows. */
   chap: v.boolean(),
 });

@@ -13,8 +13,10 @@ import {
   runAttachment,
   type RunningAttachment,
 } from "./attachment.ts";
+import { MemoryStore } from "../store/memory_store.ts";
 import { joinNode } from "./join_node.ts";
 import { type NodeOptions, type RunningNode, runNode } from "./node.ts";
+import { offerStore } from "./offered_store.ts";
 import { openNode } from "./stopped_node.ts";
 
 const ANY_PORT = { hostname: "127.0.0.1", port: 0 };
@@ -273,5 +275,31 @@ onRoad(
     await expect(road.attach()).rejects.toThrow("already runs");
     await expect(node.operations.invite({ name: "laptop", expiresMs: 60_000 }))
       .rejects.toThrow('already a device "laptop"');
+  },
+);
+
+onRoad(
+  "what another target offers is passed on, but never under a promise of read-only that nobody keeps",
+  async (road) => {
+    const store = new MemoryStore(MIB);
+    const offered = offerStore({
+      store,
+      targetName: "iqn.2026-11.internal.example:memory",
+    });
+    try {
+      const forward = parseAddress(offered.listen(ANY_PORT));
+      await road.join(await road.node({ forward }));
+      await expect(road.attach({ volume: "memory", readOnly: true })).rejects
+        .toThrow("cannot be attached read-only");
+      const disk = await openDisk(
+        await road.session(await road.attach({ volume: "memory" })),
+      );
+      const bytes = systemPrimitives.random(512);
+      await disk.write(3, bytes);
+      expect(equalBytes(await disk.read(3, 1), bytes)).toBe(true);
+    } finally {
+      await offered.close({ drainMs: 0 });
+      await store.close();
+    }
   },
 );
