@@ -93,16 +93,21 @@ export class Catalog {
     makeFolder(this.#folder);
     const half = join(this.#folder, `.${spec.name}.${crypto.randomUUID()}`);
     makeFolder(half);
-    const data = openFile(join(half, "data"), { create: true });
     try {
-      data.truncate(spec.sizeBytes);
-      await data.sync();
-    } finally {
-      data.close();
+      const data = openFile(join(half, "data"), { create: true });
+      try {
+        data.truncate(spec.sizeBytes);
+        await data.sync();
+      } finally {
+        data.close();
+      }
+      writeDocument(join(half, "volume.json"), document);
+      syncFolder(half);
+      rename(half, join(this.#folder, spec.name));
+    } catch (thrown) {
+      remove(half);
+      throw thrown;
     }
-    writeDocument(join(half, "volume.json"), document);
-    syncFolder(half);
-    rename(half, join(this.#folder, spec.name));
     return document;
   }
 

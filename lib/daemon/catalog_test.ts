@@ -42,7 +42,7 @@ Deno.test("a created volume is listed with a stable identity, thin, and gone onc
   }));
 
 Deno.test("names and sizes that make no sense are refused, and nothing is made", () =>
-  withCatalog(async (catalog) => {
+  withCatalog(async (catalog, folder) => {
     for (const name of ["", "A", "../x", "a b", "-a", "a-", "a".repeat(64)]) {
       await expect(catalog.create({ ...SPEC, name })).rejects.toThrow(
         "cannot be the name",
@@ -55,6 +55,16 @@ Deno.test("names and sizes that make no sense are refused, and nothing is made",
       );
     }
     expect(catalog.list()).toEqual([]);
+    // Fails when the document is written, after the data were made.
+    const readOnly = {
+      toJSON() {
+        throw new Error("No room");
+      },
+    } as unknown as boolean;
+    await expect(catalog.create({ ...SPEC, readOnly })).rejects.toThrow(
+      "No room",
+    );
+    expect([...Deno.readDirSync(folder)]).toEqual([]);
     await catalog.create(SPEC);
     await expect(catalog.create(SPEC)).rejects.toThrow("already a volume");
   }));

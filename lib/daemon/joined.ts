@@ -2,7 +2,7 @@
 
 import * as v from "valibot";
 import { VaultError } from "../base/errors.ts";
-import { listFolder, makeFolder } from "../os/file.ts";
+import { type FileLock, listFolder, lockFile, makeFolder } from "../os/file.ts";
 import { join } from "../os/paths.ts";
 import type { DeviceIdentity } from "../pki/identity.ts";
 import { readDocument, writeDocument } from "./documents.ts";
@@ -26,16 +26,57 @@ export function shortNodeId(nodeId: string): string {
   return nodeId.slice(0, SHORT_ID_DIGITS);
 }
 
-/** Keeps what `join` brought, in the place of an earlier enrolment with the same node. */
+/**
+ * Keeps what `join` brought, in the place of an earlier enrolment with the same node.
+ *
+ * @throws {VaultError} `conflict` where another node's id begins with the same digits: by chance that does not happen
+ */
 export function rememberNode(
   state: StateFolder,
   identity: DeviceIdentity,
 ): void {
   makeFolder(state.joined);
-  writeDocument(join(state.joined, `${shortNodeId(identity.nodeId)}.json`), {
-    version: 1,
-    ...identity,
-  });
+  const path = fileOf(state, identity.nodeId, "json");
+  const known = readDocument(path, Joined);
+  if (known && known.nodeId !== identity.nodeId) {
+    throw new VaultError(
+      `The node at ${identity.address} passes for the one at ${known.address}`,
+      {
+        kind: "conflict",
+        hint:
+          "Their ids begin alike, which somebody has made so. Nothing was changed here; do not trust the new one.",
+      },
+    );
+  }
+  writeDocument(path, { version: 1, ...identity });
+}
+
+/** What is kept of one node by now, or undefined where it is not. @throws {VaultError} where the document is damaged */
+export function recallNode(
+  state: StateFolder,
+  nodeId: string,
+): DeviceIdentity | undefined {
+  const known = readDocument(fileOf(state, nodeId, "json"), Joined);
+  if (known?.nodeId !== nodeId) return undefined;
+  const { version: _, ...identity } = known;
+  return identity;
+}
+
+/** Takes a node's certificate for renewal by this process; undefined where another one is at it. */
+export function lockRenewal(
+  state: StateFolder,
+  nodeId: string,
+): FileLock | undefined {
+  makeFolder(state.joined);
+  return lockFile(fileOf(state, nodeId, "lock"));
+}
+
+function fileOf(
+  state: StateFolder,
+  nodeId: string,
+  suffix: "json" | "lock",
+): string {
+  return join(state.joined, `${shortNodeId(nodeId)}.${suffix}`);
 }
 
 /** All of them, sorted by address. @throws {VaultError} where a document is damaged */

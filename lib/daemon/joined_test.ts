@@ -1,6 +1,6 @@
 import { expect } from "expect";
 import { join } from "node:path";
-import { chooseNode, joinedNodes, rememberNode } from "./joined.ts";
+import { chooseNode, joinedNodes, recallNode, rememberNode } from "./joined.ts";
 import { StateFolder } from "./state_folder.ts";
 
 function withState(run: (state: StateFolder) => void): void {
@@ -31,6 +31,17 @@ Deno.test("a joined node is remembered privately, and joining again replaces it"
     expect(joinedNodes(state)).toEqual([HOME, VM]);
     const file = join(state.joined, "abababababab.json");
     expect(Deno.statSync(file).mode! & 0o777).toBe(0o600);
+  }));
+
+Deno.test("a node whose id was made to begin like another's does not take its place", () =>
+  withState((state) => {
+    rememberNode(state, VM);
+    const twin = { ...HOME, nodeId: VM.nodeId.slice(0, 12) + "0".repeat(52) };
+    expect(() => rememberNode(state, twin)).toThrow("passes for the one at");
+    expect(joinedNodes(state)).toEqual([VM]);
+    expect(recallNode(state, VM.nodeId)).toEqual(VM);
+    expect(recallNode(state, twin.nodeId)).toBeUndefined();
+    expect(recallNode(state, HOME.nodeId)).toBeUndefined();
   }));
 
 Deno.test("the only node needs no name; several are told apart by address, host or id", () =>

@@ -17,7 +17,7 @@ import { renewalDue } from "../pki/certificate.ts";
 import type { DeviceIdentity } from "../pki/identity.ts";
 import { dialLink, renew } from "../../tunnel/dial.ts";
 import type { Link } from "../../tunnel/link.ts";
-import { rememberNode } from "./joined.ts";
+import { lockRenewal, recallNode, rememberNode } from "./joined.ts";
 import { auditTo } from "./audit_log.ts";
 import { linkCounters, linkInfo } from "./node_traffic.ts";
 import { Rates } from "./rates.ts";
@@ -26,6 +26,9 @@ import type { StateFolder } from "./state_folder.ts";
 /** The pause before the first new attempt, and the longest. Each is shortened by chance by up to a half, so that many do not come at once. */
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 15_000;
+
+/** How often a link that stays up looks whether the certificate wants renewing. */
+export const RENEWAL_LOOK_MS = 60 * 60 * 1000;
 
 export interface LinkKeeperOptions {
   readonly identity: DeviceIdentity;
@@ -117,11 +120,7 @@ export class LinkKeeper {
   #begin(link: Link): void {
     this.#link = link;
     this.#tell(link);
-    this.#renewWhenDue(link).catch((thrown) =>
-      this.#options.log.warn(
-        `The certificate could not be renewed: ${messageOf(thrown)}`,
-      )
-    );
+    void this.#keepRenewed(link);
   }
 
   #end(link: Link, reason: string): void {
@@ -167,6 +166,7 @@ export class LinkKeeper {
 
   #dial(): Promise<Link> {
     const { clock, primitives, log } = this.#options;
+    this.#recall();
     return dialLink({
       identity: this.#identity,
       clock,
@@ -177,11 +177,50 @@ export class LinkKeeper {
     });
   }
 
+  /** Another attachment of this machine may have renewed the certificate, whose first use ended the one known here. */
+  #recall(): void {
+    const { folder, log } = this.#options;
+    try {
+      this.#identity = recallNode(folder, this.#identity.nodeId) ??
+        this.#identity;
+    } catch (thrown) {
+      log.warn(messageOf(thrown));
+    }
+  }
+
+  /** Until the link ends: one that stays up must not outlive its certificate. */
+  async #keepRenewed(link: Link): Promise<void> {
+    const { clock, log } = this.#options;
+    try {
+      await this.#renewWhenDue(link);
+    } catch (thrown) {
+      log.warn(`The certificate could not be renewed: ${messageOf(thrown)}`);
+    }
+    if (this.#link !== link) return;
+    const cancel = clock.after(
+      RENEWAL_LOOK_MS,
+      () => void this.#keepRenewed(link),
+    );
+    void link.closed.then(cancel);
+  }
+
   async #renewWhenDue(link: Link): Promise<void> {
-    const { clock, folder } = this.#options;
-    if (!renewalDue(this.#identity.certificatePem, clock.now())) return;
-    this.#identity = await renew(link, this.#identity);
-    rememberNode(folder, this.#identity);
+    const due = () =>
+      renewalDue(this.#identity.certificatePem, this.#options.clock.now());
+    if (!due()) return;
+    const { folder } = this.#options;
+    // Of two renewals the node keeps the later one, and the earlier one's certificate would open nothing.
+    const lock = lockRenewal(folder, this.#identity.nodeId);
+    if (!lock) return;
+    try {
+      this.#recall();
+      if (!due()) return;
+      const renewed = await renew(link, this.#identity);
+      rememberNode(folder, renewed);
+      this.#identity = renewed;
+    } finally {
+      lock.release();
+    }
   }
 
   #tell(result: Link | Error): void {

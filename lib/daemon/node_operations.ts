@@ -95,7 +95,12 @@ class Operations implements NodeOperations {
   createVolume(spec: VolumeSpec): Promise<VolumeInfo> {
     return this.#inTurn(async () => {
       const document = await this.#state.catalog.create(spec);
-      this.#live?.volumes.open(document);
+      try {
+        this.#live?.volumes.open(document);
+      } catch (thrown) {
+        this.#state.catalog.delete(spec.name);
+        throw thrown;
+      }
       return this.#info(document);
     });
   }
@@ -122,7 +127,7 @@ class Operations implements NodeOperations {
   deleteVolume(name: string): Promise<void> {
     return this.#inTurn(async () => {
       this.#state.catalog.get(name);
-      if (this.#live) await this.#live.volumes.remove(name);
+      if (this.#live) await this.#live.volumes.discard(name);
       this.#state.catalog.delete(name);
     });
   }

@@ -1,7 +1,7 @@
 /** The volumes of a running node: each one's store open, its disk offered as a target. */
 
 import type { Clock } from "../base/clock.ts";
-import { VaultError } from "../base/errors.ts";
+import { messageOf, VaultError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { stackStore } from "../store/stack.ts";
 import type { Store } from "../store/store.ts";
@@ -66,7 +66,10 @@ export class ServedVolumes {
 
   /** Whether the volume still takes writes, for people. */
   health(name: string): string {
-    const { health } = this.#get(name).store;
+    const served = this.#served.get(name);
+    // It is being deleted, or could not be.
+    if (!served) return "not served";
+    const { health } = served.store;
     return health.state === "ok" ? "ok" : `failed: ${health.why}`;
   }
 
@@ -80,14 +83,23 @@ export class ServedVolumes {
     this.#get(document.name).target.chap = chapPolicy(document.chap);
   }
 
-  /** Ends its sessions and lets go of its data. */
-  async remove(name: string): Promise<void> {
-    const { target, store } = this.#get(name);
+  /** Ends its sessions and lets go of its data, which nobody wants any more: a volume that failed can be discarded, too. */
+  async discard(name: string): Promise<void> {
+    const served = this.#served.get(name);
+    if (!served) return;
     this.#served.delete(name);
-    try {
-      await this.#options.targets.remove(target.iqn);
-    } finally {
-      await store.close();
+    const { targets, log } = this.#options;
+    for (
+      const step of [
+        () => targets.remove(served.target.iqn),
+        () => served.store.close(),
+      ]
+    ) {
+      try {
+        await step();
+      } catch (thrown) {
+        log.warn(`While discarding "${name}": ${messageOf(thrown)}`);
+      }
     }
   }
 

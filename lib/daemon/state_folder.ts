@@ -8,6 +8,7 @@
  *         registry.json           enrolled devices and open invitations
  *         volumes/NAME/           volume.json and data
  *       nodes/NAME.json           a node that this machine has joined, with this device's key for it
+ *             NAME.lock           held by the process that renews the certificate in it
  *       run/                      control sockets and logs of background daemons
  */
 

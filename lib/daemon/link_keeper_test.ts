@@ -1,0 +1,120 @@
+/** Keeping a link, and the certificate that opens it. */
+
+import { expect } from "expect";
+import type { Clock } from "../base/clock.ts";
+import { silent } from "../base/log.ts";
+import { systemClock } from "../os/clock.ts";
+import { join } from "../os/paths.ts";
+import { systemPrimitives } from "../os/primitives.ts";
+import type { DeviceIdentity } from "../pki/identity.ts";
+import { joinNode } from "./join_node.ts";
+import { joinedNodes } from "./joined.ts";
+import { LinkKeeper, RENEWAL_LOOK_MS } from "./link_keeper.ts";
+import { runNode } from "./node.ts";
+import { StateFolder } from "./state_folder.ts";
+
+const DAY_MS = 86_400_000;
+
+/** This machine's clock with the date that a test sets, and whose looks at the certificate come when a test says so. */
+class Calendar implements Clock {
+  aheadMs = 0;
+  looks: (() => void)[] = [];
+  now = () => systemClock.now() + this.aheadMs;
+  monotonic = () => systemClock.monotonic();
+  sleep = (ms: number, signal?: AbortSignal) => systemClock.sleep(ms, signal);
+  after(ms: number, then: () => void): () => void {
+    if (ms !== RENEWAL_LOOK_MS) return systemClock.after(ms, then);
+    this.looks.push(then);
+    return () => this.looks = this.looks.filter((other) => other !== then);
+  }
+}
+
+interface Laptop {
+  readonly calendar: Calendar;
+  /** What the state folder holds by now. */
+  kept(): DeviceIdentity;
+  keeper(identity: DeviceIdentity): LinkKeeper;
+}
+
+async function withLaptop(test: (laptop: Laptop) => Promise<void>) {
+  const path = Deno.makeTempDirSync({ prefix: "vault-keeper-" });
+  const node = await runNode({
+    stateDir: join(path, "vm"),
+    listen: { hostname: "127.0.0.1", port: 0 },
+  });
+  const keepers: LinkKeeper[] = [];
+  try {
+    const { code } = await node.operations.invite({
+      name: "laptop",
+      expiresMs: 60_000,
+      advertise: node.listen,
+    });
+    await joinNode({ stateDir: join(path, "laptop"), code });
+    const folder = new StateFolder(join(path, "laptop"));
+    const calendar = new Calendar();
+    await test({
+      calendar,
+      kept: () => joinedNodes(folder)[0]!,
+      keeper(identity) {
+        const keeper = new LinkKeeper({
+          identity,
+          folder,
+          clock: calendar,
+          primitives: systemPrimitives,
+          log: silent,
+        });
+        keepers.push(keeper);
+        return keeper;
+      },
+    });
+  } finally {
+    for (const keeper of keepers) await keeper.stop();
+    await node.stop();
+    await Deno.remove(path, { recursive: true });
+  }
+}
+
+async function changed(laptop: Laptop, from: DeviceIdentity): Promise<void> {
+  while (laptop.kept().certificatePem === from.certificatePem) {
+    await systemClock.sleep(5);
+  }
+}
+
+Deno.test("an attachment goes on with the certificate that another one has renewed and used", () =>
+  withLaptop(async (laptop) => {
+    const old = laptop.kept();
+    laptop.calendar.aheadMs = 300 * DAY_MS;
+    const first = laptop.keeper(old);
+    await first.start();
+    await changed(laptop, old);
+    await first.stop();
+    laptop.calendar.aheadMs = 0;
+    // The first use of the new one ends the old one.
+    await laptop.keeper(old).start();
+    await laptop.keeper(old).start();
+  }));
+
+Deno.test("two attachments renew the one certificate once", () =>
+  withLaptop(async (laptop) => {
+    const old = laptop.kept();
+    laptop.calendar.aheadMs = 300 * DAY_MS;
+    const both = [laptop.keeper(old), laptop.keeper(old)];
+    await Promise.all(both.map((keeper) => keeper.start()));
+    await changed(laptop, old);
+    const renewed = laptop.kept();
+    laptop.calendar.aheadMs = 0;
+    for (const keeper of both) await keeper.stop();
+    await laptop.keeper(renewed).start();
+    expect(laptop.kept().certificatePem).toBe(renewed.certificatePem);
+  }));
+
+Deno.test("a link that stays up for months renews its certificate in time", () =>
+  withLaptop(async (laptop) => {
+    const old = laptop.kept();
+    await laptop.keeper(old).start();
+    while (laptop.calendar.looks.length === 0) await systemClock.sleep(5);
+    laptop.calendar.aheadMs = 300 * DAY_MS;
+    for (const look of laptop.calendar.looks.splice(0)) look();
+    await changed(laptop, old);
+    expect(laptop.kept().nodeId).toBe(old.nodeId);
+  }));
