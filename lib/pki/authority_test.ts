@@ -98,6 +98,8 @@ Deno.test("renewal is due in the last third of a certificate's life", async () =
   const { identity } = await node();
   const pem = identity.certificatePem;
   expect(renewalDue(pem, NOW)).toBe(false);
+  // Made while the clock was ahead by years: it would be good for nothing until then.
+  expect(renewalDue(pem, NOW - 10 * LEAF_LIFETIME_MS)).toBe(true);
   expect(renewalDue(pem, NOW + LEAF_LIFETIME_MS * 0.6)).toBe(false);
   expect(renewalDue(pem, NOW + LEAF_LIFETIME_MS * 0.7)).toBe(true);
 });

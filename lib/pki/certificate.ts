@@ -81,10 +81,11 @@ export function isCurrent(certificate: Certificate, nowMs: number): boolean {
   return certificate.notBeforeMs <= nowMs && nowMs < certificate.notAfterMs;
 }
 
-/** Whether the certificate should be renewed by now: less than a third of its life is left. */
+/** Whether the certificate should be renewed by now: less than a third of its life is left, or a clock that was ahead made it for later. */
 export function renewalDue(certificatePem: string, nowMs: number): boolean {
   const { notBeforeMs, notAfterMs } = readCertificatePem(certificatePem);
-  return notAfterMs - nowMs < (notAfterMs - notBeforeMs) * RENEW_AT_REMAINING;
+  return nowMs < notBeforeMs ||
+    notAfterMs - nowMs < (notAfterMs - notBeforeMs) * RENEW_AT_REMAINING;
 }
 
 /** SHA-256 of the certificate (DER) in lower-case hexadecimal digits. */
