@@ -23,6 +23,10 @@ import type { Audit } from "./audit.ts";
 import type { ChannelRequest, IncomingChannel } from "./channel.ts";
 import { answerWith, requestIn } from "./enrolment.ts";
 import type { LinkPeer } from "./link.ts";
+import type { RefusalLog } from "./refusal_log.ts";
+
+/** A device asks for its next certificate once in so long: each one costs the node a signature and a write to its disk. */
+export const RENEWAL_PAUSE_MS = 60_000;
 
 export interface DeskOptions {
   readonly authority: Authority;
@@ -32,6 +36,8 @@ export interface DeskOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly audit: Audit;
+  /** Hears of whoever got nothing: whoever asks again and again must not fill the log. */
+  readonly refusals: RefusalLog;
 }
 
 const UNKNOWN_INVITATION = "the invitation is used, expired or unknown";
@@ -39,6 +45,8 @@ const UNKNOWN_INVITATION = "the invitation is used, expired or unknown";
 export class EnrolmentDesk {
   readonly #options: DeskOptions;
   readonly #backoff = new Backoff();
+  /** When each device last asked for a certificate, monotonic. As many as there are devices. */
+  readonly #askedMs = new Map<string, number>();
 
   constructor(options: DeskOptions) {
     this.#options = options;
@@ -51,7 +59,7 @@ export class EnrolmentDesk {
   trusted(serverName: string): string | undefined {
     const id = invitationId(serverName);
     if (id === undefined) return undefined;
-    const { invitations, clock, audit } = this.#options;
+    const { invitations, clock, refusals } = this.#options;
     const known = invitations.find(id, clock.now()) !== undefined;
     const attempt = invitations.attempt(id, clock.now());
     if (attempt.allowed) {
@@ -59,7 +67,7 @@ export class EnrolmentDesk {
       return attempt.invitation.verifierPem;
     }
     // Ids that were never given out are anyone's to make up, and tell the log nothing.
-    if (known) audit({ kind: "join refused", reason: attempt.reason });
+    if (known) refusals.tell({ kind: "join refused", reason: attempt.reason });
     return undefined;
   }
 
@@ -139,6 +147,7 @@ export class EnrolmentDesk {
   async renew(incoming: IncomingChannel, peer: LinkPeer): Promise<void> {
     await this.#answer(incoming, peer, async () => {
       const { registry, clock, audit, persist } = this.#options;
+      this.#pace(peer.name);
       const certificate = await this.#issue(peer.name, incoming.request);
       const facts = await factsOf(certificate);
       const admission = registry.admit(peer.fingerprint, clock.now());
@@ -188,17 +197,28 @@ export class EnrolmentDesk {
         ? reason
         : "the node failed: its log says why";
       incoming.refuse({ reason: told, kind: "refused" });
-      this.#options.audit({
+      this.#options.refusals.tell({
         kind: "join refused",
         device: peer.name,
         address: peer.address,
         reason,
       });
-      this.#options.log.warn("a request for a certificate was refused", {
-        address: peer.address,
-        reason,
-      });
+      if (told !== reason) {
+        this.#options.log.error("a certificate could not be given", { reason });
+      }
     }
+  }
+
+  /** @throws {PeerError} where the device asked just now */
+  #pace(name: string): void {
+    const now = this.#options.clock.monotonic();
+    const lastMs = this.#askedMs.get(name);
+    if (lastMs !== undefined && now - lastMs < RENEWAL_PAUSE_MS) {
+      throw new PeerError(
+        `a certificate is renewed once in ${RENEWAL_PAUSE_MS / 1000} s`,
+      );
+    }
+    this.#askedMs.set(name, now);
   }
 
   /** A device that could not be stored is not enrolled: it would be forgotten with the next start. */

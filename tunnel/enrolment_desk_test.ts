@@ -16,7 +16,8 @@ import { derOf } from "../lib/pki/keys.ts";
 import { Registry } from "../lib/pki/registry.ts";
 import type { AuditEvent } from "./audit.ts";
 import type { IncomingChannel } from "./channel.ts";
-import { EnrolmentDesk } from "./enrolment_desk.ts";
+import { EnrolmentDesk, RENEWAL_PAUSE_MS } from "./enrolment_desk.ts";
+import { MAX_REFUSALS_TOLD, RefusalLog } from "./refusal_log.ts";
 import { TestClock } from "./testing/clock.ts";
 
 async function desk() {
@@ -34,14 +35,15 @@ async function desk() {
     nowMs: clock.now(),
   });
   const read = await parseCode(code);
+  const world = { clock, audit: (event: AuditEvent) => void audit.push(event) };
   const made = new EnrolmentDesk({
     authority,
     registry,
     invitations,
     persist: () => Promise.resolve(),
-    clock,
     log: silent,
-    audit: (event) => audit.push(event),
+    refusals: new RefusalLog(world),
+    ...world,
   });
   const proof = async (changed: Partial<typeof read> = {}) => {
     const { certificatePem } = await proveInvitation(
@@ -180,8 +182,50 @@ Deno.test("a device that was revoked meanwhile gets no new certificate", async (
   const good = asking(opening);
   await made.renew(good.incoming, own);
   expect(good.told()).toMatchObject({ name: "tablet" });
+  await clock.pass(RENEWAL_PAUSE_MS);
   registry.revoke("tablet", clock.now());
   const late = asking(opening);
   await made.renew(late.incoming, own);
   expect(late.told()["reason"]).toMatch(/was revoked/);
+});
+
+Deno.test("whoever knows an invitation's id, or has its code, does not fill the audit log", async () => {
+  const { desk: made, serverName, read, audit } = await desk();
+  for (let n = 0; n < 500; n++) made.trusted(serverName);
+  expect(audit.length).toBe(MAX_REFUSALS_TOLD);
+  for (let n = 0; n < 100; n++) {
+    await made.join(read.id, asking({ kind: "vault/join" }).incoming, peer);
+  }
+  expect(audit.length).toBe(MAX_REFUSALS_TOLD);
+});
+
+Deno.test("a device that renews again and again is made to wait", async () => {
+  const { desk: made, authority, registry, clock, audit } = await desk();
+  const { request } = await createDeviceRequest();
+  const certificate = await issueDeviceCertificate({
+    authority,
+    request,
+    name: "tablet",
+    nowMs: clock.now(),
+  });
+  const facts = await factsOf(certificate);
+  registry.enrol({ name: "tablet", certificate: facts, nowMs: clock.now() });
+  const next = await createDeviceRequest();
+  const own = { ...peer, name: "tablet", fingerprint: facts.fingerprint };
+  const renew = async () => {
+    const ask = asking({
+      kind: "vault/renew",
+      request: btoa(String.fromCharCode(...next.request)),
+    });
+    await made.renew(ask.incoming, own);
+    return ask.told();
+  };
+  expect(await renew()).toHaveProperty("certificate");
+  await clock.pass(RENEWAL_PAUSE_MS - 1);
+  expect(await renew()).toMatchObject({
+    reason: "a certificate is renewed once in 60 s",
+  });
+  await clock.pass(1);
+  expect(await renew()).toHaveProperty("certificate");
+  expect(audit.filter(({ kind }) => kind === "renewed").length).toBe(2);
 });

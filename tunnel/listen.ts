@@ -90,8 +90,8 @@ class ListeningNode implements LinkListener {
   constructor(options: ListenOptions) {
     this.#options = options;
     this.#identity = options.identity;
-    this.#desk = new EnrolmentDesk(options);
     this.#refusals = new RefusalLog(options);
+    this.#desk = new EnrolmentDesk({ ...options, refusals: this.#refusals });
     this.#reception = new Reception({
       ...options,
       desk: this.#desk,

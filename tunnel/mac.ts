@@ -12,7 +12,10 @@ import {
 } from "../lib/base/primitives.ts";
 import { generationKeys } from "./keys.ts";
 
-/** A forger's chance is 2^-87 a try for the longest record (RFC 8439 section 4), and a link ends with the first. */
+/**
+ * A forger's chance is n / 2^102 a try for a record of 16 n bytes (RFC 8439 section 4), below 2^-85 for the longest one, and a link ends
+ * with the first.
+ */
 export const TAG_BYTES = 16;
 
 const NONCE_AT = 4;
