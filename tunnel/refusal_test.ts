@@ -141,7 +141,7 @@ Deno.test("a node's certificate in a device's hand, and the other way round", ()
     }
   }));
 
-Deno.test("a revoked device is told so, and openssl with its certificate gets no further than a proof it cannot give", () =>
+Deno.test("a revoked device proves who it is and is told that it is revoked, by this project's own client", () =>
   withNode(async (node) => {
     const laptop = await node.device("laptop");
     node.registry.revoke("laptop", Date.now());
