@@ -62,3 +62,17 @@ Deno.test("every truncated prefix of a line gives no value", () => {
     expect(reader.midLine).toBe(length > 0);
   }
 });
+
+Deno.test("junk is refused without being quoted: it goes to a log, and may hold a secret", () => {
+  const line = utf8(`{"params":["photos",{"secret":"twelve-bytes"}}\n`);
+  let said = "";
+  try {
+    new LineReader(1000).receive(line);
+  } catch (thrown) {
+    said = String(thrown);
+  }
+  expect(said).toContain("A line is not JSON");
+  for (const part of ["twelve", "photos", "secret"]) {
+    expect(said).not.toContain(part);
+  }
+});
