@@ -53,7 +53,8 @@ export async function listenLocal(at: LocalName): Promise<Listener<Duplex>> {
   const lock = await lockName(at);
   try {
     const path = Deno.build.os === "windows"
-      // A pipe is open to other users by its name, which they cannot guess and which the private folder does not tell them.
+      // Other users can list the names of pipes, but by the default rights of one they may at most read from it, and only what is
+      // written upon a request is ever read: they can be in the way. The name is new each time so that nobody has it first.
       ? `\\\\.\\pipe\\vault-${randomBytes(16).toString("hex")}`
       : await freePath(at);
     const listener = await listen(path);
@@ -73,12 +74,29 @@ export async function listenLocal(at: LocalName): Promise<Listener<Duplex>> {
   }
 }
 
-/** A conversation with whoever listens under the name, or undefined where nobody does. */
+/** A conversation with whoever of this user's listens under the name, or undefined where nobody does. */
 export async function connectLocal(
   at: LocalName,
 ): Promise<Duplex | undefined> {
-  const path = readWhole(file(at, "at"));
-  return path && await connect(new TextDecoder().decode(path));
+  const bytes = readWhole(file(at, "at"));
+  if (!bytes) return undefined;
+  const path = new TextDecoder().decode(bytes);
+  // What a killed daemon left may point below /tmp, where the folder has gone since and somebody else has made one of its name.
+  if (Deno.build.os !== "windows" && !isPrivate(dirname(path))) {
+    return undefined;
+  }
+  return await connect(path);
+}
+
+/** Whether the folder is this user's own and nobody else may enter it. */
+function isPrivate(folder: string): boolean {
+  try {
+    const stat = fs.lstatSync(folder);
+    return stat.isDirectory() && stat.uid === Deno.uid() &&
+      (stat.mode & 0o077) === 0;
+  } catch {
+    return false;
+  }
 }
 
 /** Holds `NAME.lock`; the kernel lets go of it when the process ends, however it ends. */

@@ -164,3 +164,27 @@ Deno.test("a name that would leave the folder is refused", async () => {
       .toMatchObject({ kind: "usage" });
   }
 });
+
+Deno.test({
+  name: "a socket in a folder that others may enter is nobody's to talk to",
+  ignore: Deno.build.os === "windows",
+  fn: () =>
+    withFolder(async (folder) => {
+      const at = { stateDir: `${folder}/state`, name: "node" };
+      const theirs = `${folder}/theirs`;
+      fs.mkdirSync(theirs);
+      const listener = await listenLocal({ stateDir: theirs, name: "node" });
+      fs.mkdirSync(runDir(at.stateDir), { recursive: true, mode: 0o700 });
+      fs.writeFileSync(`${runDir(at.stateDir)}/node.at`, listener.address);
+      const reached = await connectLocal(at);
+      expect(reached).toBeDefined();
+      reached?.abort();
+      fs.chmodSync(runDir(theirs), 0o711);
+      expect(await connectLocal(at)).toBeUndefined();
+      fs.chmodSync(runDir(theirs), 0o700);
+      fs.renameSync(runDir(theirs), `${theirs}/moved`);
+      fs.symlinkSync(`${theirs}/moved`, runDir(theirs));
+      expect(await connectLocal(at)).toBeUndefined();
+      listener.close();
+    }),
+});
