@@ -63,6 +63,11 @@ export class CommandWindow<T> {
     this.#held.set(cmdSn >>> 0, command);
   }
 
+  /** All that is held, with its CmdSN, as it is now. To take another's place it is held again. */
+  held(): readonly (readonly [cmdSn: number, command: T])[] {
+    return [...this.#held];
+  }
+
   /** The held command whose turn has come, delivered by this call. To be asked until undefined after every delivery. */
   next(): T | undefined {
     if (this.#held.size === 0) return undefined;

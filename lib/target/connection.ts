@@ -144,10 +144,7 @@ class Connection implements Control {
   }
 
   abortTasks(lun: number | undefined): Promise<number> {
-    const tasks = this.#feature?.commands?.tasks;
-    return tasks
-      ? tasks.abort((task) => lun === undefined || task.lun === lun)
-      : Promise.resolve(0);
+    return this.#feature?.abortTasks(lun) ?? Promise.resolve(0);
   }
 
   async #pump(): Promise<void> {

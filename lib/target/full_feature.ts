@@ -25,9 +25,11 @@ import {
   LOGOUT_CLOSED,
   LOGOUT_RECOVERY_NOT_SUPPORTED,
 } from "../iscsi/pdu/logout_response.ts";
+import { decodeLun } from "../iscsi/pdu/lun.ts";
 import { decodeNopOut } from "../iscsi/pdu/nop_out.ts";
 import * as opcode from "../iscsi/pdu/opcode.ts";
 import * as reason from "../iscsi/pdu/reject.ts";
+import { decodeScsiCommand } from "../iscsi/pdu/scsi_command.ts";
 import { decodeTaskManagementRequest } from "../iscsi/pdu/task_management_request.ts";
 import { decodeTextRequest } from "../iscsi/pdu/text_request.ts";
 import type { Asked, DiscoveredTarget } from "../iscsi/send_targets.ts";
@@ -36,12 +38,12 @@ import { Commands } from "./commands.ts";
 import { DATA_OUT_BUDGET_BYTES } from "./limits.ts";
 import type { Phase } from "./phase.ts";
 import type { Session } from "./session.ts";
-import { manageTasks } from "./task_management.ts";
+import { type Held, manageTasks } from "./task_management.ts";
 import { TextExchange } from "./text_exchange.ts";
 
 const CMD_SN_AT = 24;
 
-/** Held in place of a command that was aborted before it came. */
+/** Held in place of a command that was aborted before its turn. */
 const PLUG = new Uint8Array(0);
 
 export interface FullFeatureOptions {
@@ -117,6 +119,15 @@ export class FullFeature {
       default:
         return this.#reject(reason.REJECT_COMMAND_NOT_SUPPORTED, pdu);
     }
+  }
+
+  /** See {@linkcode Control.abortTasks}. */
+  async abortTasks(lun: number | undefined): Promise<number> {
+    const held = this.#dropHeld({ lun });
+    const begun = await this.commands?.tasks.abort((task) =>
+      lun === undefined || task.lun === lun
+    );
+    return held + (begun ?? 0);
   }
 
   /** Ends all tasks and resolves when none of them can touch a volume any more. */
@@ -203,6 +214,7 @@ export class FullFeature {
       session,
       tasks: commands.tasks,
       plug: (cmdSn) => serialLess(cmdSn, ask.cmdSn) && this.#plug(cmdSn),
+      dropHeld: (which) => this.#dropHeld({ ...which, before: ask.cmdSn }),
     });
     work.then(async ({ response, endSessions }) => {
       if (!ask.immediate) this.#phase.window.complete();
@@ -216,6 +228,26 @@ export class FullFeature {
   async #endSessions(session: Session): Promise<void> {
     await this.#phase.replies.out.drained();
     await session.target.endSessions("The target was reset");
+  }
+
+  /** Commands that have come but wait for their turn will not have it; gives how many there were. */
+  #dropHeld(which: Held & { readonly before?: number }): number {
+    const { window } = this.#phase;
+    const { lun, initiatorTaskTag, before } = which;
+    let count = 0;
+    for (const [cmdSn, bytes] of window.held()) {
+      if (bytes === PLUG || opcodeOf(bytes) !== opcode.SCSI_COMMAND) continue;
+      const command = decodeScsiCommand(bytes);
+      const meant = (lun === undefined || decodeLun(command.lun) === lun) &&
+        (initiatorTaskTag === undefined ||
+          command.initiatorTaskTag === initiatorTaskTag) &&
+        (before === undefined || serialLess(cmdSn, before));
+      if (!meant) continue;
+      window.hold(cmdSn, PLUG);
+      this.#heldBytes -= bytes.length;
+      count++;
+    }
+    return count;
   }
 
   #plug(cmdSn: number): boolean {

@@ -22,6 +22,17 @@ export interface TaskManagementOptions {
   readonly tasks: Tasks;
   /** Counts a command that never came as received (RFC 7143 section 11.5.1); false where it is outside of the window. */
   readonly plug: (cmdSn: number) => boolean;
+  /**
+   * Ends commands of the session that came before the function and wait for their turn, because one before them is missing; gives how
+   * many there were.
+   */
+  readonly dropHeld: (which: Held) => number;
+}
+
+/** Commands that wait for their turn: those of a logical unit, of all where it is undefined, and only that of a tag where it is given. */
+export interface Held {
+  readonly lun: number | undefined;
+  readonly initiatorTaskTag?: number;
 }
 
 /** How a function ended: its response code, and whether the target's sessions are to end once that was sent. */
@@ -63,18 +74,18 @@ async function manageUnit(
   lun: number,
   options: TaskManagementOptions,
 ): Promise<number> {
-  const { session, tasks } = options;
+  const { session } = options;
   switch (ask.function) {
     case request.ABORT_TASK:
       return await abortTask(ask, lun, options);
     case request.ABORT_TASK_SET:
-      await tasks.abort((task) => task.lun === lun);
+      await abortOwn(options, lun);
       return FUNCTION_COMPLETE;
     case request.CLEAR_TASK_SET:
-      await clearTaskSet(session, lun);
+      await clearTaskSet(options, lun);
       return FUNCTION_COMPLETE;
     default:
-      await abortEverywhere(session, lun);
+      await abortEverywhere(options, lun);
       // Every nexus is told, the asking one too (SAM-5 section 6.3.3).
       session.target.units.get(lun)?.unit.reset("logical-unit");
       return FUNCTION_COMPLETE;
@@ -84,9 +95,11 @@ async function manageUnit(
 async function abortTask(
   ask: TaskManagementRequest,
   lun: number,
-  { tasks, plug }: TaskManagementOptions,
+  { tasks, plug, dropHeld }: TaskManagementOptions,
 ): Promise<number> {
-  const task = tasks.get(ask.referencedTaskTag);
+  const initiatorTaskTag = ask.referencedTaskTag;
+  if (dropHeld({ lun, initiatorTaskTag }) > 0) return FUNCTION_COMPLETE;
+  const task = tasks.get(initiatorTaskTag);
   if (task?.lun === lun) {
     await tasks.abort((each) => each === task);
     return FUNCTION_COMPLETE;
@@ -95,11 +108,13 @@ async function abortTask(
 }
 
 /** Tasks of all sessions end; those who lost some are told by a unit attention. */
-async function clearTaskSet(by: Session, lun: number): Promise<void> {
+async function clearTaskSet(
+  options: TaskManagementOptions,
+  lun: number,
+): Promise<void> {
+  const by = options.session;
   const sessions = [...by.target.sessions];
-  const counts = await Promise.all(
-    sessions.map((session) => session.control.abortTasks(lun)),
-  );
+  const counts = await abortEverywhere(options, lun);
   sessions.forEach((session, i) => {
     if (session !== by && counts[i]! > 0) {
       by.target.units.get(lun)?.unit.commandsCleared(session.nexus);
@@ -108,20 +123,36 @@ async function clearTaskSet(by: Session, lun: number): Promise<void> {
 }
 
 async function resetTarget(
-  { session }: TaskManagementOptions,
+  options: TaskManagementOptions,
   kind: "target-warm" | "target-cold",
 ): Promise<void> {
-  await abortEverywhere(session, undefined);
-  for (const { unit } of session.target.units.values()) {
+  await abortEverywhere(options, undefined);
+  for (const { unit } of options.session.target.units.values()) {
     unit.reset(kind);
   }
 }
 
-async function abortEverywhere(
-  by: Session,
+/** Gives how many tasks each session had, in the order of the target's sessions. */
+function abortEverywhere(
+  options: TaskManagementOptions,
   lun: number | undefined,
-): Promise<void> {
-  await Promise.all(
-    [...by.target.sessions].map((session) => session.control.abortTasks(lun)),
+): Promise<number[]> {
+  const { session: by } = options;
+  return Promise.all(
+    [...by.target.sessions].map((session) =>
+      session === by ? abortOwn(options, lun) : session.control.abortTasks(lun)
+    ),
   );
+}
+
+/** What came after the function is not concerned. */
+async function abortOwn(
+  { tasks, dropHeld }: TaskManagementOptions,
+  lun: number | undefined,
+): Promise<number> {
+  const held = dropHeld({ lun });
+  const begun = await tasks.abort((task) =>
+    lun === undefined || task.lun === lun
+  );
+  return held + begun;
 }

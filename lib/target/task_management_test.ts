@@ -228,3 +228,40 @@ Deno.test("a reset waits for the writes of other sessions", async () => {
   hold.open();
   expect(await answer).toBe(0);
 });
+
+Deno.test("a command that waits for its turn is aborted, too: it does not run when its gap is closed", async () => {
+  const cases = [
+    { function: functions.ABORT_TASK, left: 0 },
+    { function: functions.ABORT_TASK_SET, left: 0 },
+    { function: functions.CLEAR_TASK_SET, left: 0 },
+    { function: functions.LOGICAL_UNIT_RESET, left: 0 },
+    { function: functions.TARGET_WARM_RESET, left: 0 },
+    // Of another unit.
+    { function: functions.LOGICAL_UNIT_RESET, lun: encodeLun(5), left: 1 },
+    // By another session.
+    { function: functions.LOGICAL_UNIT_RESET, other: true, left: 0 },
+  ];
+  for (const { left, other, ...ask } of cases) {
+    const { session, store } = fixture();
+    const { initiator } = await session();
+    const stranger = (await session({ n: 1 })).initiator;
+    const lost = initiator.cmdSn++;
+    const tag = await initiator.command({
+      cdb: cdb10(WRITE, 0, 1),
+      write: 512,
+      data: pattern(512),
+    });
+    await settle();
+    const by = other ? stranger : initiator;
+    const response = await manage(by, { ...ask, referenced: tag });
+    expect([ask.function, response]).toEqual([
+      ask.function,
+      left === 0 ? 0 : 2,
+    ]);
+    await initiator.command({ cdb: cdb10(0, 0, 0), cmdSn: lost });
+    await initiator.receive();
+    if (left > 0) await initiator.receive();
+    expect((await initiator.run({ cdb: cdb10(0, 0, 0) })).status).toBe(0);
+    expect([ask.function, store.calls.length]).toEqual([ask.function, left]);
+  }
+});
