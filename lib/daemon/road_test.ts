@@ -303,3 +303,34 @@ onRoad(
     }
   },
 );
+
+onRoad(
+  "a revocation waits for no change of a volume that takes its time",
+  async (road) => {
+    const node = await road.nodeWithVolume();
+    const session = await road.session(await road.attach());
+    const order: string[] = [];
+    const deleted = node.operations.deleteVolume("photos")
+      .catch(() => {}).then(() => order.push("deleted"));
+    await node.operations.revoke("laptop").then(() => order.push("revoked"));
+    await session.closed;
+    await deleted;
+    expect(order).toEqual(["revoked", "deleted"]);
+  },
+);
+
+onRoad(
+  "a device revoked while the node is stopped is refused when it runs",
+  async (road) => {
+    const first = await road.nodeWithVolume();
+    await road.attach().then((attachment) => attachment.stop());
+    await first.stop();
+    const stopped = await openNode({ stateDir: join(road.folder, "vm") });
+    await stopped.operations.revoke("laptop");
+    stopped.release();
+    const port = Number(first.listen.split(":")[1]);
+    const node = await road.node({ listen: { hostname: "127.0.0.1", port } });
+    await expect(road.attach()).rejects.toThrow('"laptop" was revoked at');
+    expect((await node.operations.status()).links).toEqual([]);
+  },
+);
