@@ -247,8 +247,11 @@ class Node implements RunningNode {
       this.#stopRenewal();
       this.#links.close();
       this.#direct?.close();
-      await this.#targets.drain(DRAIN_MS);
-      await Promise.all(this.#links.links.map((link) => link.close()));
+      try {
+        await this.#targets.drain(DRAIN_MS);
+      } finally {
+        await Promise.all(this.#links.links.map((link) => link.close()));
+      }
     } finally {
       this.#traffic.stop();
       try {
