@@ -14,6 +14,8 @@ import { Tunnel } from "../harness/vault.ts";
 const DECIDED_WITHIN_MS = 4000;
 const STILL_CONNECTED = 124;
 const REFUSED = 4;
+/** What TLS turns away is not told why. */
+const UNREACHABLE = 5;
 /** What the tunnel's own client asks for, see PROTOCOL.md. */
 const ALPN = "vault/1";
 const SERVER_NAME = "node.vault.internal";
@@ -111,13 +113,13 @@ scenario(
         keyPem: Deno.readTextFileSync(files.key),
       });
       const { code, stderr } = await attach();
-      expect([who, code, stderr]).toEqual([who, REFUSED, stderr]);
+      expect(statuses).toContain(code);
       expect(stderr).toContain("vault: hint:");
     }
     // Somebody else's key with the right certificate: what makes the device is the key.
     own.replace({
       ...own.document,
-      keyPem: Deno.readTextFileSync(impostors[0]![1].key),
+      keyPem: Deno.readTextFileSync(notEnrolled.key),
     });
     expect((await attach()).code).not.toBe(0);
     // With its own again it is let in: 124 is the run's end, not the program's.
