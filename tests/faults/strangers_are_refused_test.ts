@@ -98,16 +98,18 @@ scenario(
     await tunnel.attach.stop();
     const authority = nodeAuthority(tunnel);
     const foreign = await TestAuthority.create(tunnel.dir, "foreign");
-    const impostors: [string, CertificateFiles][] = [
-      ["CA-signed but not enrolled", await authority.issue("laptop")],
-      ["expired", await authority.issue("laptop-old", { expired: true })],
-      ["a foreign CA's", await foreign.issue("laptop")],
+    const notEnrolled = await authority.issue("laptop");
+    const expired = await authority.issue("laptop-old", { expired: true });
+    const impostors: [CertificateFiles, number[]][] = [
+      [notEnrolled, [REFUSED]],
+      [expired, [REFUSED, UNREACHABLE]],
+      [await foreign.issue("laptop"), [REFUSED, UNREACHABLE]],
     ];
     const attach = (portal = freePort()) =>
       tunnel.device.run(["attach", "disk", "--portal", `127.0.0.1:${portal}`], {
         timeoutMs: 20_000,
       });
-    for (const [who, files] of impostors) {
+    for (const [files, statuses] of impostors) {
       own.replace({
         certificatePem: Deno.readTextFileSync(files.cert),
         keyPem: Deno.readTextFileSync(files.key),
