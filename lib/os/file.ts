@@ -9,6 +9,9 @@ import { openHoles } from "./holes.ts";
 /** Bytes of a unit in which `stat` counts what a file occupies. */
 const STAT_BLOCK_BYTES = 512;
 
+/** No file has this descriptor. */
+const CLOSED = -1;
+
 /**
  * Opens `path` to read and write it, or with `readOnly` to read it. With `create` it must not exist yet, and is made empty, readable and
  * writable by its owner alone.
@@ -31,8 +34,8 @@ export function openFile(
 
 class SystemFile implements File {
   readonly #path: string;
-  readonly #fd: number;
-  readonly #holes: ReturnType<typeof openHoles>;
+  #fd: number;
+  #holes: ReturnType<typeof openHoles>;
 
   constructor(path: string, fd: number) {
     this.#path = path;
@@ -96,7 +99,11 @@ class SystemFile implements File {
   }
 
   close(): void {
-    this.#try("close", () => fs.closeSync(this.#fd));
+    const fd = this.#fd;
+    // The system gives the number to the next file that is opened: nothing may be done to that one by mistake.
+    this.#fd = CLOSED;
+    this.#holes = openHoles(CLOSED);
+    this.#try("close", () => fs.closeSync(fd));
   }
 
   #try<T>(what: string, call: () => T): T {

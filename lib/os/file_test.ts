@@ -98,3 +98,20 @@ Deno.test("a whole file is replaced, private, and leaves nothing beside it", () 
     remove(path);
     expect(readWhole(path)).toBeUndefined();
   }));
+
+Deno.test("a file that was closed touches no other that was opened since", () =>
+  inFolder((folder) => {
+    const closed = openFile(join(folder, "a"), { create: true });
+    closed.close();
+    const other = openFile(join(folder, "b"), { create: true });
+    other.write(0, new Uint8Array(8192).fill(7));
+    expect(() => closed.write(0, Uint8Array.of(1))).toThrow();
+    expect(() => closed.read(0, new Uint8Array(1))).toThrow();
+    expect(() => closed.truncate(0)).toThrow();
+    expect(() => closed.close()).toThrow();
+    expect(closed.punch(0, 4096)).toBe(false);
+    const bytes = new Uint8Array(8192);
+    other.read(0, bytes);
+    expect(bytes.every((byte) => byte === 7)).toBe(true);
+    other.close();
+  }));
