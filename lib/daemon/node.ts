@@ -20,7 +20,11 @@ import { DRAIN_MS } from "./disk_target.ts";
 import { expectLoopback } from "./loopback.ts";
 import { Forward } from "./forward.ts";
 import { guessAddress } from "./guess_address.ts";
-import { type Live, nodeOperations } from "./node_operations.ts";
+import {
+  type EndingOperations,
+  type Live,
+  nodeOperations,
+} from "./node_operations.ts";
 import { NodeService } from "./node_service.ts";
 import { NodeState } from "./node_state.ts";
 import { NodeTraffic } from "./node_traffic.ts";
@@ -133,7 +137,7 @@ type Parts = NodeOptions & {
 };
 
 class Node implements RunningNode {
-  readonly operations: NodeOperations;
+  readonly operations: EndingOperations;
   readonly closed: Promise<void>;
   readonly #parts: Parts;
   readonly #targets: Targets;
@@ -243,6 +247,8 @@ class Node implements RunningNode {
   }
 
   async #stop(): Promise<void> {
+    // Not while something changes, nor after another process may have the node.
+    const unchanging = this.operations.end();
     try {
       this.#stopRenewal();
       this.#links.close();
@@ -255,6 +261,7 @@ class Node implements RunningNode {
     } finally {
       this.#traffic.stop();
       try {
+        await unchanging;
         await this.#volumes.close();
       } finally {
         this.#control.close();

@@ -44,16 +44,25 @@ export interface NodeOperationsOptions {
   readonly live?: Live;
 }
 
-export function nodeOperations(options: NodeOperationsOptions): NodeOperations {
+/** Operations that come to an end. */
+export interface EndingOperations extends NodeOperations {
+  /** Nothing can be changed any more; resolves when no change is under way. */
+  end(): Promise<void>;
+}
+
+export function nodeOperations(
+  options: NodeOperationsOptions,
+): EndingOperations {
   return new Operations(options);
 }
 
-class Operations implements NodeOperations {
+class Operations implements EndingOperations {
   readonly #state: NodeState;
   readonly #live: Live | undefined;
   readonly #options: NodeOperationsOptions;
   /** Changes come one after the other: each reads a document and replaces it. */
   #turn: Promise<unknown> = Promise.resolve();
+  #ended = false;
 
   constructor(options: NodeOperationsOptions) {
     this.#options = options;
@@ -89,7 +98,9 @@ class Operations implements NodeOperations {
   }
 
   showVolume(name: string): Promise<VolumeInfo> {
-    return this.#inTurn(() => this.#info(this.#state.catalog.get(name)));
+    return new Promise((resolve) =>
+      resolve(this.#info(this.#state.catalog.get(name)))
+    );
   }
 
   createVolume(spec: VolumeSpec): Promise<VolumeInfo> {
@@ -267,7 +278,20 @@ class Operations implements NodeOperations {
     );
   }
 
+  async end(): Promise<void> {
+    this.#ended = true;
+    await this.#turn;
+  }
+
   #inTurn<T>(change: () => T | Promise<T>): Promise<T> {
+    if (this.#ended) {
+      return Promise.reject(
+        new VaultError("This node is stopping, and changes no more", {
+          kind: "conflict",
+          hint: "Try again when it has ended.",
+        }),
+      );
+    }
     const done = this.#turn.then(change);
     this.#turn = done.catch(() => {});
     return done;

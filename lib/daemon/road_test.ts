@@ -203,6 +203,12 @@ onRoad(
       readOnly: false,
     });
     stopped.release();
+    // Whoever has let go of a node changes it no more.
+    for (const { operations } of [first, stopped]) {
+      await expect(operations.deleteVolume("photos")).rejects.toThrow(
+        "changes no more",
+      );
+    }
     const port = Number(first.listen.split(":")[1]);
     const node = await road.node({ listen: { hostname: "127.0.0.1", port } });
     const disk = await openDisk(await road.session(await road.attach()));

@@ -81,9 +81,13 @@ export async function openNode(
   }
   const { clock, primitives } = world(options);
   const state = await NodeState.open({ folder, primitives, clock });
+  const operations = nodeOperations({ state, clock, guessAddress });
   return {
-    operations: nodeOperations({ state, clock, guessAddress }),
-    release: () => state.release(),
+    operations,
+    release: () => {
+      operations.end();
+      state.release();
+    },
   };
 }
 
