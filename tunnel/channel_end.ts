@@ -14,6 +14,7 @@ import { MAX_PDU_BYTES } from "../lib/base/limits.ts";
 import type { Channel, ChannelRequest } from "./channel.ts";
 import { CREDIT_BYTES, FrameType, MAX_REASON_BYTES } from "./frame.ts";
 import { Ring } from "./ring.ts";
+import { sentence } from "./sentence.ts";
 
 /** What either end may send on a channel before the other has read any of it. */
 export const WINDOW_BYTES = 2 * 1024 * 1024;
@@ -163,7 +164,7 @@ export class ChannelEnd implements Channel {
 
   /** The peer cut the channel. */
   reset(body: Uint8Array): void {
-    const reason = fromUtf8(body.subarray(0, MAX_REASON_BYTES));
+    const reason = sentence(fromUtf8(body.subarray(0, MAX_REASON_BYTES)) ?? "");
     this.fail(
       new ConnectionLost(`The other end cut it: ${reason || "no reason"}`),
     );

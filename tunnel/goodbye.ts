@@ -5,6 +5,7 @@ import { PeerError } from "../lib/base/errors.ts";
 import { reasonBytes } from "./channel_end.ts";
 import { MAX_REASON_BYTES } from "./frame.ts";
 import type { LinkEnd, LinkEndKind } from "./link.ts";
+import { sentence } from "./sentence.ts";
 
 const CODES: Partial<Record<LinkEndKind, number>> = {
   goodbye: 0x00,
@@ -31,5 +32,5 @@ export function decodeGoodbye(payload: Uint8Array): LinkEnd {
   if (!kind || reason === undefined || payload.length > 1 + MAX_REASON_BYTES) {
     throw new PeerError("Expected a goodbye");
   }
-  return { kind, reason };
+  return { kind, reason: sentence(reason) };
 }

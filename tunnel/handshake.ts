@@ -40,6 +40,7 @@ import {
   MessageReader,
   MessageType,
 } from "./message.ts";
+import { sentence } from "./sentence.ts";
 
 /** The node refused this device; the sentence is authentic. */
 export class RefusedError extends PeerError {}
@@ -129,7 +130,7 @@ export class DeviceHandshake {
       throw new PeerError("The node's verdict is not authentic");
     }
     this.#expects = "nothing";
-    if (!verdict.admitted) throw new RefusedError(verdict.reason);
+    if (!verdict.admitted) throw new RefusedError(sentence(verdict.reason));
     const { linkId, peer } = agreed;
     return { linkId, keys, peer, rest: this.#reader.rest };
   }

@@ -13,6 +13,7 @@
 import { concat, fromUtf8, putU16, u16, utf8 } from "../lib/base/bytes.ts";
 import { PeerError } from "../lib/base/errors.ts";
 import { LINK_ID_BYTES } from "./keys.ts";
+import { sentence } from "./sentence.ts";
 
 export const PROTOCOL_VERSION = 1;
 
@@ -229,7 +230,7 @@ export function encodeAlert(reason: string): Uint8Array {
 
 /** @throws {PeerError} */
 export function decodeAlert(body: Uint8Array): string {
-  return reasonIn(body);
+  return sentence(reasonIn(body));
 }
 
 function shortened(reason: string): string {

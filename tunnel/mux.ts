@@ -29,6 +29,7 @@ import {
   PING_BYTES,
   readJson,
 } from "./frame.ts";
+import { sentence } from "./sentence.ts";
 
 /** Channels of one link, open, offered and asked for together. Times WINDOW_BYTES, this bounds what a link can hold. */
 export const MAX_CHANNELS = 32;
@@ -238,9 +239,9 @@ export class Mux {
     const { reason, hint, kind } = readJson(body);
     this.#take(id).reject(
       new VaultError(
-        typeof reason === "string" ? reason : "The other end refused",
+        typeof reason === "string" ? sentence(reason) : "The other end refused",
         {
-          ...(typeof hint === "string" ? { hint } : {}),
+          ...(typeof hint === "string" ? { hint: sentence(hint) } : {}),
           kind: ERROR_KINDS.includes(String(kind))
             ? kind as ErrorKind
             : "refused",
