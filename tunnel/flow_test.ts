@@ -178,6 +178,27 @@ Deno.test("a peer that asks and does not listen is not read any more", async () 
   node.abort("over");
 });
 
+Deno.test("channels that are asked for and cut before anybody looks do not pile up", async () => {
+  const [far, near] = duplexPair();
+  const node = linkOverWire(near);
+  const outbox = new Outbox(
+    new RecordSealer(
+      primitives,
+      testDirection({ seed: 1, direction: DEVICE_TO_NODE }),
+    ),
+  );
+  const nothing = new Uint8Array(0);
+  for (let n = 0; n <= MAX_CHANNELS; n++) {
+    outbox.frame(FrameType.OPEN, 2 * n + 1, utf8("{}"));
+    outbox.frame(FrameType.RESET, 2 * n + 1, nothing);
+  }
+  await far.write(outbox.take());
+  expect(await node.closed).toEqual({
+    kind: "violation",
+    reason: "Channels were asked for and cut, again and again",
+  });
+});
+
 Deno.test("a writer that has filled the outbox waits until it has gone out", async () => {
   const pair = linkPair({ windowBytes: 1000 });
   const { device, node } = await channelPair(pair);

@@ -8,7 +8,12 @@ import { systemClock } from "../lib/os/clock.ts";
 import { createNodeIdentity } from "../lib/pki/authority.ts";
 import type { Channel } from "./channel.ts";
 import type { Link } from "./link.ts";
-import { MAX_LINKS_PER_DEVICE, SWEEP_MS } from "./listen.ts";
+import {
+  MAX_CHANNELS_PER_DEVICE,
+  MAX_LINKS_PER_DEVICE,
+  SWEEP_MS,
+} from "./listen.ts";
+import { MAX_CHANNELS } from "./mux.ts";
 import { pattern } from "./testing/links.ts";
 import { startMiddlebox } from "./testing/middlebox.ts";
 import { startNode, type TestNode } from "./testing/node.ts";
@@ -273,6 +278,20 @@ Deno.test("a device has so many links, and the next one is told why not", () =>
     await expect(node.dial(laptop)).rejects.toThrow(/too many links/);
     await links[0]!.close();
     await node.pair(laptop);
+  }));
+
+Deno.test("a device has so many channels over all its links, and others have theirs", () =>
+  withNode(async (node) => {
+    const laptop = await node.device("laptop");
+    for (let n = 0; n < MAX_CHANNELS_PER_DEVICE / MAX_CHANNELS; n++) {
+      const pair = await node.pair(laptop);
+      for (let m = 0; m < MAX_CHANNELS; m++) await channelOf(pair);
+    }
+    const { device } = await node.pair(laptop);
+    await expect(device.open({ kind: "test" })).rejects.toThrow(
+      `at most ${MAX_CHANNELS_PER_DEVICE} channels`,
+    );
+    await channelOf(await node.pair(await node.device("desk")));
   }));
 
 Deno.test("a node that stops listening goes on with its links", () =>

@@ -23,7 +23,7 @@ import type {
   LinkPeer,
   LinkStats,
 } from "./link.ts";
-import { Mux } from "./mux.ts";
+import { MAX_CHANNELS, Mux } from "./mux.ts";
 import {
   type OpenedRecord,
   type RecordDirection,
@@ -196,8 +196,12 @@ export class LinkPump implements Link {
     if (this.#intercept(incoming)) return;
     const acceptor = this.#acceptor;
     this.#acceptor = undefined;
-    if (acceptor) acceptor(incoming);
-    else this.#incoming.push(incoming);
+    if (acceptor) return acceptor(incoming);
+    // Those that the peer has cut again wait here as well, and nothing else counts them.
+    if (this.#incoming.length >= MAX_CHANNELS) {
+      throw new PeerError("Channels were asked for and cut, again and again");
+    }
+    this.#incoming.push(incoming);
   }
 
   /** The peer's last record. */

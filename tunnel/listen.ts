@@ -11,6 +11,7 @@ import type { Audit } from "./audit.ts";
 import { auditLink } from "./dial.ts";
 import { EnrolmentDesk } from "./enrolment_desk.ts";
 import type { Link } from "./link.ts";
+import { MAX_CHANNELS } from "./mux.ts";
 import { Reception } from "./reception.ts";
 import type { RenewalLimits } from "./record.ts";
 import { RefusalLog } from "./refusal_log.ts";
@@ -21,6 +22,8 @@ import type { TlsListener } from "./transport.ts";
 /** Links at once, in all and of one device. */
 export const MAX_LINKS = 256;
 export const MAX_LINKS_PER_DEVICE = 16;
+/** Channels of a device over all its links. Times WINDOW_BYTES, this bounds what one device can make the node hold. */
+export const MAX_CHANNELS_PER_DEVICE = 2 * MAX_CHANNELS;
 
 /** How often live links are compared with the registry, for what nobody tells: certificates that expire. */
 export const SWEEP_MS = 30_000;
@@ -98,6 +101,7 @@ class ListeningNode implements LinkListener {
       refusals: this.#refusals,
       identity: () => this.#identity,
       full: (name) => this.#full(name),
+      crowded: (name) => this.#crowded(name),
       up: (link) => this.#keep(link),
     });
   }
@@ -168,10 +172,22 @@ class ListeningNode implements LinkListener {
   /** Why there is no room for one more link of the device, or undefined. */
   #full(name: string): string | undefined {
     if (this.#closed) return "the node is stopping";
-    const own = this.links.filter((link) => link.peer.name === name).length;
+    const own = this.#linksOf(name).length;
     return own >= MAX_LINKS_PER_DEVICE || this.#links.size >= MAX_LINKS
       ? "the node has too many links"
       : undefined;
+  }
+
+  #crowded(name: string): string | undefined {
+    const channels = this.#linksOf(name)
+      .reduce((sum, { stats }) => sum + stats.channels, 0);
+    return channels > MAX_CHANNELS_PER_DEVICE
+      ? `a device has at most ${MAX_CHANNELS_PER_DEVICE} channels`
+      : undefined;
+  }
+
+  #linksOf(name: string): readonly Link[] {
+    return this.links.filter((link) => link.peer.name === name);
   }
 
   #keep(link: Link): void {
@@ -188,8 +204,7 @@ class ListeningNode implements LinkListener {
   }
 
   #endLinksOf(device: DeviceRecord): void {
-    for (const link of this.#links) {
-      if (link.peer.name !== device.name) continue;
+    for (const link of this.#linksOf(device.name)) {
       link.abort(`device "${device.name}" was revoked`, "refused");
     }
   }

@@ -32,6 +32,8 @@ export interface ReceptionOptions {
   readonly identity: () => NodeIdentity;
   /** Why the device may have no further link, or undefined. */
   readonly full: (name: string) => string | undefined;
+  /** Why the device may have no further channel, or undefined. */
+  readonly crowded: (name: string) => string | undefined;
   /** Takes a link that is up. */
   readonly up: (link: Link) => void;
 }
@@ -97,8 +99,12 @@ export class Reception {
       verdict: send,
       ...(renewal ? { renewal } : {}),
       intercept: (incoming) => {
-        if (incoming.request["kind"] !== "vault/renew") return false;
-        void this.#options.desk.renew(incoming, link.peer);
+        const crowded = this.#options.crowded(name);
+        if (crowded !== undefined) {
+          incoming.refuse({ reason: crowded, kind: "conflict" });
+        } else if (incoming.request["kind"] === "vault/renew") {
+          void this.#options.desk.renew(incoming, link.peer);
+        } else return false;
         return true;
       },
     });
