@@ -1,7 +1,8 @@
 /** `serve --forward`: another iSCSI target of this machine in the place of the node's own volumes. */
 
 import type { Duplex } from "../base/duplex.ts";
-import { messageOf, VaultError } from "../base/errors.ts";
+import type { Clock } from "../base/clock.ts";
+import { ConnectionLost, messageOf, VaultError } from "../base/errors.ts";
 import type { Primitives } from "../base/primitives.ts";
 import { connectInitiator } from "../initiator/initiator.ts";
 import { type Address, connectTcp, renderAddress } from "../os/tcp.ts";
@@ -10,6 +11,8 @@ import { relay } from "../portal/relay.ts";
 
 /** How the node introduces itself when it asks the other target what it offers. */
 const DISCOVERER = "iqn.2026-11.internal.vault:forward";
+/** How long the other target may take to say what it offers. */
+export const DISCOVERY_MS = 10_000;
 /** What `vault attach` may say where the other target offers one volume only. */
 const THE_ONLY_ONE = "forward";
 
@@ -17,10 +20,12 @@ export interface ForwardOptions {
   /** Where the other target listens. */
   readonly address: Address;
   readonly primitives: Primitives;
+  readonly clock: Clock;
 }
 
 export class Forward {
   readonly #options: ForwardOptions;
+  #discovery: Promise<string[]> | undefined;
 
   constructor(options: ForwardOptions) {
     this.#options = options;
@@ -32,7 +37,11 @@ export class Forward {
    * @throws {VaultError} where none or several fit, or the target does not answer
    */
   async find(wanted: string): Promise<string> {
-    const names = await this.#discover();
+    // One at a time, for all who ask: whoever asks often makes no more of them.
+    this.#discovery ??= this.#discover().finally(() =>
+      this.#discovery = undefined
+    );
+    const names = await this.#discovery;
     const fitting = names.filter((name) =>
       name === wanted || name.slice(name.lastIndexOf(":") + 1) === wanted
     );
@@ -71,8 +80,12 @@ export class Forward {
   }
 
   async #discover(): Promise<string[]> {
-    const { address, primitives } = this.#options;
+    const { address, primitives, clock } = this.#options;
     const duplex = await connectTcp(address);
+    const cancel = clock.after(
+      DISCOVERY_MS,
+      () => duplex.abort(new ConnectionLost("it does not answer")),
+    );
     try {
       const session = await connectInitiator({
         duplex,
@@ -90,6 +103,7 @@ export class Forward {
         { kind: "unreachable", cause },
       );
     } finally {
+      cancel();
       duplex.abort();
     }
   }

@@ -170,7 +170,7 @@ class Node implements RunningNode {
     this.#service = new NodeService({
       targets,
       volumes,
-      forward: forward && new Forward({ address: forward, primitives }),
+      forward: forward && new Forward({ address: forward, primitives, clock }),
       clock,
       primitives,
       log,

@@ -11,10 +11,15 @@ import { serveConnection } from "../target/connection.ts";
 import type { Targets } from "../target/targets.ts";
 import type { Channel, IncomingChannel } from "../../tunnel/channel.ts";
 import type { Link } from "../../tunnel/link.ts";
+import { MAX_CHANNELS } from "../../tunnel/mux.ts";
+import { boundedLog } from "./bounded_log.ts";
 import { converse, converseWithAll } from "./converse.ts";
 import type { Forward } from "./forward.ts";
 import { ChannelAsk, type Description, type IscsiAsk } from "./requests.ts";
 import type { ServedVolumes } from "./served_volumes.ts";
+
+/** Conversations of a link at once, those included whose channel is gone already. */
+const MAX_CONVERSATIONS = 2 * MAX_CHANNELS;
 
 export interface NodeServiceOptions {
   readonly targets: Targets;
@@ -30,16 +35,26 @@ export class NodeService {
   readonly #options: NodeServiceOptions;
 
   constructor(options: NodeServiceOptions) {
-    this.#options = options;
+    // What it tells of, devices and initiators bring about.
+    const log = boundedLog(options.log, options.clock);
+    this.#options = { ...options, log };
   }
 
   /** Serves every link until the listener closes. */
   async serveLinks(links: Listener<Link>): Promise<void> {
     const { log } = this.#options;
     const serve = async (link: Link) => {
+      let conversations = 0;
       for (let incoming; (incoming = await link.accept());) {
         const asked = incoming;
-        converse(log, () => this.#answer(link, asked));
+        // A channel that is cut leaves its place at once, and its conversation a little later.
+        if (conversations >= MAX_CONVERSATIONS) {
+          asked.refuse({ reason: "Too much at once", kind: "conflict" });
+          continue;
+        }
+        conversations++;
+        converse(log, () => this.#answer(link, asked))
+          .then(() => conversations--);
       }
     };
     await converseWithAll(links, { log, serve });
