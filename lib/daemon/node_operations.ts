@@ -204,7 +204,12 @@ class Operations implements EndingOperations {
   revoke(name: string): Promise<DeviceInfo> {
     return new Promise((resolve) => {
       const now = this.#options.clock.now();
-      const device = this.#state.registry.revoke(name, now);
+      const { registry, unsaved } = this.#state;
+      // Said again because it could not be stored: then it is that which is left to do.
+      const before = unsaved && !registry.find(name)
+        ? registry.devices.findLast((device) => device.name === name)
+        : undefined;
+      const device = before ?? registry.revoke(name, now);
       this.#state.persist();
       resolve(this.#device(device));
     });

@@ -35,6 +35,7 @@ export class NodeState {
   /** Where the last `serve` listened. */
   listen: string | undefined;
   #identity: NodeIdentity;
+  #unsaved = false;
   readonly #folder: StateFolder;
   readonly #lock: FileLock;
 
@@ -105,12 +106,19 @@ export class NodeState {
 
   /** Stores who is admitted and invited; on stable storage when it returns. */
   persist(): void {
+    this.#unsaved = true;
     writeDocument(this.#folder.registry, {
       version: 1,
       ...(this.listen === undefined ? {} : { listen: this.listen }),
       devices: this.registry.toJSON(),
       invitations: this.invitations.toJSON(),
     });
+    this.#unsaved = false;
+  }
+
+  /** Whether the last `persist` failed: what holds now would not hold after a restart. */
+  get unsaved(): boolean {
+    return this.#unsaved;
   }
 
   /** Lets another process have the node. */
