@@ -75,7 +75,8 @@ function refusalOf(
     case "write":
       return write(volume, job, plan);
     case "flush":
-      return plan.immediate
+      // What is known to have failed is told at once: that is how the failure of an earlier immediate flush is reported.
+      return plan.immediate && volume.store.health.state === "ok"
         ? void flush(volume, job.nexus)
         : flush(volume, job.nexus);
     case "unmap":
