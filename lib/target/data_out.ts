@@ -37,6 +37,9 @@ export interface DataOutOptions {
 
 const NO_DATA = new Uint8Array(0);
 
+/** Of any disk. */
+const LONGEST_BLOCK_BYTES = 4096;
+
 export class DataOut {
   readonly #phase: Phase;
   readonly #options: DataOutOptions;
@@ -129,27 +132,31 @@ export class DataOut {
     const { transfer, buffer } = task;
     if (!transfer) return;
     const end = Math.min(transfer.receivedLength, transfer.length);
-    const data = buffer?.subarray(0, end - task.bufferBase) ?? NO_DATA;
     if (!inPieces(task)) {
+      const data = buffer?.subarray(0, end - task.bufferBase) ?? NO_DATA;
       if (transfer.done) this.#complete(task, data);
       else this.#ask(task);
       return;
     }
+    // Blocks are handed on whole: where the initiator goes away, none is left half old and half new.
+    const cut = transfer.done ? end : end - end % LONGEST_BLOCK_BYTES;
     const written = this.#options.piece(task, {
       offset: task.bufferBase,
-      data,
+      data: buffer?.subarray(0, cut - task.bufferBase) ?? NO_DATA,
     });
-    task.bufferBase = end;
     if (written instanceof Promise) {
       written.then((goesOn) => {
-        if (goesOn) this.#pieceWritten(task);
+        if (goesOn) this.#pieceWritten(task, { cut, end });
         this.#phase.replies.out.flushSoon();
       }).catch(this.#phase.defect);
-    } else if (written) this.#pieceWritten(task);
+    } else if (written) this.#pieceWritten(task, { cut, end });
   }
 
-  #pieceWritten(task: Task): void {
+  /** What was handed on ends at `cut`; what has come, at `end`. */
+  #pieceWritten(task: Task, { cut, end }: { cut: number; end: number }): void {
     if (!task.transfer) return;
+    task.buffer?.copyWithin(0, cut - task.bufferBase, end - task.bufferBase);
+    task.bufferBase = cut;
     if (task.transfer.done) this.#complete(task, NO_DATA);
     else this.#ask(task);
   }

@@ -292,3 +292,21 @@ Deno.test("what a store that waits still has to read is not overwritten by what 
     expect(found).toEqual(pattern(512, lba));
   }
 });
+
+Deno.test("a long write is handed on in whole blocks, wherever its sequences end", async () => {
+  const length = 1536 * KiB + 512;
+  for (const late of [false, true]) {
+    const { session, store } = fixture({ sizeBytes: 2048 * KiB });
+    if (late) store.gate = () => Promise.resolve();
+    const { initiator } = await session({
+      keys: { FirstBurstLength: "1000", MaxBurstLength: "100001" },
+    });
+    const data = pattern(length);
+    const cdb = cdb10(WRITE, 0, length / 512);
+    expect((await initiator.run({ cdb, write: length }, data)).status).toBe(0);
+    expect(equalBytes(store.bytes.subarray(0, length), data)).toBe(true);
+    const lengths = store.calls.map((call) => Number(call.split("+")[1]));
+    expect(lengths.length).toBeGreaterThan(10);
+    expect(lengths.every((bytes) => bytes % 512 === 0)).toBe(true);
+  }
+});
