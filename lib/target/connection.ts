@@ -52,7 +52,7 @@ export interface ConnectionOptions {
 }
 
 /** So much queued is worth a write of its own while more is handled. */
-const WRITE_BYTES = 256 * 1024;
+const WRITE_BYTES = 32 * 1024;
 
 /** How long the initiator may take to read our last words and to close its side. */
 const CLOSE_MS = 5000;
@@ -176,7 +176,8 @@ class Connection implements Control {
     this.#feature.receive(pdu);
     if (this.#out.queued < WRITE_BYTES) return undefined;
     this.#out.flush();
-    return this.#out.room();
+    // A turn for whoever carries the bytes: they are on their way while the rest of the batch is worked on.
+    return this.#out.room() ?? Promise.resolve();
   }
 
   #takeLogin(pdu: Pdu): Promise<void> | undefined {
