@@ -61,7 +61,7 @@ export class ChannelEnd implements Channel {
   /** Read since credit was last given back. */
   #owed = 0;
 
-  /** Written, copied, waiting for credit. */
+  /** Written, waiting for credit: the writers' own arrays, lent until their promises resolve. */
   #unsent: Uint8Array[] = [];
   #writers: Waiter<void>[] = [];
   #writeEnded = false;
@@ -100,7 +100,7 @@ export class ChannelEnd implements Channel {
       return this.#carrier.room() ?? DONE;
     }
     for (let at = 0; at < bytes.length; at += MAX_PIECE_BYTES) {
-      this.#unsent.push(bytes.slice(at, at + MAX_PIECE_BYTES));
+      this.#unsent.push(bytes.subarray(at, at + MAX_PIECE_BYTES));
     }
     this.#sendWaiting();
     if (this.#unsent.length === 0) return this.#carrier.room() ?? DONE;
