@@ -17,7 +17,11 @@ import {
   readCertificatePem,
 } from "../lib/pki/certificate.ts";
 import type { Authority } from "../lib/pki/identity.ts";
-import type { InvitationRecord, Invitations } from "../lib/pki/invitations.ts";
+import type {
+  Attempt,
+  InvitationRecord,
+  Invitations,
+} from "../lib/pki/invitations.ts";
 import type { Registry } from "../lib/pki/registry.ts";
 import type { Audit } from "./audit.ts";
 import type { ChannelRequest, IncomingChannel } from "./channel.ts";
@@ -52,29 +56,12 @@ export class EnrolmentDesk {
     this.#options = options;
   }
 
-  /**
-   * Whom TLS trusts for a connection to `serverName`: the verifier of the invitation that it names, while that may be tried, PEM. Counts
-   * the attempt.
-   */
-  trusted(serverName: string): string | undefined {
-    const id = invitationId(serverName);
-    if (id === undefined) return undefined;
-    const { invitations, clock, refusals } = this.#options;
-    const known = invitations.find(id, clock.now()) !== undefined;
-    const attempt = invitations.attempt(id, clock.now());
-    if (attempt.allowed) {
-      this.#persistSoon();
-      return attempt.invitation.verifierPem;
-    }
-    // Ids that were never given out are anyone's to make up, and tell the log nothing.
-    if (known) refusals.tell({ kind: "join refused", reason: attempt.reason });
-    return undefined;
-  }
-
-  /** TLS refused somebody who asked for `serverName`. */
+  /** TLS refused somebody who asked for `serverName`: an attempt, where that names an invitation. */
   refused(host: string, serverName: string): void {
-    if (invitationId(serverName) === undefined) return;
+    const id = invitationId(serverName);
+    if (id === undefined) return;
     this.#backoff.failed(host, this.#options.clock.monotonic());
+    this.#attempt(id);
   }
 
   /** The id of the invitation that this connection proves, or why it proves none. */
@@ -98,9 +85,11 @@ export class EnrolmentDesk {
       };
     }
     const id = invitationId(connection.serverName);
-    const invitation = id && invitations.find(id, clock.now());
-    if (!invitation) return { reason: UNKNOWN_INVITATION };
-    // TLS has verified as much; what depends on it here is looked at here.
+    if (id === undefined) return { reason: UNKNOWN_INVITATION };
+    const attempt = this.#attempt(id);
+    if (!attempt.allowed) return { reason: attempt.reason };
+    const { invitation } = attempt;
+    // TLS has verified that somebody vouches for it whom the node knows; that it is this invitation is looked at here.
     if (!await this.#proves(connection.peerCertificate, invitation)) {
       this.#backoff.failed(connection.host, clock.monotonic());
       return { reason: "the certificate does not prove the invitation" };
@@ -162,6 +151,19 @@ export class EnrolmentDesk {
       });
       return answerWith(certificate, peer.name);
     });
+  }
+
+  /** Counts an attempt at the invitation. */
+  #attempt(id: string): Attempt {
+    const { invitations, clock, refusals } = this.#options;
+    const known = invitations.find(id, clock.now()) !== undefined;
+    const attempt = invitations.attempt(id, clock.now());
+    if (attempt.allowed) this.#persistSoon();
+    // Ids that were never given out are anyone's to make up, and tell the log nothing.
+    else if (known) {
+      refusals.tell({ kind: "join refused", reason: attempt.reason });
+    }
+    return attempt;
   }
 
   async #proves(

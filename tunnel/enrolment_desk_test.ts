@@ -94,7 +94,8 @@ Deno.test("a proof is good for minutes, and an invitation for as long as it says
 
 Deno.test("a source that fails again and again waits, and others do not", async () => {
   const { desk: made, proof, serverName, clock } = await desk();
-  for (let n = 0; n < 6; n++) made.refused("10.0.0.1", serverName);
+  const unknown = "0000000000000000.join.vault.internal";
+  for (let n = 0; n < 6; n++) made.refused("10.0.0.1", unknown);
   const peerCertificate = await proof();
   const from = (host: string) =>
     made.proven({ serverName, peerCertificate, host });
@@ -109,11 +110,10 @@ Deno.test("a source that fails again and again waits, and others do not", async 
   expect(await from("10.0.0.1")).toHaveProperty("id");
 });
 
-Deno.test("TLS is told to trust the verifier of an open invitation, and nobody for any other name", async () => {
-  const { desk: made, serverName, invitations, read, clock } = await desk();
-  const [record] = invitations.open(clock.now());
-  expect(made.trusted(serverName)).toBe(record!.verifierPem);
-  expect(invitations.find(read.id, clock.now())?.attempts).toBe(1);
+Deno.test("attempts are counted where an invitation is named, and one that proves it is excused", async () => {
+  const { desk: made, serverName, invitations, read, proof, clock } =
+    await desk();
+  const attempts = () => invitations.find(read.id, clock.now())?.attempts;
   for (
     const name of [
       "node.vault.internal",
@@ -123,9 +123,32 @@ Deno.test("TLS is told to trust the verifier of an open invitation, and nobody f
       `x.${serverName}`,
       serverName + ".",
     ]
-  ) expect(made.trusted(name)).toBeUndefined();
-  await clock.pass(60_000);
-  expect(made.trusted(serverName)).toBeUndefined();
+  ) made.refused("10.0.0.9", name);
+  expect(attempts()).toBe(0);
+  made.refused("10.0.0.9", serverName);
+  expect(attempts()).toBe(1);
+  const from = (peerCertificate: Uint8Array) =>
+    made.proven({ serverName, peerCertificate, host: "10.0.0.1" });
+  await from(await proof({ secret: primitives.random(16) }));
+  expect(attempts()).toBe(2);
+  expect(await from(await proof())).toEqual({ id: read.id });
+  expect(attempts()).toBe(2);
+});
+
+Deno.test("an invitation that is tried again and again has to wait, also for whoever could prove it", async () => {
+  const { desk: made, serverName, proof, clock } = await desk();
+  for (let n = 0; n < 6; n++) made.refused(`10.0.0.${n}`, serverName);
+  const from = async () =>
+    await made.proven({
+      serverName,
+      peerCertificate: await proof(),
+      host: "10.0.1.1",
+    });
+  expect(await from()).toMatchObject({
+    reason: expect.stringContaining("tried too often"),
+  });
+  await clock.pass(5000);
+  expect(await from()).toHaveProperty("id");
 });
 
 /** A channel that asks, and what it was told. */
@@ -191,7 +214,7 @@ Deno.test("a device that was revoked meanwhile gets no new certificate", async (
 
 Deno.test("whoever knows an invitation's id, or has its code, does not fill the audit log", async () => {
   const { desk: made, serverName, read, audit } = await desk();
-  for (let n = 0; n < 500; n++) made.trusted(serverName);
+  for (let n = 0; n < 500; n++) made.refused("10.0.0.7", serverName);
   expect(audit.length).toBe(MAX_REFUSALS_TOLD);
   for (let n = 0; n < 100; n++) {
     await made.join(read.id, asking({ kind: "vault/join" }).incoming, peer);

@@ -86,6 +86,7 @@ class ListeningNode implements LinkListener {
   #identity: NodeIdentity;
   #acceptor: ((link: Link | undefined) => void) | undefined;
   #macFailures = 0;
+  #trustedPems: readonly string[] = [];
   #tls: TlsListener | undefined;
   #stop: (() => void)[] = [];
   #closed = false;
@@ -112,8 +113,7 @@ class ListeningNode implements LinkListener {
       hostname,
       port: this.#options.port,
       credentials: this.#identity,
-      caPem: this.#identity.caPem,
-      trustedToJoin: (serverName) => this.#desk.trusted(serverName),
+      trustedPems: this.#trustedPems = this.#trusted(),
       clock,
       connected: (connection) => void this.#reception.receive(connection),
       refused: ({ host, reason, serverName }) => {
@@ -125,6 +125,9 @@ class ListeningNode implements LinkListener {
     this.port = this.#tls.port;
     const shown = hostname.includes(":") ? `[${hostname}]` : hostname;
     this.address = `${shown}:${this.port}`;
+    this.#stop.push(
+      this.#options.invitations.watch(() => this.#trustAnew()),
+    );
     this.#stop.push(registry.watch(({ kind, device }) => {
       if (kind === "revoked") this.#endLinksOf(device);
     }));
@@ -167,6 +170,25 @@ class ListeningNode implements LinkListener {
     const { hostname, authority, clock } = this.#options;
     const { port } = this;
     await selfTest({ hostname, port, authority, clock });
+  }
+
+  /**
+   * The node's own authority, and the verifiers of open invitations. TLS cannot tell what somebody may do by who vouches for them: the
+   * registry decides who opens a link, and the desk who joins.
+   */
+  #trusted(): readonly string[] {
+    const { invitations, clock } = this.#options;
+    return [
+      this.#identity.caPem,
+      ...invitations.open(clock.now()).map(({ verifierPem }) => verifierPem),
+    ];
+  }
+
+  #trustAnew(): void {
+    const trusted = this.#trusted();
+    if (trusted.join() === this.#trustedPems.join()) return;
+    this.#trustedPems = trusted;
+    this.#tls?.setTrusted(trusted);
   }
 
   /** Why there is no room for one more link of the device, or undefined. */
@@ -217,6 +239,7 @@ class ListeningNode implements LinkListener {
         const admission = registry.admit(fingerprint, clock.now());
         if (!admission.admitted) link.abort(admission.reason, "refused");
       }
+      this.#trustAnew();
       this.#stop = this.#stop.filter((stop) => stop !== cancel);
       if (!this.#closed) this.#sweepLater();
     });

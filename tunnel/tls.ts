@@ -46,24 +46,21 @@ const EXPORTER_BYTES = 32;
 export async function listenTls(
   options: TlsListenOptions,
 ): Promise<TlsListener> {
-  let { credentials } = options;
-  const context = (caPem: string) => ({
+  let { credentials, trustedPems } = options;
+  const context = () => ({
     cert: credentials.certificatePem,
     key: credentials.keyPem,
-    ca: [caPem],
+    ca: [...trustedPems],
     ...VERSION,
   });
   const server = tls.createServer({
-    ...context(options.caPem),
+    ...context(),
     requestCert: true,
     rejectUnauthorized: true,
     // The runtime's own time-out (120 s unless told otherwise) keeps a connection in memory until it is over, also one that has ended.
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+    // No SNICallback: with one, this runtime never forgets a connection that does not speak.
     ALPNProtocols: [ALPN_LINK, ALPN_JOIN],
-    SNICallback: (serverName, done) => {
-      const joinCa = options.trustedToJoin(serverName);
-      done(null, joinCa ? tls.createSecureContext(context(joinCa)) : undefined);
-    },
   });
   const waiting = receive(server, options);
   await new Promise<void>((resolve, reject) => {
@@ -78,7 +75,11 @@ export async function listenTls(
     port: address.port,
     setCredentials(next) {
       credentials = next;
-      server.setSecureContext(context(options.caPem));
+      server.setSecureContext(context());
+    },
+    setTrusted(next) {
+      trustedPems = next;
+      server.setSecureContext(context());
     },
     close() {
       server.close();

@@ -31,10 +31,8 @@ export interface TlsListenOptions {
   readonly hostname: string;
   readonly port: number;
   readonly credentials: Credentials;
-  /** Whose certificates may open a link, PEM. */
-  readonly caPem: string;
-  /** Whose certificates may join under `serverName`, PEM; undefined: nobody's. */
-  readonly trustedToJoin: (serverName: string) => string | undefined;
+  /** Whose certificates TLS lets in, PEM: what each may do is decided behind it. */
+  readonly trustedPems: readonly string[];
   readonly clock: Clock;
   readonly connected: (connection: TlsConnection) => void;
   /** A connection that TLS did not let in. `serverName` where it got that far. */
@@ -49,6 +47,8 @@ export interface TlsListener {
   readonly port: number;
   /** Shows another certificate to those who connect from now on. */
   setCredentials(credentials: Credentials): void;
+  /** Lets others in from now on; connections that are up stay. */
+  setTrusted(trustedPems: readonly string[]): void;
   close(): void;
 }
 

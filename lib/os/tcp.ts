@@ -3,7 +3,9 @@
 import type { Duplex, Listener } from "../base/duplex.ts";
 import { ConnectionLost, messageOf, VaultError } from "../base/errors.ts";
 
-/** A batch of PDUs fits: one read takes what the initiator sent in a burst. */
+/** A connection begins with a buffer of this size: thousands that say nothing cost little. */
+const FIRST_READ_BYTES = 8 * 1024;
+/** A buffer that a read has filled grows up to this: a batch of PDUs fits, and one read takes what an initiator sent in a burst. */
 const READ_BYTES = 256 * 1024;
 
 /** Where something listens or is to be reached. */
@@ -125,7 +127,7 @@ export async function connectTcp(address: Address): Promise<TcpDuplex> {
 class TcpConnection implements TcpDuplex {
   readonly peerAddress: string;
   readonly #conn: Deno.TcpConn;
-  readonly #buffer = new Uint8Array(READ_BYTES);
+  #buffer = new Uint8Array(FIRST_READ_BYTES);
   #lost: Error | undefined;
   #lastWrite: Promise<void> | undefined;
   #writeEnded = false;
@@ -146,7 +148,7 @@ class TcpConnection implements TcpDuplex {
     } catch (cause) {
       throw this.#cut(cause);
     }
-    if (length !== null) return this.#buffer.subarray(0, length);
+    if (length !== null) return this.#received(length);
     this.#readEnded = true;
     this.#closeWhenBothEnded();
     return undefined;
@@ -194,6 +196,14 @@ class TcpConnection implements TcpDuplex {
     } catch (cause) {
       throw this.#cut(cause);
     }
+  }
+
+  #received(length: number): Uint8Array {
+    const bytes = this.#buffer.subarray(0, length);
+    if (length === this.#buffer.length && length < READ_BYTES) {
+      this.#buffer = new Uint8Array(READ_BYTES);
+    }
+    return bytes;
   }
 
   #cut(cause: unknown): Error {

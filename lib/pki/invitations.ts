@@ -49,6 +49,7 @@ export type Attempt =
 
 export class Invitations {
   readonly #records = new Map<string, InvitationRecord>();
+  readonly #watchers = new Set<() => void>();
 
   /** @throws {VaultError} where `records` are not those of {@linkcode Invitations.toJSON} */
   constructor(records: readonly InvitationRecord[] = []) {
@@ -74,6 +75,16 @@ export class Invitations {
     return record && !expired(record, nowMs) ? record : undefined;
   }
 
+  /** Calls `then` after one was opened, used or closed, until the returned function is called. Those that expire tell nothing. */
+  watch(then: () => void): () => void {
+    this.#watchers.add(then);
+    return () => this.#watchers.delete(then);
+  }
+
+  #tell(): void {
+    for (const watcher of this.#watchers) watcher();
+  }
+
   /** Opens one. An older one for the same name is closed. @throws {VaultError} where there are too many */
   add(record: InvitationRecord, nowMs: number): void {
     for (const old of this.toJSON()) {
@@ -88,6 +99,7 @@ export class Invitations {
       );
     }
     this.#records.set(record.id, checkedRecord(record));
+    this.#tell();
   }
 
   /** Counts an attempt, where one is allowed at `nowMs`. The change is to be persisted. */
@@ -109,6 +121,7 @@ export class Invitations {
     const attempts = record.attempts + 1;
     if (attempts > MAX_ATTEMPTS) {
       this.#records.delete(id);
+      this.#tell();
       return {
         allowed: false,
         reason: "the invitation was tried too often and is closed",
@@ -138,7 +151,7 @@ export class Invitations {
   /** Uses the invitation up, once. The change is to be persisted before anything is given for it. */
   take(id: string, nowMs: number): InvitationRecord | undefined {
     const record = this.find(id, nowMs);
-    this.#records.delete(id);
+    if (this.#records.delete(id)) this.#tell();
     return record;
   }
 }
