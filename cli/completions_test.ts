@@ -116,7 +116,12 @@ async function withShell(
   });
 }
 
-/** Whether a shell is installed. Where CI runs, all are. */
+/** Why the shell's test is skipped, for its name. */
+function reason(shell: string): string {
+  return lacks(shell) ? ` (skipped: needs ${shell})` : "";
+}
+
+/** Whether a shell is not installed. Where CI runs, all have to be: there its absence is a failure. */
 function lacks(shell: string): boolean {
   if (Deno.env.get("CI")) return false;
   try {
@@ -128,7 +133,7 @@ function lacks(shell: string): boolean {
 }
 
 Deno.test({
-  name: "bash completes commands, options, volumes and files",
+  name: `bash completes commands, options, volumes and files${reason("bash")}`,
   ignore: lacks("bash"),
   fn: () =>
     withShell("bash", async (shell) => {
@@ -162,7 +167,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "zsh completes commands, options, volumes and files",
+  name: `zsh completes commands, options, volumes and files${reason("zsh")}`,
   ignore: lacks("zsh"),
   fn: () =>
     withShell("zsh", async (shell) => {
@@ -199,7 +204,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "fish completes commands, options, volumes and files",
+  name: `fish completes commands, options, volumes and files${reason("fish")}`,
   ignore: lacks("fish"),
   fn: () =>
     withShell("fish", async (shell) => {

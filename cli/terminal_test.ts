@@ -90,7 +90,8 @@ function lacksScript(): boolean {
 
 Deno.test({
   name:
-    "on a terminal: questions are asked there, and what is typed as a secret is not shown",
+    "on a terminal: questions are asked there, and what is typed as a secret is not shown" +
+    (lacksScript() ? " (skipped: needs Linux and script)" : ""),
   ignore: lacksScript(),
   async fn() {
     const module = new URL("./terminal.ts", import.meta.url).href;
