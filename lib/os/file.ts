@@ -205,7 +205,15 @@ export function rename(from: string, to: string): void {
 export function lockFile(path: string): FileLock | undefined {
   const file = Deno.openSync(path, { create: true, write: true, mode: 0o600 });
   // The system lets go of it when the process ends, however it ends.
-  if (file.tryLockSync(true)) return { release: () => file.close() };
+  if (file.tryLockSync(true)) {
+    return {
+      release: () => {
+        // Closing alone would not do: a child that is just being started still holds a copy of the descriptor, and with it the lock.
+        file.unlockSync();
+        file.close();
+      },
+    };
+  }
   file.close();
   return undefined;
 }

@@ -1,7 +1,14 @@
 import { expect } from "expect";
 import { join } from "node:path";
 import { VaultError } from "../base/errors.ts";
-import { makeFolder, openFile, readWhole, remove, writeWhole } from "./file.ts";
+import {
+  lockFile,
+  makeFolder,
+  openFile,
+  readWhole,
+  remove,
+  writeWhole,
+} from "./file.ts";
 
 async function inFolder(
   run: (folder: string) => void | Promise<void>,
@@ -114,4 +121,36 @@ Deno.test("a file that was closed touches no other that was opened since", () =>
     other.read(0, bytes);
     expect(bytes.every((byte) => byte === 7)).toBe(true);
     other.close();
+  }));
+
+Deno.test("a lock that was let go of is free at once, whatever programs are being started meanwhile", () =>
+  inFolder(async (folder) => {
+    // A child holds copies of all descriptors until it runs its program, so it takes another thread that keeps starting some.
+    const source = `
+      for (let i = 0; i < 100; i++) {
+        new Deno.Command(Deno.execPath(), { args: ["--version"] }).outputSync();
+      }
+      postMessage("done");`;
+    const url = URL.createObjectURL(
+      new Blob([source], { type: "text/javascript" }),
+    );
+    const worker = new Worker(url, { type: "module" });
+    const path = join(folder, "lock");
+    let busy = 0;
+    let done = false;
+    const ended = new Promise<void>((resolve) => {
+      worker.onmessage = () => resolve(void (done = true));
+    });
+    while (!done) {
+      for (let i = 0; i < 100; i++) {
+        const lock = lockFile(path);
+        if (lock) lock.release();
+        else busy++;
+      }
+      await new Promise((next) => setTimeout(next, 0));
+    }
+    await ended;
+    worker.terminate();
+    URL.revokeObjectURL(url);
+    expect(busy).toBe(0);
   }));

@@ -124,6 +124,8 @@ async function lockName(at: LocalName): Promise<{ release(): void }> {
       return {
         release() {
           fs.rmSync(path, { force: true });
+          // A child that is just being started holds a copy of the descriptor, and would hold the lock with it.
+          handle.unlockSync();
           handle.close();
         },
       };
