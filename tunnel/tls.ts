@@ -14,7 +14,7 @@
  *   both ends: the binding. A runtime where that is not so is refused at once, see `bindingOf`.
  */
 
-import type { Socket } from "node:net";
+import net, { type Socket } from "node:net";
 import tls, { type TLSSocket } from "node:tls";
 import { concat, equalBytes } from "../lib/base/bytes.ts";
 import {
@@ -53,7 +53,7 @@ export async function listenTls(
     ca: [...trustedPems],
     ...VERSION,
   });
-  const server = tls.createServer({
+  const handshakes = tls.createServer({
     ...context(),
     requestCert: true,
     rejectUnauthorized: true,
@@ -62,7 +62,21 @@ export async function listenTls(
     // No SNICallback: with one, this runtime never forgets a connection that does not speak.
     ALPNProtocols: [ALPN_LINK, ALPN_JOIN],
   });
-  const waiting = receive(server, options);
+  const waiting = new Waiting<Socket>({
+    clock: options.clock,
+    timeoutMs: HANDSHAKE_TIMEOUT_MS,
+    drop: (socket) => socket.destroy(),
+    crowded: options.crowded,
+  });
+  settle(handshakes, { ...options, waiting });
+  const server = net.createServer((socket) => {
+    // An error here is followed by "close", and told of by "tlsClientError".
+    socket.on("error", () => {});
+    const key = peerKey(socket);
+    waiting.add(key, socket.remoteAddress ?? "", socket);
+    socket.on("close", () => waiting.remove(key, socket));
+    onFirstBytes(socket, () => handshakes.emit("connection", socket));
+  });
   await new Promise<void>((resolve, reject) => {
     server.once("error", (cause) => reject(cannotListen(options, cause)));
     server.listen(options.port, options.hostname, resolve);
@@ -75,11 +89,11 @@ export async function listenTls(
     port: address.port,
     setCredentials(next) {
       credentials = next;
-      server.setSecureContext(context());
+      handshakes.setSecureContext(context());
     },
     setTrusted(next) {
       trustedPems = next;
-      server.setSecureContext(context());
+      handshakes.setSecureContext(context());
     },
     close() {
       server.close();
@@ -88,29 +102,29 @@ export async function listenTls(
   };
 }
 
-/** Takes what the server brings: connections that TLS let in, and those that it refused. Those that have proved nothing yet. */
-function receive(
-  server: tls.Server,
-  options: TlsListenOptions,
-): Waiting<Socket> {
-  const waiting = new Waiting<Socket>({
-    clock: options.clock,
-    timeoutMs: HANDSHAKE_TIMEOUT_MS,
-    drop: (socket) => socket.destroy(),
-    crowded: options.crowded,
+/**
+ * Calls `then` once there is something to read, which is then still there. TLS costs the runtime some 30 KiB a connection and gives them
+ * back late; whoever does not speak is not worth that.
+ */
+function onFirstBytes(socket: Socket, then: () => void): void {
+  socket.once("data", (bytes: Uint8Array) => {
+    socket.pause();
+    socket.unshift(bytes);
+    then();
   });
+}
+
+/** Passes on what the handshakes come to: connections that TLS let in, and those that it refused. */
+function settle(
+  handshakes: tls.Server,
+  options: TlsListenOptions & { readonly waiting: Waiting<Socket> },
+): void {
+  const { waiting } = options;
   const refused = (socket: TLSSocket, host: string, thrown: unknown) => {
     const serverName = serverNameOf(socket);
     options.refused({ host, reason: messageOf(thrown), serverName });
   };
-  server.on("connection", (socket: Socket) => {
-    // An error here is followed by "close", and told of by "tlsClientError".
-    socket.on("error", () => {});
-    const key = peerKey(socket);
-    waiting.add(key, socket.remoteAddress ?? "", socket);
-    socket.on("close", () => waiting.remove(key, socket));
-  });
-  server.on("secureConnection", (socket: TLSSocket) => {
+  handshakes.on("secureConnection", (socket: TLSSocket) => {
     const key = peerKey(socket);
     const settled = () => waiting.remove(key);
     try {
@@ -120,12 +134,11 @@ function receive(
       refused(socket, socket.remoteAddress ?? "", thrown);
     }
   });
-  server.on("tlsClientError", (error: Error, socket: TLSSocket) => {
+  handshakes.on("tlsClientError", (error: Error, socket: TLSSocket) => {
     socket.on("error", () => {});
     // The runtime ends the connection after its alert; one that is left all the same runs into the time-out.
     refused(socket, hostOfRefused(socket), error);
   });
-  return waiting;
 }
 
 /**

@@ -11,12 +11,8 @@ import { enrol, Machine, Tunnel } from "../harness/vault.ts";
 
 const PEERS = ["linux", "iscsi-ls", "qemu-io", "qemu-iscsi"] as const;
 const IDLE_CONNECTIONS = 3000;
-/**
- * With every place for a connection taken, and after as many floods as would show what one leaves behind. The runtime's TLS objects wait
- * for the garbage collector, which comes late because it does not see their memory: `serve` climbs to some 360 MiB in the course of 18,000
- * idle connections and stays there. What is forgotten for good would pass this limit.
- */
-const LIMIT_BYTES = 512 * 1024 * 1024;
+/** With every place for a connection taken, and after as many floods as would show what one leaves behind. */
+const LIMIT_BYTES = 200 * 1024 * 1024;
 const FLOODS = 3;
 const CLOSED_WITHIN_MS = 30_000;
 
