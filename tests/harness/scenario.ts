@@ -17,6 +17,7 @@ const PACKAGES = {
   "iscsi-inq": "libiscsi-bin",
   "iscsi-readcapacity16": "libiscsi-bin",
   "iscsi-perf": "libiscsi-bin",
+  "iscsi-test-cu": "libiscsi-bin",
   "qemu-img": "qemu-utils",
   "qemu-io": "qemu-utils",
   "qemu-iscsi": "qemu-block-extra",

@@ -13,14 +13,20 @@ export interface TgtOptions {
   readonly mutualChap?: { readonly user: string; readonly secret: string };
 }
 
+type Admin = (mode: string, op: string, ...more: string[]) => Promise<string>;
+
 /** One tgtd on loopback with one disk, LUN 1, in a sparse file. */
 export class Tgt implements AsyncDisposable {
   readonly program: Program;
   readonly port: number;
   readonly file: string;
-  #dir: TempDir;
+  readonly #dir: TempDir;
+  readonly #admin: Admin;
 
-  private constructor(parts: { program: Program; port: number; dir: TempDir }) {
+  private constructor(
+    parts: { program: Program; port: number; dir: TempDir; admin: Admin },
+  ) {
+    this.#admin = parts.admin;
     this.program = parts.program;
     this.port = parts.port;
     this.#dir = parts.dir;
@@ -41,7 +47,7 @@ export class Tgt implements AsyncDisposable {
       env,
       ready: () => listens(port),
     });
-    const admin = (mode: string, op: string, ...more: string[]) =>
+    const admin: Admin = (mode, op, ...more) =>
       runOk({
         command: pathOf("tgtadm") ?? "tgtadm",
         args: [
@@ -57,7 +63,7 @@ export class Tgt implements AsyncDisposable {
         ],
         env,
       });
-    const tgt = new Tgt({ program, port, dir });
+    const tgt = new Tgt({ program, port, dir, admin });
     try {
       await admin("target", "new", "--tid", "1", "-T", TGT_IQN);
       await admin(
@@ -119,6 +125,19 @@ export class Tgt implements AsyncDisposable {
   /** The disk's URL, through `port` where something stands in front of the target. */
   url(port: number = this.port): string {
     return `iscsi://127.0.0.1:${port}/${TGT_IQN}/1`;
+  }
+
+  /** Sets a parameter of the disk: `readonly=1`, `removable=1`. */
+  async setUnit(parameter: string): Promise<void> {
+    await this.#admin(
+      ...["logicalunit", "update"] as const,
+      ...["--tid", "1", "--lun", "1", "--params", parameter],
+    );
+  }
+
+  /** Listens on one more port of loopback. */
+  async addPortal(port: number): Promise<void> {
+    await this.#admin("portal", "new", "--param", `portal=127.0.0.1:${port}`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

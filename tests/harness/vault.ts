@@ -78,6 +78,8 @@ export interface VolumePlan {
   readonly name: string;
   readonly size: string;
   readonly blockSize?: 512 | 4096;
+  readonly readOnly?: boolean;
+  readonly removable?: boolean;
 }
 
 export interface TunnelOptions {
@@ -204,6 +206,8 @@ export async function createVolume(
     ...(plan.blockSize === undefined
       ? []
       : ["--block-size", String(plan.blockSize)]),
+    ...(plan.readOnly ? ["--read-only"] : []),
+    ...(plan.removable ? ["--removable"] : []),
   );
 }
 

@@ -1,0 +1,86 @@
+/** Whom the suite judges: the tunnel and tgt, each with a disk for every run. The disks hold nothing and may be destroyed. */
+import { onlyDisk } from "../harness/libiscsi.ts";
+import { freePort, listens } from "../harness/loopback.ts";
+import { Tgt } from "../harness/tgt.ts";
+import { until } from "../harness/until.ts";
+import { startAttach, Tunnel } from "../harness/vault.ts";
+import type { RunName } from "./runs.ts";
+
+/** Small, because SANITIZE writes all of it; large enough for every limit that the suite meets. */
+export const DISK_MIB = 64;
+
+export interface Contender {
+  readonly name: "vault" | "tgt";
+  open(run: RunName): Promise<OpenedDisk>;
+}
+
+export interface OpenedDisk extends AsyncDisposable {
+  /** One, or two where two ways lead to the disk. */
+  readonly urls: readonly string[];
+}
+
+/** `vault serve` with a volume, and `vault attach` once or twice. */
+export const vault: Contender = {
+  name: "vault",
+  async open(run) {
+    const opened = new AsyncDisposableStack();
+    try {
+      const tunnel = opened.use(
+        await Tunnel.open({
+          volumes: [{
+            name: "disk",
+            size: `${DISK_MIB}MiB`,
+            readOnly: run === "read-only",
+            removable: run === "removable",
+          }],
+        }),
+      );
+      const portals = [tunnel.portal];
+      if (run === "two portals") {
+        const portalPort = freePort();
+        opened.use(await startAttach(tunnel.device, "disk", { portalPort }));
+        portals.push(`127.0.0.1:${portalPort}`);
+      }
+      const disks = await Promise.all(
+        portals.map((portal) => onlyDisk(portal)),
+      );
+      return opening(opened, disks.map(({ url }) => url));
+    } catch (error) {
+      await opened.disposeAsync();
+      throw error;
+    }
+  },
+};
+
+/** tgt as it comes, with the one setting that a run needs. */
+export const tgt: Contender = {
+  name: "tgt",
+  async open(run) {
+    const opened = new AsyncDisposableStack();
+    try {
+      const target = opened.use(
+        await Tgt.start({ sizeBytes: DISK_MIB * 1024 * 1024 }),
+      );
+      if (run === "read-only") await target.setUnit("readonly=1");
+      if (run === "removable") await target.setUnit("removable=1");
+      const urls = [target.url()];
+      if (run === "two portals") {
+        const port = freePort();
+        await target.addPortal(port);
+        await until("tgt's second portal", () => listens(port));
+        urls.push(target.url(port));
+      }
+      return opening(opened, urls);
+    } catch (error) {
+      await opened.disposeAsync();
+      throw error;
+    }
+  },
+};
+
+function opening(
+  opened: AsyncDisposableStack,
+  urls: readonly string[],
+): OpenedDisk {
+  return { urls, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+}
