@@ -41,7 +41,8 @@ export interface Command {
    * is a field that this unit does not do, and refused. GROUP NUMBER may be anything: it is a label for statistics that nobody keeps.
    */
   readonly mask: Uint8Array;
-  readonly access: Access;
+  /** Or by what the CDB says, which may be shorter than the mask yet: its bytes 0 to 5 are there. */
+  readonly access: Access | ((cdb: Uint8Array) => Access);
   /** Changes the medium: refused where it is write protected. */
   readonly mutates: boolean;
   /** Changes what others may do or see: refused to a nexus that may only read. */
@@ -57,6 +58,11 @@ export interface Command {
     caller: Caller,
     dataOutBytes: number | undefined,
   ) => Plan;
+}
+
+/** How this CDB of a command fares beside somebody else's reservation. */
+export function accessOf({ access }: Command, cdb: Uint8Array): Access {
+  return typeof access === "function" ? access(cdb) : access;
 }
 
 /** A mask from hexadecimal digits; the blanks are for the reader. */
