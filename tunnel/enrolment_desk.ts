@@ -1,7 +1,7 @@
 /** The node's side of enrolment: invitations taken, certificates issued, and nothing given before it is stored. */
 
 import type { Clock } from "../lib/base/clock.ts";
-import { messageOf, PeerError, VaultError } from "../lib/base/errors.ts";
+import { messageOf, PeerError } from "../lib/base/errors.ts";
 import type { Log } from "../lib/base/log.ts";
 import {
   issueDeviceCertificate,
@@ -195,7 +195,8 @@ export class EnrolmentDesk {
       incoming.accept(await make());
     } catch (thrown) {
       const reason = messageOf(thrown);
-      const told = thrown instanceof PeerError || thrown instanceof VaultError
+      // What else goes wrong names files of this machine.
+      const told = thrown instanceof PeerError
         ? reason
         : "the node failed: its log says why";
       incoming.refuse({ reason: told, kind: "refused" });

@@ -324,7 +324,8 @@ function openLinks(parts: Parts, audit: Audit): Promise<LinkListener> {
     authority: state.authority,
     registry: state.registry,
     invitations: state.invitations,
-    persist: () => Promise.resolve(state.persist()),
+    // What it throws is the promise's affair: strangers bring it about, and nobody above them catches anything.
+    persist: () => new Promise((resolve) => resolve(state.persist())),
     primitives,
     clock,
     log,

@@ -36,6 +36,7 @@ export class NodeState {
   listen: string | undefined;
   #identity: NodeIdentity;
   #unsaved = false;
+  #released = false;
   readonly #folder: StateFolder;
   readonly #lock: FileLock;
 
@@ -104,9 +105,18 @@ export class NodeState {
     return true;
   }
 
-  /** Stores who is admitted and invited; on stable storage when it returns. */
+  /**
+   * Stores who is admitted and invited; on stable storage when it returns.
+   *
+   * @throws {VaultError} after `release`: by now another process may have shut somebody out, which must not be undone
+   */
   persist(): void {
     this.#unsaved = true;
+    if (this.#released) {
+      throw new VaultError("This node has ended, and stores no more", {
+        kind: "conflict",
+      });
+    }
     writeDocument(this.#folder.registry, {
       version: 1,
       ...(this.listen === undefined ? {} : { listen: this.listen }),
@@ -123,6 +133,7 @@ export class NodeState {
 
   /** Lets another process have the node. */
   release(): void {
+    this.#released = true;
     this.#lock.release();
   }
 }
