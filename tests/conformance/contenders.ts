@@ -30,6 +30,7 @@ export const vault: Contender = {
           volumes: [{
             name: "disk",
             size: `${DISK_MIB}MiB`,
+            blockSize: run === "4096-byte blocks" ? 4096 : 512,
             readOnly: run === "read-only",
             removable: run === "removable",
           }],
@@ -59,7 +60,10 @@ export const tgt: Contender = {
     const opened = new AsyncDisposableStack();
     try {
       const target = opened.use(
-        await Tgt.start({ sizeBytes: DISK_MIB * 1024 * 1024 }),
+        await Tgt.start({
+          sizeBytes: DISK_MIB * 1024 * 1024,
+          blockSizeBytes: run === "4096-byte blocks" ? 4096 : 512,
+        }),
       );
       if (run === "read-only") await target.setUnit("readonly=1");
       if (run === "removable") await target.setUnit("removable=1");

@@ -10,7 +10,7 @@
  */
 import { parseArgs } from "node:util";
 import { fileURLToPath } from "node:url";
-import { stopLeftOvers } from "../harness/process.ts";
+import { run, runOk, stopLeftOvers } from "../harness/process.ts";
 import { type Contender, tgt, vault } from "./contenders.ts";
 import { type Lane, lanesOf, type Result, walkAll } from "./lane.ts";
 import { rowsOf, totalsOf } from "./merge.ts";
@@ -61,10 +61,12 @@ try {
 }
 const rows = rowsOf(tests, results);
 for (const { name } of contenders) {
-  const { pass, skip, fail } = totalsOf(rows, name);
-  say(`${name}: ${pass} pass, ${skip} skip, ${fail} fail of ${tests.length}`);
+  const { pass, skip, fail, void: wrong } = totalsOf(rows, name);
+  say(
+    `${name}: ${pass} pass, ${skip} skip, ${fail} fail, ${wrong} void of ${tests.length}`,
+  );
 }
-if (whole) Deno.writeTextFileSync(TABLE, render(rows, results));
+if (whole) await writeTable();
 if (totalsOf(rows, "vault").fail > 0) Deno.exit(1);
 
 function heed(result: Result): void {
@@ -95,4 +97,22 @@ function withoutFound(lane: Lane): Lane {
       .map(({ test }) => test),
   );
   return { ...lane, tests: lane.tests.filter((test) => !found.has(test)) };
+}
+
+async function writeTable(): Promise<void> {
+  const versions = {
+    suite: await versionOf("libiscsi-bin"),
+    tgt: await versionOf("tgt"),
+  };
+  Deno.writeTextFileSync(TABLE, render({ rows, results, versions }));
+  await runOk({ command: Deno.execPath(), args: ["fmt", "--quiet", TABLE] });
+}
+
+/** The version of a Debian package, without epoch and revision; nothing where it came otherwise. */
+async function versionOf(name: string): Promise<string> {
+  const { code, stdout } = await run({
+    command: "dpkg-query",
+    args: ["-W", "-f", "${Version}", name],
+  });
+  return code === 0 ? stdout.replace(/^\d+:/, "").replace(/-.*$/, "") : "";
 }

@@ -8,6 +8,8 @@ export const TGT_IQN = "iqn.2026-01.test.vault:tgt";
 
 export interface TgtOptions {
   readonly sizeBytes: number;
+  /** 512 unless told otherwise. */
+  readonly blockSizeBytes?: number;
   /** What initiators must prove, and what the target proves in return. */
   readonly chap?: { readonly user: string; readonly secret: string };
   readonly mutualChap?: { readonly user: string; readonly secret: string };
@@ -75,6 +77,8 @@ export class Tgt implements AsyncDisposable {
         "1",
         "-b",
         tgt.file,
+        "--blocksize",
+        String(options.blockSizeBytes ?? 512),
       );
       // It refuses digests unless told that either will do.
       for (const digest of ["HeaderDigest", "DataDigest"]) {
