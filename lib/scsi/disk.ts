@@ -15,6 +15,7 @@ import { invariant } from "../base/errors.ts";
 import { MediaError } from "../base/media_error.ts";
 import { type Command } from "./command.ts";
 import { commandOf, commands } from "./commands.ts";
+import { Device } from "./device.ts";
 import type { LogicalUnit } from "./logical_unit.ts";
 import type { Nexus } from "./nexus.ts";
 import type { Answer, Outcome, Plan } from "./plan.ts";
@@ -36,8 +37,6 @@ export interface DiskOptions {
   readonly geometry: Geometry;
   /** Every command that changes the medium is refused, and MODE SENSE says so. */
   readonly readOnly: boolean;
-  /** The LUNs of the target, for REPORT LUNS; [0] unless told otherwise. */
-  readonly luns?: readonly number[];
 }
 
 /** The SCSI state of one disk: what its commands ask for and how they are refused. It does no I/O. */
@@ -46,7 +45,21 @@ export class Disk implements LogicalUnit {
 
   /** A disk as after power on. @throws {InvariantError} where the size is less than a block */
   constructor(options: DiskOptions) {
-    this.#unit = new Unit({ ...options, commands });
+    const device = new Device();
+    this.#unit = new Unit({ ...options, commands, device });
+    this.appear(device, 0);
+  }
+
+  /** It was LUN 0 of a device of its own before. */
+  appear(device: Device, lun: number): void {
+    this.disappear();
+    this.#unit.device = device;
+    device.add(lun, { logicalUnit: this, unit: this.#unit });
+  }
+
+  /** Nothing reaches it any more through its device. */
+  disappear(): void {
+    this.#unit.device.remove(this);
   }
 
   /** A nexus came to be; it begins with a unit attention 29/00. */

@@ -1,10 +1,16 @@
 /** What a target may ask of a logical unit's SCSI state. `disk.ts` implements it for a direct-access block device. */
 
+import type { Device } from "./device.ts";
 import type { Nexus } from "./nexus.ts";
 import type { Outcome, Plan } from "./plan.ts";
 
 /** The SCSI state of one logical unit, or of a LUN where there is none. */
 export interface LogicalUnit {
+  /** It is that LUN of the device from now on: REPORT LUNS tells so, and a unit attention 3F/0E at every other unit. */
+  appear(device: Device, lun: number): void;
+  /** It is no more in its device. */
+  disappear(): void;
+
   /** A nexus came to be (login) or ended (logout, loss, reinstatement). Each begins with a unit attention 29/00. */
   join(nexus: Nexus): void;
   /** See {@linkcode join}. */

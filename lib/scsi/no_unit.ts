@@ -6,6 +6,7 @@
 import { u16, u32 } from "../base/bytes.ts";
 import { lunList } from "./cdb/report_luns.ts";
 import { dataIn } from "./command.ts";
+import { Device } from "./device.ts";
 import type { LogicalUnit } from "./logical_unit.ts";
 import type { Nexus } from "./nexus.ts";
 import { Opcode } from "./opcode.ts";
@@ -26,19 +27,19 @@ const SELECT_ALL = 2;
 
 /** It has no state: joining and resets mean nothing to it. */
 export class NoUnit implements LogicalUnit {
-  readonly #luns: readonly number[];
+  readonly #device: Device;
 
-  /** `luns`: those of the target. */
-  constructor(luns: readonly number[] = [0]) {
-    this.#luns = luns;
+  /** `device`: that which has no unit there. */
+  constructor(device = new Device()) {
+    this.#device = device;
   }
 
-  plan(_nexus: Nexus, cdb: Uint8Array): Plan {
+  plan(nexus: Nexus, cdb: Uint8Array): Plan {
     switch (cdb[0]) {
       case Opcode.INQUIRY:
         return this.#inquiry(cdb);
       case Opcode.REPORT_LUNS:
-        return this.#reportLuns(cdb);
+        return this.#reportLuns(nexus, cdb);
       case Opcode.REQUEST_SENSE:
         return dataIn(
           encodeSense(NOT_SUPPORTED, (cdb[1]! & DESC) !== 0),
@@ -57,6 +58,8 @@ export class NoUnit implements LogicalUnit {
     return check({ key: SenseKey.ABORTED_COMMAND, code });
   }
 
+  appear(): void {}
+  disappear(): void {}
   join(): void {}
   leave(): void {}
   resized(): void {}
@@ -75,13 +78,14 @@ export class NoUnit implements LogicalUnit {
     return dataIn(data, u16(cdb, 3));
   }
 
-  #reportLuns(cdb: Uint8Array): Plan {
+  #reportLuns(nexus: Nexus, cdb: Uint8Array): Plan {
     const length = u32(cdb, 6);
     const select = cdb[2]!;
     if (select > SELECT_ALL || length < MIN_REPORT_LUNS_BYTES) {
       return invalidField();
     }
-    const luns = select === SELECT_WELL_KNOWN ? [] : this.#luns;
+    this.#device.lunsReported(nexus);
+    const luns = select === SELECT_WELL_KNOWN ? [] : this.#device.luns;
     return dataIn(lunList(luns), length);
   }
 }

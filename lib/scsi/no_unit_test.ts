@@ -1,8 +1,18 @@
 import { expect } from "expect";
+import { Device } from "./device.ts";
 import { NoUnit } from "./no_unit.ts";
-import { alice, dataOf, hex, outcomeText, verdictOf } from "./testing.ts";
+import {
+  alice,
+  dataOf,
+  diskWith,
+  hex,
+  outcomeText,
+  verdictOf,
+} from "./testing.ts";
 
-const none = new NoUnit([0]);
+const device = new Device();
+diskWith().appear(device, 0);
+const none = new NoUnit(device);
 
 Deno.test("at a LUN with nothing INQUIRY says that nothing can be there", () => {
   const data = dataOf(none.plan(alice, hex("12 00 00 00ff 00")));

@@ -2,6 +2,7 @@
 
 import { invariant } from "../base/errors.ts";
 import type { Command } from "./command.ts";
+import type { Device } from "./device.ts";
 import { ModeState } from "./mode/state.ts";
 import type { Nexus } from "./nexus.ts";
 import type { Answer } from "./plan.ts";
@@ -55,8 +56,8 @@ export class Unit {
   readonly blockSizeBytes: 512 | 4096;
   /** The volume takes no writes, whatever the initiator sets. */
   readonly readOnly: boolean;
-  /** The LUNs of the target, for REPORT LUNS. */
-  readonly luns: readonly number[];
+  /** The device that it belongs to, with its other units. */
+  device: Device;
   /** The command table, for REPORT SUPPORTED OPERATION CODES. */
   readonly commands: readonly Command[];
   /** The mode pages as they are now. */
@@ -72,13 +73,13 @@ export class Unit {
     readonly identity: Identity;
     readonly geometry: Geometry;
     readonly readOnly: boolean;
-    readonly luns?: readonly number[];
+    readonly device: Device;
     readonly commands: readonly Command[];
   }) {
     this.identity = options.identity;
     this.blockSizeBytes = options.geometry.blockSizeBytes;
     this.readOnly = options.readOnly;
-    this.luns = options.luns ?? [0];
+    this.device = options.device;
     this.commands = options.commands;
     this.modes = new ModeState();
     this.#blocks = this.#wholeBlocks(options.geometry.sizeBytes);

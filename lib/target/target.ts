@@ -2,6 +2,7 @@
 
 import { invariant } from "../base/errors.ts";
 import type { ChapPolicy } from "../iscsi/login_security.ts";
+import { Device } from "../scsi/device.ts";
 import type { LogicalUnit } from "../scsi/logical_unit.ts";
 import { NoUnit } from "../scsi/no_unit.ts";
 import type { Volume } from "./volume.ts";
@@ -9,9 +10,9 @@ import type { Session } from "./session.ts";
 
 export interface TargetOptions {
   readonly iqn: string;
-  /** The volume's name, for people. */
+  /** The name of the volume at LUN 0, for people. */
   readonly name: string;
-  /** By LUN. A volume's disk is LUN 0. */
+  /** By LUN, 0 among them. */
   readonly units: ReadonlyMap<number, Volume>;
   /** Who has to prove what; nobody anything unless given. */
   readonly chap?: ChapPolicy;
@@ -30,7 +31,8 @@ export interface Resize {
 export class Target {
   readonly iqn: string;
   readonly name: string;
-  readonly units: ReadonlyMap<number, Volume>;
+  readonly #units = new Map<number, Volume>();
+  readonly #device = new Device();
   /** What answers at a LUN where there is nothing. */
   readonly none: LogicalUnit;
   /** Counts for logins from now on. */
@@ -40,11 +42,43 @@ export class Target {
 
   constructor(options: TargetOptions) {
     invariant(options.units.has(0), `${options.iqn} has no logical unit 0`);
-    this.none = new NoUnit([...options.units.keys()]);
+    this.none = new NoUnit(this.#device);
     this.iqn = options.iqn;
     this.name = options.name;
-    this.units = options.units;
     this.chap = options.chap ?? { users: [] };
+    for (const [lun, volume] of options.units) this.addUnit(lun, volume);
+  }
+
+  /** By LUN. */
+  get units(): ReadonlyMap<number, Volume> {
+    return this.#units;
+  }
+
+  /** Every session reaches it from now on, and is told at its other units (3F/0E). The LUN must be free. */
+  addUnit(lun: number, volume: Volume): void {
+    invariant(!this.#units.has(lun), `LUN ${lun} of ${this.iqn} is taken`);
+    volume.unit.appear(this.#device, lun);
+    volume.beside = this.#units;
+    this.#units.set(lun, volume);
+    for (const { nexus } of this.sessions) volume.unit.join(nexus);
+  }
+
+  /**
+   * Nothing reaches it any more, and every session is told at its other units (3F/0E). Commands that are under way there end without an
+   * answer. Nothing touches its store when the promise resolves or rejects; LUN 0 goes with its target.
+   *
+   * @throws {MediaError} where what was written cannot be made stable
+   */
+  async removeUnit(lun: number): Promise<void> {
+    const volume = this.#units.get(lun);
+    invariant(lun !== 0 && volume, `LUN ${lun} of ${this.iqn} cannot go`);
+    this.#units.delete(lun);
+    volume.unit.disappear();
+    await Promise.all(
+      [...this.sessions].map(({ control }) => control.abortTasks(lun)),
+    );
+    await volume.order.settled();
+    await volume.store.flush();
   }
 
   /**

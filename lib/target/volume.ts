@@ -22,6 +22,8 @@ export class Volume {
   readonly clock: Clock;
   readonly log: Log;
   readonly order = new Order();
+  /** The units of its target by LUN, itself among them. */
+  beside: ReadonlyMap<number, Volume> = new Map([[0, this]]);
   #sizeBytes: number;
 
   /**

@@ -1,5 +1,6 @@
 import { expect } from "expect";
 import { fromUtf8, u16, u32, u64 } from "../../base/bytes.ts";
+import { Device } from "../device.ts";
 import {
   alice,
   bob,
@@ -7,6 +8,7 @@ import {
   diskWith,
   hex,
   identity,
+  takeAttention,
   verdictOf,
   withData,
 } from "../testing.ts";
@@ -123,7 +125,12 @@ Deno.test("VPD 86h, B1h and B2h", () => {
 });
 
 Deno.test("REPORT LUNS lists the target's LUNs", () => {
-  const many = diskWith({ luns: [0, 5, 300] });
+  const many = diskWith();
+  const device = new Device();
+  many.appear(device, 5);
+  diskWith().appear(device, 300);
+  diskWith().appear(device, 0);
+  takeAttention(many, alice);
   const ask = (select: number, length = 255) => {
     const cdb = hex("a0 00 00 000000 00000000 00 00");
     cdb[2] = select;

@@ -3,7 +3,6 @@
 import { putU16, putU32, u32 } from "../../base/bytes.ts";
 import { type Command, dataIn, mask } from "../command.ts";
 import { Opcode } from "../opcode.ts";
-import { SenseCode } from "../sense_code.ts";
 
 /** SELECT REPORT (SPC-4 table 216). */
 const Select = { ADDRESSABLE: 0x00, WELL_KNOWN: 0x01, ALL: 0x02 } as const;
@@ -18,13 +17,13 @@ export const reportLuns: Command = {
   access: "unreserved",
   mutates: false,
   exempt: true,
-  plan: (cdb, { unit, attentions }) => {
+  plan: (cdb, { unit, nexus }) => {
     const allocationLength = u32(cdb, 6);
     const select = cdb[2]!;
     if (select > Select.ALL) return unit.invalidField(2);
     if (allocationLength < MIN_ALLOCATION_BYTES) return unit.invalidField(6);
-    attentions.clear(SenseCode.REPORTED_LUNS_DATA_HAS_CHANGED);
-    const luns = select === Select.WELL_KNOWN ? [] : unit.luns;
+    unit.device.lunsReported(nexus);
+    const luns = select === Select.WELL_KNOWN ? [] : unit.device.luns;
     return dataIn(lunList(luns), allocationLength);
   },
 };

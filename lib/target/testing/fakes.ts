@@ -5,6 +5,7 @@ import type { Clock } from "../../base/clock.ts";
 import { VaultError } from "../../base/errors.ts";
 import type { Extent } from "../../base/extent.ts";
 import { silent } from "../../base/log.ts";
+import type { Device } from "../../scsi/device.ts";
 import type { LogicalUnit } from "../../scsi/logical_unit.ts";
 import type { Nexus } from "../../scsi/nexus.ts";
 import type { Outcome, Plan } from "../../scsi/plan.ts";
@@ -85,6 +86,15 @@ export class FakeUnit implements LogicalUnit {
   /** What the next command plans instead. */
   next: Plan | undefined;
 
+  #device: Device | undefined;
+
+  appear(device: Device, lun: number): void {
+    this.#device = device;
+    device.add(lun, { logicalUnit: this });
+  }
+  disappear(): void {
+    this.#device?.remove(this);
+  }
   join(nexus: Nexus): void {
     this.log.push(`join ${nexus.initiatorPort}`);
   }
