@@ -17,11 +17,7 @@ import {
   readCertificatePem,
 } from "../lib/pki/certificate.ts";
 import type { Authority } from "../lib/pki/identity.ts";
-import type {
-  Attempt,
-  InvitationRecord,
-  Invitations,
-} from "../lib/pki/invitations.ts";
+import type { InvitationRecord, Invitations } from "../lib/pki/invitations.ts";
 import type { Registry } from "../lib/pki/registry.ts";
 import type { Audit } from "./audit.ts";
 import type { ChannelRequest, IncomingChannel } from "./channel.ts";
@@ -56,12 +52,10 @@ export class EnrolmentDesk {
     this.#options = options;
   }
 
-  /** TLS refused somebody who asked for `serverName`: an attempt, where that names an invitation. */
+  /** TLS refused somebody who asked for `serverName`: an attempt that failed, where that names an invitation. */
   refused(host: string, serverName: string): void {
     const id = invitationId(serverName);
-    if (id === undefined) return;
-    this.#backoff.failed(host, this.#options.clock.monotonic());
-    this.#attempt(id);
+    if (id !== undefined) this.#failed(id, host);
   }
 
   /** The id of the invitation that this connection proves, or why it proves none. */
@@ -86,16 +80,21 @@ export class EnrolmentDesk {
     }
     const id = invitationId(connection.serverName);
     if (id === undefined) return { reason: UNKNOWN_INVITATION };
-    const attempt = this.#attempt(id);
-    if (!attempt.allowed) return { reason: attempt.reason };
-    const { invitation } = attempt;
+    const invitation = invitations.find(id, clock.now());
+    if (!invitation) return { reason: UNKNOWN_INVITATION };
     // TLS has verified that somebody vouches for it whom the node knows; that it is this invitation is looked at here.
     if (!await this.#proves(connection.peerCertificate, invitation)) {
-      this.#backoff.failed(connection.host, clock.monotonic());
+      this.#failed(id, connection.host);
       return { reason: "the certificate does not prove the invitation" };
     }
-    invitations.excuse(invitation.id);
-    return { id: invitation.id };
+    const pauseMs = invitations.remainingMs(id, clock.now());
+    if (pauseMs > 0) {
+      const seconds = Math.ceil(pauseMs / 1000);
+      return {
+        reason: `the invitation was tried too often: try again in ${seconds} s`,
+      };
+    }
+    return { id };
   }
 
   /** Answers a request over a link that proved the invitation. */
@@ -153,27 +152,38 @@ export class EnrolmentDesk {
     });
   }
 
-  /** Counts an attempt at the invitation. */
-  #attempt(id: string): Attempt {
+  /** Counts an attempt that failed. */
+  #failed(id: string, host: string): void {
     const { invitations, clock, refusals } = this.#options;
-    const known = invitations.find(id, clock.now()) !== undefined;
-    const attempt = invitations.attempt(id, clock.now());
-    if (attempt.allowed) this.#persistSoon();
+    this.#backoff.failed(host, clock.monotonic());
+    const invitation = invitations.find(id, clock.now());
     // Ids that were never given out are anyone's to make up, and tell the log nothing.
-    else if (known) {
-      refusals.tell({ kind: "join refused", reason: attempt.reason });
-    }
-    return attempt;
+    if (!invitation || !invitations.failed(id, clock.now())) return;
+    this.#persistSoon();
+    const closed = invitations.find(id, clock.now()) === undefined;
+    refusals.tell({
+      kind: "join refused",
+      device: invitation.name,
+      address: host,
+      reason: closed
+        ? "the invitation was tried too often and is closed"
+        : "somebody tries the invitation without its secret",
+    });
   }
 
   async #proves(
     certificate: Uint8Array,
     invitation: InvitationRecord,
   ): Promise<boolean> {
-    const proof = readCertificate(certificate);
     const verifier = readCertificatePem(invitation.verifierPem);
-    return proof.forClient && isCurrent(proof, this.#options.clock.now()) &&
-      await isSignedBy(proof, verifier);
+    try {
+      const proof = readCertificate(certificate);
+      return proof.forClient && isCurrent(proof, this.#options.clock.now()) &&
+        await isSignedBy(proof, verifier);
+    } catch (thrown) {
+      if (thrown instanceof PeerError) return false;
+      throw thrown;
+    }
   }
 
   async #issue(name: string, opening: ChannelRequest): Promise<Certificate> {

@@ -110,7 +110,7 @@ Deno.test("a source that fails again and again waits, and others do not", async 
   expect(await from("10.0.0.1")).toHaveProperty("id");
 });
 
-Deno.test("attempts are counted where an invitation is named, and one that proves it is excused", async () => {
+Deno.test("attempts that fail are counted where an invitation is named, and one that proves it is none", async () => {
   const { desk: made, serverName, invitations, read, proof, clock } =
     await desk();
   const attempts = () => invitations.find(read.id, clock.now())?.attempts;

@@ -104,7 +104,7 @@ Deno.test("a guessed secret joins nothing, is counted, and slows the next guess"
       );
       expect(attempts()).toBe(n);
     }
-    // From now on nobody may try for a while, not even with the right code, and trying is not counted.
+    // From now on nobody may try for a while, not even with the right code, which is not counted.
     expect(node.invitations.find(id, Date.now())?.notBefore).toBeDefined();
     await expect(node.join(code)).rejects.toThrow(/tried too often/);
     expect(attempts()).toBe(FREE_ATTEMPTS);

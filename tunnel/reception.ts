@@ -135,6 +135,7 @@ export class Reception {
       });
     }
     const { send, result } = handshake.admit();
+    let asked = false;
     const link: Link = linkOver(connection, result, {
       primitives,
       clock,
@@ -142,7 +143,9 @@ export class Reception {
       name: "invitation",
       verdict: send,
       intercept: (incoming) => {
-        if (incoming.request["kind"] === "vault/join") {
+        if (asked) incoming.refuse("Joining is asked for once a connection");
+        else if (incoming.request["kind"] === "vault/join") {
+          asked = true;
           void this.#options.desk.join(invitation.id, incoming, link.peer);
         } else incoming.refuse("An invitation is good for joining alone");
         return true;

@@ -5,11 +5,11 @@
  * verifier) and trusts it for nothing but joining, while the invitation is open. The device proves that it has the secret by a
  * certificate that this key signed.
  *
- *     add ──► open ──take──► used (gone)          attempt: n = 1 … FREE_ATTEMPTS  at once
- *               ├── expires, replaced by another invitation for its name ──► gone
- *               └── attempt MAX_ATTEMPTS ──► gone      n beyond that: only after a pause that doubles
+ *     add ──► open ──take──► used (gone)          failed: n = 1 … FREE_ATTEMPTS - 1  the next may come at once
+ *               ├── expires, is withdrawn, replaced by another for its name ──► gone
+ *               └── failed MAX_ATTEMPTS times ──► gone     n beyond that: not even the right one before a pause that doubles
  *
- * An attempt is counted when it begins, since whoever guesses does not say when he is done; `excuse` takes back one that was right.
+ * Every wrong guess is counted, also one during a pause: whoever guesses sees TLS turn him away, and needs no answer.
  */
 
 import { VaultError } from "../base/errors.ts";
@@ -18,7 +18,7 @@ import { deviceName } from "./names.ts";
 
 /** Attempts that wait for nothing. */
 export const FREE_ATTEMPTS = 4;
-/** With that many attempts the invitation is closed: somebody else is trying it. */
+/** With that many that failed the invitation is closed: somebody else is trying it. */
 export const MAX_ATTEMPTS = 20;
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 60_000;
@@ -36,16 +36,11 @@ export interface InvitationRecord {
   readonly expiresAt: string;
   /** The certificate whose private key the code's secret yields, PEM. */
   readonly verifierPem: string;
-  /** How often somebody has tried it. */
+  /** How often somebody has tried it in vain. */
   readonly attempts: number;
   /** No earlier than this may it be tried again. */
   readonly notBefore?: string;
 }
-
-/** Whether an invitation may be tried now. */
-export type Attempt =
-  | { readonly allowed: true; readonly invitation: InvitationRecord }
-  | { readonly allowed: false; readonly reason: string };
 
 export class Invitations {
   readonly #records = new Map<string, InvitationRecord>();
@@ -102,61 +97,53 @@ export class Invitations {
     this.#tell();
   }
 
-  /** Counts an attempt, where one is allowed at `nowMs`. The change is to be persisted. */
-  attempt(id: string, nowMs: number): Attempt {
+  /** Counts an attempt that failed. True where there is such an invitation: the change is to be persisted. */
+  failed(id: string, nowMs: number): boolean {
     const record = this.find(id, nowMs);
-    if (!record) {
-      return {
-        allowed: false,
-        reason: "the invitation is used, expired or unknown",
-      };
-    }
-    if (record.notBefore && nowMs < Date.parse(record.notBefore)) {
-      const seconds = Math.ceil((Date.parse(record.notBefore) - nowMs) / 1000);
-      return {
-        allowed: false,
-        reason: `the invitation was tried too often; try again in ${seconds} s`,
-      };
-    }
+    if (!record) return false;
     const attempts = record.attempts + 1;
-    if (attempts > MAX_ATTEMPTS) {
-      this.#records.delete(id);
-      this.#tell();
-      return {
-        allowed: false,
-        reason: "the invitation was tried too often and is closed",
-      };
+    if (attempts >= MAX_ATTEMPTS) this.#close(id);
+    else {
+      this.#records.set(id, {
+        ...record,
+        attempts,
+        ...pausedUntil(nowMs + pauseAfter(attempts), nowMs),
+      });
     }
-    const pauseMs = pauseAfter(attempts);
-    const invitation = {
-      ...record,
-      attempts,
-      ...(pauseMs > 0
-        ? { notBefore: new Date(nowMs + pauseMs).toISOString() }
-        : {}),
-    };
-    this.#records.set(id, invitation);
-    return { allowed: true, invitation };
+    return true;
   }
 
-  /** The attempt that was counted last proved the secret: whoever has it need not wait for those who do not. */
-  excuse(id: string): void {
-    const record = this.#records.get(id);
-    if (!record) return;
-    const { notBefore: _, ...rest } = record;
-    const attempts = Math.max(0, record.attempts - 1);
-    this.#records.set(id, { ...rest, attempts });
+  /** How long the invitation may not be used yet, because of attempts that failed; 0: it may. */
+  remainingMs(id: string, nowMs: number): number {
+    const { notBefore } = this.#records.get(id) ?? {};
+    const leftMs = notBefore === undefined ? 0 : Date.parse(notBefore) - nowMs;
+    // No pause is that long: the clock was set back, and what is left of the pause cannot be told.
+    return leftMs > LONGEST_PAUSE_MS ? 0 : Math.max(0, leftMs);
+  }
+
+  /** Closes the open invitation for `name`; undefined where there is none. The change is to be persisted. */
+  withdraw(name: string, nowMs: number): InvitationRecord | undefined {
+    const record = this.open(nowMs).find((record) => record.name === name);
+    return record && this.take(record.id, nowMs);
   }
 
   /** Uses the invitation up, once. The change is to be persisted before anything is given for it. */
   take(id: string, nowMs: number): InvitationRecord | undefined {
     const record = this.find(id, nowMs);
-    if (this.#records.delete(id)) this.#tell();
+    this.#close(id);
     return record;
+  }
+
+  #close(id: string): void {
+    if (this.#records.delete(id)) this.#tell();
   }
 }
 
-/** How long nobody may try after the n-th attempt. */
+function pausedUntil(atMs: number, nowMs: number): { notBefore?: string } {
+  return atMs > nowMs ? { notBefore: new Date(atMs).toISOString() } : {};
+}
+
+/** How long nobody may try after the n-th attempt that failed. */
 function pauseAfter(attempts: number): number {
   if (attempts < FREE_ATTEMPTS) return 0;
   const doubled = FIRST_PAUSE_MS * 2 ** (attempts - FREE_ATTEMPTS);

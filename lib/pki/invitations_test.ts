@@ -107,7 +107,7 @@ Deno.test("an invitation works once", async () => {
   const { invitations, invitation } = await invited();
   expect(invitations.take(invitation.id, NOW)?.name).toBe("laptop");
   expect(invitations.take(invitation.id, NOW)).toBeUndefined();
-  expect(invitations.attempt(invitation.id, NOW).allowed).toBe(false);
+  expect(invitations.failed(invitation.id, NOW)).toBe(false);
 });
 
 Deno.test("an invitation expires", async () => {
@@ -116,59 +116,67 @@ Deno.test("an invitation expires", async () => {
   expect(invitations.find(invitation.id, end - 1)).toBeDefined();
   expect(invitations.find(invitation.id, end)).toBeUndefined();
   expect(invitations.open(end)).toEqual([]);
-  expect(invitations.attempt(invitation.id, end).allowed).toBe(false);
+  expect(invitations.failed(invitation.id, end)).toBe(false);
+  expect(invitations.withdraw("laptop", end)).toBeUndefined();
   expect(invitations.take(invitation.id, end)).toBeUndefined();
 });
 
-Deno.test("attempts are counted, slowed more and more, and end the invitation", async () => {
+Deno.test("attempts that fail are counted, slow the next one more and more, and close the invitation", async () => {
   const { invitations, invitation: { id } } = await invited();
   let now = NOW;
   const pauses: number[] = [];
-  for (let n = 1; n <= MAX_ATTEMPTS; n++) {
-    const attempt = invitations.attempt(id, now);
-    if (!attempt.allowed) throw new Error(attempt.reason);
-    expect(attempt.invitation.attempts).toBe(n);
-    const { notBefore } = attempt.invitation;
-    const pause = notBefore && n >= FREE_ATTEMPTS
-      ? Date.parse(notBefore) - now
-      : 0;
-    if (pause > 0) {
-      expect(invitations.attempt(id, now + pause - 1)).toMatchObject({
-        allowed: false,
-        reason: expect.stringContaining("try again in 1 s"),
-      });
-    }
+  for (let n = 1; n < MAX_ATTEMPTS; n++) {
+    expect(invitations.failed(id, now)).toBe(true);
+    expect(invitations.find(id, now)?.attempts).toBe(n);
+    const pause = invitations.remainingMs(id, now);
     pauses.push(pause);
+    if (pause > 0) expect(invitations.remainingMs(id, now + pause - 1)).toBe(1);
     now += pause;
+    expect(invitations.remainingMs(id, now)).toBe(0);
   }
+  expect(pauses[FREE_ATTEMPTS - 2]).toBe(0);
   expect(pauses.slice(0, 8)).toEqual([0, 0, 0, 1e3, 2e3, 4e3, 8e3, 16e3]);
   expect(Math.max(...pauses)).toBe(60_000);
-  expect(invitations.attempt(id, now).allowed).toBe(false);
+  expect(invitations.failed(id, now)).toBe(true);
   expect(invitations.find(id, now)).toBeUndefined();
+  expect(invitations.toJSON()).toEqual([]);
 });
 
-Deno.test("an attempt that proves the secret is not held against anyone", async () => {
+Deno.test("whoever guesses during a pause is counted, too", async () => {
   const { invitations, invitation: { id } } = await invited();
-  for (let n = 0; n < FREE_ATTEMPTS; n++) invitations.attempt(id, NOW);
-  expect(invitations.attempt(id, NOW + 1000).allowed).toBe(true);
-  invitations.excuse(id);
-  expect(invitations.attempt(id, NOW + 1000)).toMatchObject({
-    allowed: true,
-    invitation: { attempts: FREE_ATTEMPTS + 1 },
-  });
-  expect(invitations.attempt(id, NOW + 1000).allowed).toBe(false);
-  invitations.excuse("0".repeat(16));
+  for (let n = 1; n < MAX_ATTEMPTS; n++) invitations.failed(id, NOW);
+  expect(invitations.remainingMs(id, NOW)).toBe(60_000);
+  invitations.failed(id, NOW);
+  expect(invitations.find(id, NOW)).toBeUndefined();
+});
+
+Deno.test("a clock that is set back makes no pause longer than the longest", async () => {
+  const { invitations, invitation: { id } } = await invited();
+  for (let n = 0; n < FREE_ATTEMPTS; n++) invitations.failed(id, NOW);
+  expect(invitations.remainingMs(id, NOW - 1)).toBe(1001);
+  expect(invitations.remainingMs(id, NOW - 86_400_000)).toBe(0);
+});
+
+Deno.test("an invitation that is withdrawn is good for nothing, and others stay", async () => {
+  const { invitations, invitation: { id } } = await invited();
+  const phone = (await invited("phone", invitations)).invitation;
+  let told = 0;
+  invitations.watch(() => told++);
+  expect(invitations.withdraw("laptop", NOW)?.id).toBe(id);
+  expect(told).toBe(1);
+  expect(invitations.withdraw("laptop", NOW)).toBeUndefined();
+  expect(invitations.find(id, NOW)).toBeUndefined();
+  expect(invitations.take(id, NOW)).toBeUndefined();
+  expect(invitations.open(NOW).map(({ id }) => id)).toEqual([phone.id]);
 });
 
 Deno.test("attempts are still counted after a restart", async () => {
   const { invitations, invitation: { id } } = await invited();
-  for (let n = 0; n < FREE_ATTEMPTS; n++) invitations.attempt(id, NOW);
+  for (let n = 0; n < FREE_ATTEMPTS; n++) invitations.failed(id, NOW);
   const again = new Invitations(JSON.parse(JSON.stringify(invitations)));
-  expect(again.attempt(id, NOW).allowed).toBe(false);
-  expect(again.attempt(id, NOW + 1000)).toMatchObject({
-    allowed: true,
-    invitation: { attempts: FREE_ATTEMPTS + 1 },
-  });
+  expect(again.remainingMs(id, NOW)).toBe(1000);
+  again.failed(id, NOW + 1000);
+  expect(again.find(id, NOW)?.attempts).toBe(FREE_ATTEMPTS + 1);
 });
 
 Deno.test("a newer invitation for a name closes the older one, and there are not too many", async () => {
