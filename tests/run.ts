@@ -34,6 +34,7 @@ const GROUPS: readonly Group[] = [
       "tests/architecture_test.ts",
       "tests/harness",
       "tests/bench",
+      "tests/conformance",
     ],
     flags: ["--parallel", "--trace-leaks"],
     timeoutMs: 5 * MINUTE_MS,

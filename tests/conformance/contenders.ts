@@ -3,7 +3,7 @@ import { onlyDisk } from "../harness/libiscsi.ts";
 import { freePort, listens } from "../harness/loopback.ts";
 import { Tgt } from "../harness/tgt.ts";
 import { until } from "../harness/until.ts";
-import { startAttach, Tunnel } from "../harness/vault.ts";
+import { enrol, Machine, startAttach, Tunnel } from "../harness/vault.ts";
 import type { RunName } from "./runs.ts";
 
 /** Small, because SANITIZE writes all of it; large enough for every limit that the suite meets. */
@@ -38,8 +38,12 @@ export const vault: Contender = {
       );
       const portals = [tunnel.portal];
       if (run === "two portals") {
+        // One state folder attaches a volume once, so the other way is another enrolled device's.
         const portalPort = freePort();
-        opened.use(await startAttach(tunnel.device, "disk", { portalPort }));
+        const { node, servePort: port } = tunnel;
+        const device = new Machine(tunnel.dir.at("second"));
+        await enrol({ node, device, name: "second", port });
+        opened.use(await startAttach(device, "disk", { portalPort }));
         portals.push(`127.0.0.1:${portalPort}`);
       }
       const disks = await Promise.all(

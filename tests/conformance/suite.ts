@@ -64,17 +64,17 @@ export function judgementOf(
   if (code === TIMED_OUT) {
     return { verdict: "fail", why: `not within ${TEST_TIMEOUT_MS / 1000} s` };
   }
-  if (code > SIGNALLED) {
-    return { verdict: "fail", why: `the suite got signal ${code - SIGNALLED}` };
-  }
   // CUnit's summary: total, ran, passed, failed.
   const asserts = /^\s*asserts\s+\d+\s+\d+\s+\d+\s+(\d+)/m.exec(text);
   if (
     code !== 0 || asserts === null || Number(asserts[1]) > 0 ||
     text.includes("had failures")
   ) {
+    const end = code > SIGNALLED
+      ? `the suite got signal ${code - SIGNALLED}`
+      : `the suite ended with ${code}`;
     const why = saying(/\[FAILED\]/) ?? saying(/CU_/) ?? saying(/failed/i);
-    return { verdict: "fail", why: why ?? `ended with ${code}` };
+    return { verdict: "fail", why: why ?? end };
   }
   const skipped = saying(/\[SKIPPED\]/);
   return skipped === undefined
