@@ -206,24 +206,6 @@ Deno.test("an invitation's proof never opens a link", () =>
     expect(node.listener.links).toEqual([]);
   }));
 
-Deno.test("an enrolled device's certificate does not join", () =>
-  withNode(async (node) => {
-    const tablet = await node.device("tablet");
-    const code = await parseCode(await node.invite("laptop"));
-    const [hostname, port] = node.address.split(":") as [string, string];
-    const connection = await connectTls({
-      hostname,
-      port: Number(port),
-      credentials: tablet,
-      caPem: node.authority.certificatePem,
-      serverName: `${code.id}.join.vault.internal`,
-      alpn: ALPN_JOIN,
-      clock: systemClock,
-    });
-    await expect(connection.read()).resolves.toBeUndefined();
-    connection.abort();
-  }));
-
 Deno.test("a device that the node cannot store is not enrolled", async () => {
   let full = false;
   await withNode(async (node) => {

@@ -58,9 +58,9 @@ export interface LinkListener extends Listener<Link> {
   /** Shows a renewed certificate of the node to all who connect from now on. */
   setIdentity(identity: NodeIdentity): void;
   /**
-   * Dials itself without a certificate and with a foreign one.
+   * Dials itself without a certificate, with foreign ones, and with one that nobody enrolled.
    *
-   * @throws {VaultError} where either is let in: the node must not run then
+   * @throws {VaultError} where any of them is let in: the node must not run then
    */
   selfTest(): Promise<void>;
 }
@@ -167,9 +167,11 @@ class ListeningNode implements LinkListener {
   }
 
   async selfTest(): Promise<void> {
-    const { hostname, authority, clock } = this.#options;
+    const { hostname, authority, primitives, clock } = this.#options;
     const { port } = this;
-    await selfTest({ hostname, port, authority, clock });
+    // What is tested is set as everything will be that comes after it.
+    this.#tls?.setTrusted(this.#trustedPems);
+    await selfTest({ hostname, port, authority, primitives, clock });
   }
 
   /**

@@ -1,5 +1,6 @@
 /** Who is not let in, over real TLS: by this project's own client, and by openssl. */
 
+import tls, { type TlsOptions } from "node:tls";
 import { expect } from "expect";
 import { u16 } from "../lib/base/bytes.ts";
 import { VaultError } from "../lib/base/errors.ts";
@@ -9,6 +10,7 @@ import { createAuthority, createNodeIdentity } from "../lib/pki/authority.ts";
 import type { DeviceIdentity } from "../lib/pki/identity.ts";
 import { derOf } from "../lib/pki/keys.ts";
 import { encodeDeviceHello, FOR_LINK, MessageType } from "./message.ts";
+import { selfTest } from "./self_test.ts";
 import { opensslKnock } from "./testing/openssl.ts";
 import { startNode, type TestNode } from "./testing/node.ts";
 
@@ -251,47 +253,70 @@ Deno.test("a node of a foreign authority is not the pinned one", () =>
     }
   }));
 
-Deno.test("the test of itself fails where TLS lets anybody in", async () => {
-  const { selfTest } = await import("./self_test.ts");
-  const { default: tls } = await import("node:tls");
+/** Another TLS server in the node's place: what it answers, whoever is let in gets. */
+async function testItself(options: TlsOptions): Promise<unknown> {
   const authority = await createAuthority({ nowMs: Date.now() });
   const identity = await createNodeIdentity({ authority, nowMs: Date.now() });
-  for (const requestCert of [false, true]) {
-    const careless = tls.createServer({
-      cert: identity.certificatePem,
-      key: identity.keyPem,
-      ca: [authority.certificatePem],
-      requestCert,
-      rejectUnauthorized: false,
-      minVersion: "TLSv1.3",
-      ALPNProtocols: ["vault/1"],
-    }, (socket) => {
-      socket.on("error", () => {});
-      socket.on("data", () => socket.write("?"));
-    });
-    await new Promise<void>((done) => careless.listen(0, "127.0.0.1", done));
-    const address = careless.address();
-    const port = typeof address === "object" ? address!.port : 0;
-    await expect(selfTest({ hostname: "127.0.0.1", port, authority, clock }))
-      .rejects.toThrow(/must not run/);
-    await new Promise<unknown>((done) => careless.close(done));
-  }
+  const server = tls.createServer({
+    cert: identity.certificatePem,
+    key: identity.keyPem,
+    ca: [authority.certificatePem],
+    minVersion: "TLSv1.3",
+    ALPNProtocols: ["vault/1"],
+    ...options,
+  }, (socket) => {
+    socket.on("error", () => {});
+    socket.on("data", () => socket.write("?"));
+  });
+  server.on("tlsClientError", () => {});
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  const address = server.address();
+  const port = typeof address === "object" ? address!.port : 0;
+  const told = await selfTest({
+    hostname: "127.0.0.1",
+    port,
+    authority,
+    primitives,
+    clock,
+  }).catch((thrown) => thrown.message);
+  await new Promise<unknown>((done) => server.close(done));
+  return told;
+}
+
+Deno.test("the test of itself fails where TLS lets anybody in", async () => {
+  expect(await testItself({ requestCert: false })).toMatch(
+    /must not run: who comes without a certificate .* "let in"/,
+  );
+  expect(await testItself({ requestCert: true, rejectUnauthorized: false }))
+    .toMatch(/must not run: who comes .* "let in"/);
 });
 
 Deno.test("the test of itself fails where everybody is turned away", async () => {
-  const node = await startNode();
-  const { selfTest } = await import("./self_test.ts");
-  const authority = await createAuthority({ nowMs: Date.now() });
-  await expect(
-    selfTest({
-      hostname: "127.0.0.1",
-      port: node.listener.port,
-      authority,
-      clock,
-    }),
-  ).rejects.toThrow(VaultError);
-  await node.stop();
+  const { certificatePem } = await createAuthority({ nowMs: Date.now() });
+  const told = await testItself({
+    requestCert: true,
+    rejectUnauthorized: true,
+    ca: [certificatePem],
+  });
+  expect(told).toMatch(/nobody enrolled has to be refused.* "turned away"/);
 });
+
+Deno.test("the test of itself fails where the registry lets anybody in whom TLS does", () =>
+  withNode(async (node) => {
+    await node.invite("laptop");
+    await node.listener.selfTest();
+    const laptop = await node.device("laptop");
+    const { fingerprint } = node.registry.find("laptop")!;
+    const { admit } = node.registry;
+    node.registry.admit = (_, nowMs) =>
+      admit.call(node.registry, fingerprint, nowMs);
+    await expect(node.listener.selfTest()).rejects.toThrow(
+      /nobody enrolled has to be refused.* "let in"/,
+    );
+    node.registry.admit = admit;
+    await node.listener.selfTest();
+    await (await node.pair(laptop)).device.close();
+  }));
 
 Deno.test("nobody answers", async () => {
   const node = await startNode();

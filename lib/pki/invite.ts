@@ -30,6 +30,9 @@ import type { InvitationRecord, Invitations } from "./invitations.ts";
 import { generateKeys, keyPemOf, keysFromSeed, SEED_BYTES } from "./keys.ts";
 import { deviceName } from "./names.ts";
 
+/** The name of every invitation's authority: TLS shows strangers the names of those whom it trusts, and they must not tell which. */
+export const INVITATION_SUBJECT = "CN=vault invitation";
+
 const SEED_INFO = utf8("vault/1 invitation");
 const PROOF_LIFETIME_MS = 10 * 60_000;
 
@@ -124,8 +127,7 @@ async function invitationAuthority(
   },
 ): Promise<Authority> {
   return await selfSigned({
-    // The same for all: TLS shows strangers the names of those whom it trusts.
-    subject: "CN=vault invitation",
+    subject: INVITATION_SUBJECT,
     keys: await keysFromSeed(await seedOf(options)),
     notBeforeMs: options.notBeforeMs,
     notAfterMs: options.notAfterMs,
