@@ -1,7 +1,7 @@
 /** Flow control of channels: nobody waits for another, and nobody holds more than he granted. */
 
 import { expect } from "expect";
-import { equalBytes, putU32, utf8 } from "../lib/base/bytes.ts";
+import { concat, equalBytes, putU32, utf8 } from "../lib/base/bytes.ts";
 import { duplexPair } from "../lib/base/duplex_pair.ts";
 import { PeerError } from "../lib/base/errors.ts";
 import { MAX_PDU_BYTES } from "../lib/base/limits.ts";
@@ -168,7 +168,7 @@ Deno.test("a peer that asks and does not listen is not read any more", async () 
   const ping = new Uint8Array(PING_BYTES);
   for (let n = 0; n < 100_000; n++) outbox.frame(FrameType.PING, 0, ping);
   let taken = false;
-  void far.write(outbox.take()).then(() => taken = true, () => {});
+  void far.write(concat(outbox.take())).then(() => taken = true, () => {});
   await settled(300);
   // What was read is answered or waits to be; the rest waits where it is, with the peer.
   const waitingBytes = node.stats.sent.frames * (8 + PING_BYTES);
@@ -192,7 +192,7 @@ Deno.test("channels that are asked for and cut before anybody looks do not pile 
     outbox.frame(FrameType.OPEN, 2 * n + 1, utf8("{}"));
     outbox.frame(FrameType.RESET, 2 * n + 1, nothing);
   }
-  await far.write(outbox.take());
+  await far.write(concat(outbox.take()));
   expect(await node.closed).toEqual({
     kind: "violation",
     reason: "Channels were asked for and cut, again and again",
@@ -225,7 +225,7 @@ function testMux(): { mux: Mux; said: [number, number, Uint8Array][] } {
       room: () => undefined,
       forget: () => {},
     },
-    events: { offered: () => {}, ponged: () => {} },
+    events: { offered: () => {}, ponged: () => {}, acknowledged: () => {} },
   });
   return { mux, said };
 }

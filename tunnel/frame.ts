@@ -30,10 +30,13 @@ export const FrameType = {
   /** On channel 0: 8 bytes to be sent back. */
   PING: 0x08,
   PONG: 0x09,
+  /** On channel 0: u64, the number of the next record that is expected. All before it have come, and need not be kept. */
+  ACK: 0x0a,
 } as const;
 
 export const CREDIT_BYTES = 4;
 export const PING_BYTES = 8;
+export const ACK_BYTES = 8;
 export const MAX_REQUEST_BYTES = 4096;
 export const MAX_REASON_BYTES = 1024;
 

@@ -17,7 +17,7 @@ export interface LinkPeer {
 /** Why a link ended. `goodbye` is the only clean end. */
 export type LinkEndKind =
   | "goodbye" // an authenticated goodbye of either side
-  | "cut" // the connection ended without one
+  | "cut" // the connection ended without one, and no other came in time
   | "silent" // the peer was not heard of for too long
   | "tampered" // a MAC, a sequence number or a length was wrong
   | "violation" // authentic records that break the protocol
@@ -49,6 +49,9 @@ export interface LinkStats {
   readonly channels: number;
 }
 
+/** Whether a link has a connection just now. One that has none waits for another, for as long as its resume window is open. */
+export type LinkState = "up" | "paused" | "ended";
+
 export interface Link {
   /** Unlike any other link's, 32 hexadecimal digits. */
   readonly id: string;
@@ -56,6 +59,9 @@ export interface Link {
   /** When it came up: milliseconds since the epoch. */
   readonly sinceMs: number;
   readonly stats: LinkStats;
+  readonly state: LinkState;
+  /** Calls `then` whenever the link is paused or goes on, with the reason; not when it ends. */
+  watch(then: (state: LinkState, reason: string) => void): void;
   /** Resolves when the link has ended; never rejects. */
   readonly closed: Promise<LinkEnd>;
 

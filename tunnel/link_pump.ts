@@ -5,15 +5,26 @@
  *     wire ──► RecordOpener ──► eachFrame ──► Mux ──► channels
  *     wire ◄── Sender (Outbox: frames, records, seals) ◄──┘
  *
- * A link lives exactly as long as its connection. Surviving an outage would begin here: an end of kind "cut" or "silent" would keep
- * mux, sealer and opener, and go on with another wire once the peer has proved by the resume secret that it is the same link.
+ *             connection cut, or silent                        resume window over
+ *      up ────────────────────────────────► paused ──────────────────────────────► ended
+ *       ◄──── resume: another connection ─────┘
+ *       └── goodbye, tampering, violation, abort ───────────────────────────────► ended
+ *
+ * What a link is made of (mux, sealer, opener, what the peer has not acknowledged) outlives a connection. `resume_exchange.ts` is how
+ * the two ends prove to each other over a new one that they are the same link. Without a resume window a link ends with its connection.
  */
 
 import type { Clock } from "../lib/base/clock.ts";
-import { ConnectionLost, messageOf, PeerError } from "../lib/base/errors.ts";
+import { putU64 } from "../lib/base/bytes.ts";
+import {
+  ConnectionLost,
+  invariant,
+  messageOf,
+  PeerError,
+} from "../lib/base/errors.ts";
 import type { Primitives } from "../lib/base/primitives.ts";
 import type { Channel, ChannelRequest, IncomingChannel } from "./channel.ts";
-import { eachFrame, FrameType } from "./frame.ts";
+import { ACK_BYTES, eachFrame, FrameType } from "./frame.ts";
 import { decodeGoodbye, encodeGoodbye } from "./goodbye.ts";
 import { Keepalive } from "./keepalive.ts";
 import type {
@@ -21,6 +32,7 @@ import type {
   LinkEnd,
   LinkEndKind,
   LinkPeer,
+  LinkState,
   LinkStats,
 } from "./link.ts";
 import { MAX_CHANNELS, Mux } from "./mux.ts";
@@ -38,6 +50,9 @@ import { Sender, type Wire } from "./sender.ts";
 const GOODBYE_MS = 10_000;
 /** How long the connection stays for last words to get out. */
 const LAST_WORDS_MS = 250;
+/** What has come is acknowledged after so many bytes or records, and with every ping. */
+const ACK_AFTER_BYTES = 256 * 1024;
+const ACK_AFTER_RECORDS = 256;
 
 export interface LinkOptions {
   readonly wire: Wire;
@@ -54,19 +69,31 @@ export interface LinkOptions {
   readonly renewal?: RenewalLimits;
   /** Is shown each channel that the peer asks for before `accept` is; true: it took it. */
   readonly intercept?: (incoming: IncomingChannel) => boolean;
+  /** What lets the link outlive its connection; without it, it does not. */
+  readonly resume?: ResumeOptions;
+}
+
+export interface ResumeOptions {
+  /** Proves on another connection to be this link (keys.ts). */
+  readonly secret: Uint8Array;
+  /** How long the link waits for another connection. */
+  readonly windowMs: number;
 }
 
 export class LinkPump implements Link {
   readonly id: string;
-  readonly peer: LinkPeer;
   readonly sinceMs: number;
   readonly closed: Promise<LinkEnd>;
-  readonly #wire: Wire;
+  /** Undefined where the link cannot be resumed. */
+  readonly resumption: ResumeOptions | undefined;
+  #peer: LinkPeer;
+  /** Undefined while the link is paused. */
+  #wire: Wire | undefined;
   readonly #clock: Clock;
   readonly #sender: Sender;
   readonly #opener: RecordOpener;
   readonly #mux: Mux;
-  readonly #keepalive: Keepalive;
+  #keepalive: Keepalive;
   readonly #intercept: (incoming: IncomingChannel) => boolean;
   readonly #incoming: IncomingChannel[] = [];
   #acceptor: ((incoming: IncomingChannel | undefined) => void) | undefined;
@@ -76,11 +103,17 @@ export class LinkPump implements Link {
   #leaving = false;
   #macFailures = 0;
   #recordsReceived = 0;
+  /** Received since this end last acknowledged. */
+  #owedBytes = 0;
+  #owedFrom = 0;
+  #cancelWindow = () => {};
+  readonly #watchers: ((state: LinkState, reason: string) => void)[] = [];
 
   constructor(options: LinkOptions) {
     const { primitives, clock, wire } = options;
     this.id = options.id;
-    this.peer = options.peer;
+    this.#peer = options.peer;
+    this.resumption = options.resume;
     this.sinceMs = clock.now();
     this.closed = new Promise((resolve) => this.#setClosed = resolve);
     this.#wire = wire;
@@ -92,6 +125,7 @@ export class LinkPump implements Link {
       direction: options.send,
       primitives,
       renewal: options.renewal,
+      keeps: options.resume !== undefined,
       failed: (thrown) => this.#fault(thrown),
     });
     this.#mux = new Mux({
@@ -100,15 +134,54 @@ export class LinkPump implements Link {
       events: {
         offered: (incoming) => this.#offered(incoming),
         ponged: (body) => this.#keepalive.ponged(body),
+        acknowledged: (next) => this.#sender.acknowledged(next),
       },
     });
-    this.#keepalive = new Keepalive(clock, {
-      ping: (body) => this.#sender.frame(FrameType.PING, 0, body),
-      silent: () =>
-        this.#end({ kind: "silent", reason: "the other end is silent" }),
-    });
+    this.#keepalive = this.#listen();
     // Whoever makes a link has it in hand before its first event.
-    queueMicrotask(() => void this.#run(options.first));
+    queueMicrotask(() => void this.#run(wire, options.first));
+  }
+
+  get peer(): LinkPeer {
+    return this.#peer;
+  }
+
+  get state(): LinkState {
+    return this.#ended ? "ended" : this.#wire ? "up" : "paused";
+  }
+
+  watch(then: (state: LinkState, reason: string) => void): void {
+    this.#watchers.push(then);
+  }
+
+  /**
+   * Has no connection from now on, and waits for another. The number of the next record that this end expects: nothing more comes over
+   * the connection that was.
+   */
+  pause(reason: string): number {
+    this.#pause({ kind: "cut", reason });
+    return this.#opener.next;
+  }
+
+  /**
+   * Goes on over another connection, whose other end has proved to be the same link, and expects record number `next`.
+   *
+   * @throws {PeerError} where the peer cannot expect that
+   */
+  resume(
+    wire: Wire,
+    from: { next: number; peer: LinkPeer; first?: Uint8Array },
+  ): void {
+    invariant(this.state === "paused", "only a paused link is resumed");
+    this.#sender.resume(wire, from.next);
+    this.#cancelWindow();
+    this.#wire = wire;
+    this.#peer = from.peer;
+    this.#keepalive = this.#listen();
+    for (const watcher of this.#watchers) {
+      watcher("up", `goes on with ${from.peer.address}`);
+    }
+    queueMicrotask(() => void this.#run(wire, from.first));
   }
 
   get stats(): LinkStats {
@@ -152,12 +225,23 @@ export class LinkPump implements Link {
     this.#end({ kind, reason });
   }
 
-  async #run(first: Uint8Array | undefined): Promise<void> {
+  #listen(): Keepalive {
+    return new Keepalive(this.#clock, {
+      ping: (body) => {
+        this.#sender.frame(FrameType.PING, 0, body);
+        this.#acknowledge();
+      },
+      silent: () =>
+        this.#lose({ kind: "silent", reason: "the other end is silent" }),
+    });
+  }
+
+  async #run(wire: Wire, first: Uint8Array | undefined): Promise<void> {
     try {
       if (first && first.length > 0) this.#received(first);
-      while (!this.#ended) {
-        const bytes = await this.#wire.read();
-        if (this.#ended) return;
+      while (this.#wire === wire && !this.#ended) {
+        const bytes = await wire.read();
+        if (this.#wire !== wire || this.#ended) return;
         if (bytes === undefined) return this.#cut("without a goodbye");
         this.#keepalive.heard();
         this.#received(bytes);
@@ -165,12 +249,27 @@ export class LinkPump implements Link {
         if (drained) await drained;
       }
     } catch (thrown) {
-      this.#fault(thrown);
+      if (this.#wire === wire) this.#fault(thrown);
     }
   }
 
   #received(bytes: Uint8Array): void {
     this.#opener.receive(bytes, this.#opened);
+    this.#owedBytes += bytes.length;
+    const records = this.#opener.next - this.#owedFrom;
+    if (this.#owedBytes >= ACK_AFTER_BYTES || records >= ACK_AFTER_RECORDS) {
+      this.#acknowledge();
+    }
+  }
+
+  /** Lets the peer forget what has come. */
+  #acknowledge(): void {
+    if (!this.resumption || this.#opener.next === this.#owedFrom) return;
+    this.#owedBytes = 0;
+    this.#owedFrom = this.#opener.next;
+    const body = new Uint8Array(ACK_BYTES);
+    putU64(body, 0, this.#owedFrom);
+    this.#sender.frame(FrameType.ACK, 0, body);
   }
 
   readonly #opened = ({ type, payload }: OpenedRecord): void => {
@@ -231,7 +330,26 @@ export class LinkPump implements Link {
 
   #cut(how: string): void {
     const midway = this.#opener.midRecord ? ", in the middle of a record" : "";
-    this.#end({ kind: "cut", reason: `the connection ended ${how}${midway}` });
+    this.#lose({ kind: "cut", reason: `the connection ended ${how}${midway}` });
+  }
+
+  /** The connection is of no use any more: the link waits for another where it can, and ends where not. */
+  #lose(how: LinkEnd): void {
+    if (this.resumption && !this.#leaving) this.#pause(how);
+    else this.#end(how);
+  }
+
+  #pause(how: LinkEnd): void {
+    const wire = this.#wire;
+    if (this.#ended || !wire) return;
+    const { windowMs } = this.resumption!;
+    this.#keepalive.stop();
+    this.#wire = undefined;
+    this.#sender.pause();
+    this.#opener.restart();
+    wire.abort(new ConnectionLost(`The link is paused: ${how.reason}`));
+    this.#cancelWindow = this.#clock.after(windowMs, () => this.#end(how));
+    for (const watcher of this.#watchers) watcher("paused", how.reason);
   }
 
   /** Ends the link here and now; the peer is told where it can be. */
@@ -239,16 +357,18 @@ export class LinkPump implements Link {
     if (this.#ended) return;
     this.#ended = end;
     this.#keepalive.stop();
-    const told = this.#sayLastWords(end);
+    this.#cancelWindow();
+    const wire = this.#wire;
+    const told = wire && this.#sayLastWords(end);
     this.#sender.stop();
     const lost = new ConnectionLost(`The link ended: ${end.reason}`);
     this.#mux.end(lost, end.kind === "goodbye");
     this.#incoming.length = 0;
     this.#acceptor?.(undefined);
     if (told) {
-      this.#clock.after(LAST_WORDS_MS, () => this.#wire.abort(lost));
-      this.#wire.close().catch(() => this.#wire.abort(lost));
-    } else this.#wire.abort(lost);
+      this.#clock.after(LAST_WORDS_MS, () => wire.abort(lost));
+      wire.close().catch(() => wire.abort(lost));
+    } else wire?.abort(lost);
     this.#setClosed(end);
   }
 

@@ -24,12 +24,18 @@ export const MessageType = {
   DEVICE_PROOF: 0x04,
   VERDICT: 0x05,
   ALERT: 0x06,
+  /** After the verdict, where the connection is to go on with a link: see resume_message.ts. */
+  RESUME: 0x07,
+  RESUMED: 0x08,
 } as const;
 
 /** What the connection is for. It is part of what both ends sign. */
-export type Purpose = typeof FOR_LINK | typeof FOR_JOIN;
+export type Purpose = typeof FOR_LINK | typeof FOR_JOIN | typeof FOR_RESUME;
 export const FOR_LINK = 0x01;
 export const FOR_JOIN = 0x02;
+/** To go on with a link whose connection was lost. */
+export const FOR_RESUME = 0x03;
+const PURPOSES: readonly Purpose[] = [FOR_LINK, FOR_JOIN, FOR_RESUME];
 
 export const MESSAGE_HEADER_BYTES = 4;
 /** Two certificates fit, and nothing much larger. */
@@ -108,7 +114,7 @@ export class MessageReader {
 }
 
 /** Takes fixed and counted fields off a body, and throws PeerError where it is too short or too long. */
-class Fields {
+export class Fields {
   #at = 0;
   constructor(readonly body: Uint8Array) {}
 
@@ -258,8 +264,8 @@ function takeCommonHello(fields: Fields): Omit<Hello, "certificate"> {
       `The other end speaks version ${version} of the tunnel, this one ${PROTOCOL_VERSION}`,
     );
   }
-  const purpose = head[2];
-  if ((purpose !== FOR_LINK && purpose !== FOR_JOIN) || head[3] !== 0) {
+  const purpose = PURPOSES.find((known) => known === head[2]);
+  if (purpose === undefined || head[3] !== 0) {
     throw new PeerError("A hello for an unknown purpose");
   }
   return {
@@ -275,7 +281,8 @@ function counted(bytes: Uint8Array): Uint8Array {
   return concat([count, bytes]);
 }
 
-function message(type: number, parts: Uint8Array[]): Uint8Array {
+/** A message of the handshake, whole. */
+export function message(type: number, parts: Uint8Array[]): Uint8Array {
   const body = concat(parts);
   const header = new Uint8Array(MESSAGE_HEADER_BYTES);
   header[0] = type;

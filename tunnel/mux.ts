@@ -13,7 +13,7 @@
  * Anything else is a PeerError, which ends the link. Numbers are never used twice in a link; the device's are odd, the node's even.
  */
 
-import { u32, utf8 } from "../lib/base/bytes.ts";
+import { u32, u64, utf8 } from "../lib/base/bytes.ts";
 import {
   ConnectionLost,
   type ErrorKind,
@@ -23,6 +23,7 @@ import {
 import type { ChannelRequest, IncomingChannel, Refusal } from "./channel.ts";
 import { type Carrier, ChannelEnd } from "./channel_end.ts";
 import {
+  ACK_BYTES,
   CREDIT_BYTES,
   FrameType,
   MAX_REQUEST_BYTES,
@@ -55,6 +56,8 @@ export interface MuxEvents {
   offered(channel: IncomingChannel): void;
   /** The answer to a ping of this end: its body. */
   ponged(body: Uint8Array): void;
+  /** The peer has all records before that number. @throws {PeerError} where it cannot */
+  acknowledged(next: number): void;
 }
 
 export class Mux {
@@ -152,6 +155,9 @@ export class Mux {
       case FrameType.PONG:
         linkOnly(channel);
         return this.#events.ponged(exactly(body, PING_BYTES));
+      case FrameType.ACK:
+        linkOnly(channel);
+        return this.#events.acknowledged(u64(exactly(body, ACK_BYTES), 0));
       default:
         throw new PeerError(`A frame of unknown type ${type}`);
     }
@@ -295,5 +301,5 @@ function exactly(body: Uint8Array, bytes: number): Uint8Array {
 }
 
 function linkOnly(channel: number): void {
-  if (channel !== 0) throw new PeerError("A ping on a channel");
+  if (channel !== 0) throw new PeerError("A frame of the link on a channel");
 }

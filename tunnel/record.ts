@@ -71,7 +71,8 @@ const MAX_GENERATION = 0xffff;
 const TYPE_AT = 0;
 const DIRECTION_AT = 1;
 const GENERATION_AT = 2;
-const LENGTH_AT = 4;
+/** Where a record tells the length of its payload, u32. */
+export const LENGTH_AT = 4;
 const SEQUENCE_AT = 8;
 const LINK_AT = 16;
 
@@ -176,6 +177,16 @@ export class RecordOpener {
 
   get generation(): number {
     return this.#mac.generation;
+  }
+
+  /** The number of the next record: all before it have come. */
+  get next(): number {
+    return this.#sequence.next;
+  }
+
+  /** Another connection begins: of a record that had not arrived whole nothing is kept, since it comes again. */
+  restart(): void {
+    this.#heldBytes = 0;
   }
 
   /** Whether the bytes so far end in the middle of a record. */

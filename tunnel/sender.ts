@@ -1,6 +1,6 @@
 /**
  * The sending half of a link's pump: what is written in one turn goes out as one write, and what is written during a write goes out
- * together after it.
+ * together after it. While the link has no connection, it takes what there is room for, and nothing is sent.
  */
 
 import type { Primitives } from "../lib/base/primitives.ts";
@@ -23,6 +23,8 @@ export interface Wire {
 
 /** Writers wait while more than this waits to be sent. */
 export const ROOM_BYTES = 1024 * 1024;
+/** They wait, too, while more than this waits to be sent or acknowledged: what a link keeps to send it again. */
+export const KEPT_BYTES = 8 * 1024 * 1024;
 /** Nothing is read while more than this waits to be sent that is not data: a peer that asks and does not listen stops itself. */
 export const MAX_CONTROL_BYTES = 256 * 1024;
 
@@ -33,8 +35,10 @@ interface Gate {
 }
 
 export class Sender implements Carrier {
-  readonly #wire: Wire;
+  /** Undefined while the link has no connection. */
+  #wire: Wire | undefined;
   readonly #outbox: Outbox;
+  readonly #keeps: boolean;
   readonly #failed: (thrown: unknown) => void;
   #writing = false;
   #flushQueued = false;
@@ -48,6 +52,8 @@ export class Sender implements Carrier {
       direction: RecordDirection;
       primitives: Primitives;
       renewal?: RenewalLimits | undefined;
+      /** What was sent is kept until the peer acknowledges it; else it is forgotten once it is written. */
+      keeps: boolean;
       /** The connection was lost while writing. */
       failed: (thrown: unknown) => void;
     },
@@ -55,6 +61,7 @@ export class Sender implements Carrier {
     const { direction, renewal } = options;
     this.#wire = options.wire;
     this.#failed = options.failed;
+    this.#keeps = options.keeps;
     this.#outbox = new Outbox(
       new RecordSealer(options.primitives, {
         ...direction,
@@ -80,9 +87,29 @@ export class Sender implements Carrier {
   }
 
   room(): Promise<void> | undefined {
-    if (this.#outbox.sizeBytes < ROOM_BYTES || this.#stopped) return undefined;
+    if (this.#stopped || this.#hasRoom()) return undefined;
     this.#room ??= gate();
     return this.#room.promise;
+  }
+
+  /** The peer has all records before number `next`. @throws {PeerError} where it cannot have them */
+  acknowledged(next: number): void {
+    this.#outbox.acknowledge(next);
+    this.#giveRoom();
+  }
+
+  /** The connection is lost: what comes waits for another. */
+  pause(): void {
+    this.#wire = undefined;
+    this.#writing = false;
+  }
+
+  /** Goes on over another connection with record number `next`, from which on the peer has none. @throws {PeerError} where it cannot be so */
+  resume(wire: Wire, next: number): void {
+    this.#outbox.rewind(next);
+    this.#wire = wire;
+    this.#flush();
+    this.#giveRoom();
   }
 
   forget(): void {}
@@ -102,13 +129,14 @@ export class Sender implements Carrier {
     this.#outbox.record(RecordType.GOODBYE, goodbye);
     this.stop();
     // Also while another write is under way: the connection keeps their order, and nobody is left to send it later.
-    const rest = this.#outbox.take();
-    this.#wire.write(rest).catch((thrown) => this.#failed(thrown));
+    for (const bytes of this.#outbox.take()) {
+      this.#wire?.write(bytes).catch((thrown) => this.#failed(thrown));
+    }
   }
 
   /** Whether a goodbye could be sent now without anything before it. */
   get idle(): boolean {
-    return this.#outbox.sizeBytes === 0;
+    return this.#outbox.waitingBytes === 0;
   }
 
   /** Takes and sends nothing more; whoever waits is let go. */
@@ -128,21 +156,38 @@ export class Sender implements Carrier {
   }
 
   #flush(): void {
-    if (this.#writing || this.#stopped || this.#outbox.sizeBytes === 0) return;
+    const wire = this.#wire;
+    if (!wire || this.#writing || this.#stopped) return;
+    if (this.#outbox.waitingBytes === 0) return;
     this.#writing = true;
     const taken = this.#outbox.take();
+    const { next } = this.#outbox;
     this.#drained?.open();
     this.#drained = undefined;
-    this.#wire.write(taken).then(() => {
-      this.#writing = false;
-      this.#outbox.recycle(taken);
-      this.#flush();
-      this.#giveRoom();
-    }, this.#failed);
+    // Mostly one; several are written in order all the same.
+    const written = taken.map((bytes) => wire.write(bytes));
+    (written.length === 1 ? written[0]! : Promise.all(written)).then(
+      () => {
+        // The link has gone on without this connection.
+        if (this.#wire !== wire) return;
+        this.#writing = false;
+        if (!this.#keeps) this.#outbox.acknowledge(next);
+        this.#flush();
+        this.#giveRoom();
+      },
+      (thrown) => {
+        if (this.#wire === wire) this.#failed(thrown);
+      },
+    );
+  }
+
+  #hasRoom(): boolean {
+    return this.#outbox.waitingBytes < ROOM_BYTES &&
+      this.#outbox.keptBytes < KEPT_BYTES;
   }
 
   #giveRoom(): void {
-    if (!this.#room || this.#outbox.sizeBytes >= ROOM_BYTES) return;
+    if (!this.#room || !this.#hasRoom()) return;
     this.#room.open();
     this.#room = undefined;
   }

@@ -6,7 +6,7 @@
  * All values are hexadecimal. Private keys are those of the examples alone.
  */
 
-import { fromHex, toHex, utf8 } from "../../lib/base/bytes.ts";
+import { concat, fromHex, toHex, utf8 } from "../../lib/base/bytes.ts";
 import { systemPrimitives as primitives } from "../../lib/os/primitives.ts";
 import { FrameType } from "../frame.ts";
 import { DEVICE_TO_NODE, generationKeys, NODE_TO_DEVICE } from "../keys.ts";
@@ -115,7 +115,7 @@ function batch(
 ): Uint8Array {
   const outbox = new Outbox(new RecordSealer(primitives, direction));
   fill(outbox);
-  return outbox.take();
+  return concat(outbox.take());
 }
 
 function refusal(inputs: HandshakeInputs): Uint8Array {
