@@ -30,7 +30,7 @@ function inquiry(page?: number, allocation = 0xffff): Uint8Array {
 Deno.test("INQUIRY says what it is and by which standards", () => {
   expect(inquiry()).toEqual(
     hex(`
-      00 00 06 12 5b 00 00 02
+      00 00 06 12 5b 10 00 02
       5641554c54202020 70686f746f7320202020202020202020 302e3120
       0000000000000000000000000000000000000000
       0000 00a0 0460 04c0 0960
@@ -98,6 +98,7 @@ Deno.test("VPD 83h names the unit, the port and the target", () => {
     "01 03 00": identity.naa,
     "02 01 00": "VAULT   0123456789abcdef",
     "51 94 00": "00000001",
+    "51 95 00": "00000001",
     "53 98 00": name(`${identity.targetName},t,0x0001`),
     "53 a8 00": name(identity.targetName),
   });
