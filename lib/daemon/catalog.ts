@@ -27,6 +27,7 @@ import {
 } from "../os/file.ts";
 import { join } from "../os/paths.ts";
 import { readDocument, VolumeDocument, writeDocument } from "./documents.ts";
+import { expectNobodyBehind, placeOf } from "./placement.ts";
 
 const NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 /** A volume's end must be representable, with room for the arithmetic on it: 4 PiB. */
@@ -66,9 +67,7 @@ export class Catalog {
 
   /** @throws {VaultError} where there is none */
   get(name: string): VolumeDocument {
-    const document = NAME.test(name)
-      ? readDocument(this.#documentPath(name), VolumeDocument)
-      : undefined;
+    const document = this.find(name);
     if (document) return document;
     throw new VaultError(`There is no volume "${name}"`, {
       kind: "not-found",
@@ -76,9 +75,17 @@ export class Catalog {
     });
   }
 
-  /** @throws {VaultError} where the name is taken or the specification makes no sense */
+  /** Undefined where there is none. @throws {VaultError} where its document is damaged */
+  find(name: string): VolumeDocument | undefined {
+    return NAME.test(name)
+      ? readDocument(this.#documentPath(name), VolumeDocument)
+      : undefined;
+  }
+
+  /** @throws {VaultError} where the name or the LUN is taken or the specification makes no sense */
   async create(spec: VolumeSpec): Promise<VolumeDocument> {
     this.#check(spec);
+    const behind = placeOf(spec, spec.target === undefined ? [] : this.list());
     const document: VolumeDocument = {
       version: 1,
       name: spec.name,
@@ -87,6 +94,7 @@ export class Catalog {
       readOnly: spec.readOnly,
       serial: toHex(this.#primitives.random(8)),
       naa: NAA_LOCALLY_ASSIGNED + toHex(this.#primitives.random(8)).slice(1),
+      ...(behind ? { behind } : {}),
       createdAt: new Date(this.#clock.now()).toISOString(),
       chap: { users: [] },
     };
@@ -134,9 +142,16 @@ export class Catalog {
     }
   }
 
-  /** Its bytes are gone when this returns. @throws {VaultError} where there is none */
+  /** The volume, where nothing is in the way of deleting it. @throws {VaultError} where there is none, or others are behind its target */
+  deletable(name: string): VolumeDocument {
+    const document = this.get(name);
+    expectNobodyBehind(name, this.list());
+    return document;
+  }
+
+  /** Its bytes are gone when this returns. @throws {VaultError} like {@linkcode deletable} */
   delete(name: string): void {
-    this.get(name);
+    this.deletable(name);
     const gone = join(this.#folder, `.${name}.${crypto.randomUUID()}`);
     rename(join(this.#folder, name), gone);
     remove(gone);
