@@ -97,6 +97,14 @@ const ROLES = [["holder", alice], ["registrant", bob], [
 ]] as const;
 type Role = typeof ROLES[number][0];
 
+/** A disk that can all that any can. */
+const EVERYTHING = {
+  removable: true,
+  erasureNotes: { write() {}, clear() {} },
+  atomicWrites: true,
+  keptReservations: {},
+};
+
 /** Bytes 2 to 15 of a CDB. */
 const REST = new Uint8Array(14);
 
@@ -116,7 +124,7 @@ const CDBS: readonly (readonly [Uint8Array, string | undefined])[] = [
 
 for (const [typeName, type] of Object.entries(Type)) {
   Deno.test(`who may do what beside ${typeName}`, () => {
-    const disk = held(type, [alice, bob]);
+    const disk = held(type, [alice, bob], EVERYTHING);
     for (const [cdb, columns] of CDBS) {
       for (const [role, nexus] of ROLES) {
         const expected = columnOf(columns, type, role) === "C" ? "C" : "A";
@@ -129,7 +137,7 @@ for (const [typeName, type] of Object.entries(Type)) {
 }
 
 Deno.test("who may do what while another has done RESERVE", () => {
-  const disk = diskWith({}, all);
+  const disk = diskWith(EVERYTHING, all);
   expect(verdictOf(disk.plan(alice, whole("16")))).toBe("GOOD");
   for (const [cdb, columns] of CDBS) {
     const other = columns === undefined || columns[0] === "C" ? "C" : "A";

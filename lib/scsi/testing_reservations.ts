@@ -2,7 +2,7 @@
 
 import { putBig64, putU32 } from "../base/bytes.ts";
 import { invariant } from "../base/errors.ts";
-import type { Disk } from "./disk.ts";
+import type { Disk, DiskOptions } from "./disk.ts";
 import type { Nexus } from "./nexus.ts";
 import { PersistentReserveOut as Out } from "./opcode.ts";
 import type { Plan } from "./plan.ts";
@@ -89,8 +89,11 @@ function ended(plan: Plan): string {
   return plan.kind === "abort-tasks" ? "GOOD" : verdictOf(plan);
 }
 
-export function registered(nexuses: readonly Nexus[] = all): Disk {
-  const disk = diskWith({}, [...all, dora]);
+export function registered(
+  nexuses: readonly Nexus[] = all,
+  options: Partial<DiskOptions> = {},
+): Disk {
+  const disk = diskWith(options, [...all, dora]);
   for (const nexus of nexuses) {
     invariant(
       out(disk, nexus, { action: Out.REGISTER, actionKey: keyOf(nexus) }) ===
@@ -106,8 +109,12 @@ export function keyOf(nexus: Nexus): bigint {
   return BigInt(nexus.id);
 }
 
-export function held(type: number, nexuses: readonly Nexus[] = all): Disk {
-  const disk = registered(nexuses);
+export function held(
+  type: number,
+  nexuses: readonly Nexus[] = all,
+  options: Partial<DiskOptions> = {},
+): Disk {
+  const disk = registered(nexuses, options);
   invariant(
     out(disk, alice, { action: Out.RESERVE, key: 1n, type }) === "GOOD",
     "Cannot reserve",

@@ -9,6 +9,7 @@ import type { Plan } from "../plan.ts";
 import { SenseCode, SenseKey } from "../sense_code.ts";
 import { type Caller, GOOD } from "../unit.ts";
 
+const POWER_CONDITION = 0xf0;
 const IMMED = 0x01;
 const LOEJ = 0x02;
 const START = 0x01;
@@ -18,8 +19,9 @@ export const startStopUnit: Command = {
   opcode: Opcode.START_STOP_UNIT,
   // IMMED; NO_FLUSH 04h is a permission that is not used.
   mask: mask("ff 01 00 00 07 00"),
-  // SBC-3 table 17: to start is allowed beside every reservation.
-  access: (cdb) => (cdb[4]! & START) !== 0 ? "always" : "write",
+  // SBC-3 table 17, and for RESERVE SPC-2 annex B: to start is allowed.
+  access: (cdb) =>
+    (cdb[4]! & (POWER_CONDITION | START)) === START ? "unreserved" : "write",
   mutates: false,
   needs: "unit",
   plan: (cdb, caller) => {
