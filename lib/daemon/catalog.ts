@@ -1,5 +1,6 @@
 /**
- * The volumes of a node as they lie on disk: `volumes/NAME/volume.json`, which is the truth about a volume, and `data`, its bytes.
+ * The volumes of a node as they lie on disk: `volumes/NAME/volume.json`, which is the truth about a volume, `data`, its bytes, and
+ * `reservations.json` where an initiator wants them kept.
  *
  * | a crash in | leaves | and the next start |
  * |---|---|---|
@@ -27,6 +28,7 @@ import {
 } from "../os/file.ts";
 import { join } from "../os/paths.ts";
 import { readDocument, VolumeDocument, writeDocument } from "./documents.ts";
+import { ReservationFile } from "./reservation_file.ts";
 import { expectNobodyBehind, placeOf } from "./placement.ts";
 
 const NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
@@ -160,6 +162,11 @@ export class Catalog {
   /** The file that holds the volume's bytes. */
   dataPath(name: string): string {
     return join(this.#folder, name, "data");
+  }
+
+  /** Reservations that outlive the process. */
+  reservations(name: string): ReservationFile {
+    return new ReservationFile(join(this.#folder, name, "reservations.json"));
   }
 
   /** Opens the data file, cut to the document's size. @throws {VaultError} where it is missing or was cut from outside */

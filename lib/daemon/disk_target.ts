@@ -8,6 +8,7 @@ import type { Store } from "../store/store.ts";
 import type { Resize, Target } from "../target/target.ts";
 import type { Targets } from "../target/targets.ts";
 import { Volume } from "../target/volume.ts";
+import type { ReservationFile } from "./reservation_file.ts";
 import { VERSION } from "./version.ts";
 
 /** The disk is the first logical unit of its target. */
@@ -25,6 +26,8 @@ export interface DiskOptions {
   readonly naa: string;
   readonly blockSizeBytes: 512 | 4096;
   readonly readOnly: boolean;
+  /** Where reservations outlive the process, if initiators may ask for that. */
+  readonly reservations?: ReservationFile;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -48,7 +51,8 @@ export function addDiskTarget(
 /** A disk that a target can have among its units. */
 export function diskVolume(options: DiskOptions): Volume {
   const { store, iqn, product, serial, naa, clock, log } = options;
-  const { blockSizeBytes, readOnly } = options;
+  const { blockSizeBytes, readOnly, reservations } = options;
+  const now = reservations?.read();
   const unit = new Disk({
     identity: {
       vendor: "VAULT",
@@ -60,8 +64,15 @@ export function diskVolume(options: DiskOptions): Volume {
     },
     geometry: { blockSizeBytes, sizeBytes: store.sizeBytes },
     readOnly,
+    ...(reservations && { keptReservations: now ? { now } : {} }),
   });
-  return new Volume({ unit, store, clock, log });
+  return new Volume({
+    unit,
+    store,
+    ...(reservations && { keep: (kept) => reservations.write(kept) }),
+    clock,
+    log,
+  });
 }
 
 /** Changes the size of the disk and its store; initiators that are logged in learn it from a unit attention. */

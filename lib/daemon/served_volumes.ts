@@ -65,6 +65,7 @@ export class ServedVolumes {
       naa,
       blockSizeBytes,
       readOnly,
+      reservations: catalog.reservations(name),
       clock,
       log,
     });
