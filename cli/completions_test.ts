@@ -29,6 +29,8 @@ Deno.test("commands, options, choices and files are offered where they may stand
     "--size",
     "--block-size",
     "--read-only",
+    "--target",
+    "--lun",
     "--json",
     "--help",
     "--version",

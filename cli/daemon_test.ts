@@ -81,8 +81,8 @@ Deno.test("a node in the background: asked, changed, told apart from a second on
       listens at    127.0.0.1:${port}
       MAC failures  0
 
-      VOLUME     SIZE  USED  SESSIONS  HEALTH
-      photos  128 MiB   0 B         0  ok
+      VOLUME     SIZE  USED  TARGET  LUN  SESSIONS  HEALTH
+      photos  128 MiB   0 B  photos    0         0  ok
       `,
       node.env,
     );
@@ -90,14 +90,14 @@ Deno.test("a node in the background: asked, changed, told apart from a second on
     await transcript(
       `
       $ vault volume list
-      VOLUME     SIZE  USED  BLOCK  ACCESS      CHAP  HEALTH
-      photos  128 MiB   0 B    512  read-write  yes   ok
+      VOLUME     SIZE  USED  BLOCK  ACCESS      TARGET  LUN  CHAP  HEALTH
+      photos  128 MiB   0 B    512  read-write  photos    0  yes   ok
       $ vault status
       node   …
       state  not running (vault serve)
 
-      VOLUME     SIZE  USED  SESSIONS  HEALTH
-      photos  128 MiB   0 B         0  ok
+      VOLUME     SIZE  USED  TARGET  LUN  SESSIONS  HEALTH
+      photos  128 MiB   0 B  photos    0         0  ok
       `,
       node.env,
     );

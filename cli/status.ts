@@ -106,10 +106,12 @@ async function showVolumes(node: NodeStatus): Promise<void> {
       cell: (volume) => formatSize(volume.allocatedBytes),
       align: "right",
     },
+    { head: "TARGET", cell: (volume) => volume.target },
+    { head: "LUN", cell: (volume) => String(volume.lun), align: "right" },
     {
       head: "SESSIONS",
-      cell: ({ name }) =>
-        String(node.sessions.filter((one) => one.volume === name).length),
+      cell: ({ target }) =>
+        String(node.sessions.filter((one) => one.volume === target).length),
       align: "right",
     },
     { head: "HEALTH", cell: (volume) => volume.health },

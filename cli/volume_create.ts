@@ -7,6 +7,9 @@ import { withNode } from "./daemons.ts";
 import { formatSize, parseSize } from "./size.ts";
 import { print, printJson } from "./terminal.ts";
 
+/** What LUN a volume has in a target of its own. */
+const OWN_LUN = 0;
+
 export function volumeCreateCommand() {
   return command("create", {
     summary: "make a volume",
@@ -18,6 +21,10 @@ export function volumeCreateCommand() {
         "vault volume create vm --size 1T --block-size 4096",
         "a disk with 4096-byte blocks",
       ],
+      [
+        "vault volume create logs --size 10GiB --target vm",
+        "another disk behind the target of vm: vault attach vm gives both",
+      ],
     ],
   })
     .argument("<name>", "1 to 63 of a-z, 0-9 and -")
@@ -27,6 +34,11 @@ export function volumeCreateCommand() {
         .choices(["512", "4096"] as const).default("512" as const),
     )
     .option("--read-only", "make a disk that nobody can write to")
+    .option(
+      "--target <volume>",
+      "put it behind the target of that volume, as another LUN",
+    )
+    .option("--lun <number>", "with --target: its LUN (default: the next)")
     .addOption(jsonOption())
     .action(async (name, options, self) => {
       // Not a required option of the parser, which would complain of it before it looks at a mistyped one.
@@ -39,11 +51,29 @@ export function volumeCreateCommand() {
             sizeBytes,
             blockSizeBytes: options.blockSize === "512" ? 512 : 4096,
             readOnly: options.readOnly ?? false,
+            ...(options.target === undefined ? {} : { target: options.target }),
+            ...(options.lun === undefined
+              ? {}
+              : { lun: parseLun(options.lun) }),
           }),
       );
       if (options.json) return printJson(volume);
-      print(`Made volume "${volume.name}": ${formatSize(volume.sizeBytes)}.`);
+      print(
+        `Made volume "${volume.name}": ${formatSize(volume.sizeBytes)}${
+          volume.lun === OWN_LUN
+            ? ""
+            : `, LUN ${volume.lun} of the target of "${volume.target}"`
+        }.`,
+      );
     });
+}
+
+function parseLun(text: string): number {
+  if (/^\d{1,5}$/.test(text)) return Number(text);
+  throw new VaultError(`"${text}" is no LUN`, {
+    hint: "A LUN is a number: 1 to 255.",
+    kind: "usage",
+  });
 }
 
 function expectSize(size: string | undefined): string {

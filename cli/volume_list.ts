@@ -46,6 +46,12 @@ export function volumeListCommand() {
           head: "ACCESS",
           cell: (volume) => volume.readOnly ? "read-only" : "read-write",
         },
+        { head: "TARGET", cell: (volume) => volume.target },
+        {
+          head: "LUN",
+          cell: (volume) => String(volume.lun),
+          align: "right",
+        },
         {
           head: "CHAP",
           cell: (volume) => volume.chapUsers.length === 0 ? "no" : "yes",

@@ -35,6 +35,12 @@ function factsOf(
     ["health", volume.health],
     ["made", volume.createdAt],
     ["target", volume.iqn],
+    [
+      "LUN",
+      volume.target === volume.name
+        ? String(volume.lun)
+        : `${volume.lun}, behind the target of "${volume.target}"`,
+    ],
     ["serial", volume.serial],
     ["NAA", volume.naa],
     [

@@ -35,9 +35,9 @@ Deno.test("volumes are made, listed, shown, resized and deleted without a runnin
     ! vault: hint: …
     [2]
     $ vault volume list
-    VOLUME     SIZE  USED  BLOCK  ACCESS      CHAP  HEALTH
-    photos  100 GiB   0 B    512  read-write  no    ok
-    vm      1.5 TiB   0 B   4096  read-only   no    ok
+    VOLUME     SIZE  USED  BLOCK  ACCESS      TARGET  LUN  CHAP  HEALTH
+    photos  100 GiB   0 B    512  read-write  photos    0  no    ok
+    vm      1.5 TiB   0 B   4096  read-only   vm        0  no    ok
     $ vault volume show photos
     volume      photos
     size        100 GiB (107374182400 bytes)
@@ -47,6 +47,7 @@ Deno.test("volumes are made, listed, shown, resized and deleted without a runnin
     health      ok
     made        …Z
     target      iqn.…photos
+    LUN         0
     serial      …
     NAA         3…
     CHAP users  none: no CHAP is asked
@@ -105,9 +106,67 @@ Deno.test("--state goes before VAULT_STATE, and stands before or after the comma
     $ vault volume list
     ! There are no volumes. …
     $ vault volume list --state ${one}
-    VOLUME   SIZE  USED  BLOCK  ACCESS      CHAP  HEALTH
-    a       1 MiB   0 B    512  read-write  no    ok
+    VOLUME   SIZE  USED  BLOCK  ACCESS      TARGET  LUN  CHAP  HEALTH
+    a       1 MiB   0 B    512  read-write  a         0  no    ok
     `,
     { VAULT_STATE: two },
+  );
+});
+
+Deno.test("a volume is put behind the target of another, and goes before it", async () => {
+  using dir = new TempDir();
+  await transcript(
+    `
+    $ vault init
+    …
+    ! A new node in …/state. Next: vault serve
+    $ vault volume create vm --size 1G
+    Made volume "vm": 1 GiB.
+    $ vault volume create logs --size 1G --target vm
+    Made volume "logs": 1 GiB, LUN 1 of the target of "vm".
+    $ vault volume create swap --size 1G --target logs --lun 7
+    Made volume "swap": 1 GiB, LUN 7 of the target of "vm".
+    $ vault volume create more --size 1G --target vm --lun 7
+    ! vault: LUN 7 of the target of "vm" is volume "swap"
+    ! vault: hint: Without --lun, the next free one is taken.
+    [6]
+    $ vault volume create more --size 1G --target vm --lun 256
+    ! vault: There is no LUN 256
+    ! vault: hint: Choose 1 to 255.
+    [2]
+    $ vault volume create more --size 1G --target vm --lun x
+    ! vault: "x" is no LUN
+    ! vault: hint: A LUN is a number: 1 to 255.
+    [2]
+    $ vault volume create more --size 1G --lun 7
+    ! vault: A volume with a target of its own is LUN 0 there
+    ! vault: hint: --lun goes with --target.
+    [2]
+    $ vault volume create more --size 1G --target nothing
+    ! vault: There is no volume "nothing"
+    ! vault: hint: --target names the volume whose target it is.
+    [3]
+    $ vault volume list
+    VOLUME   SIZE  USED  BLOCK  ACCESS      TARGET  LUN  CHAP  HEALTH
+    logs    1 GiB   0 B    512  read-write  vm        1  no    ok
+    swap    1 GiB   0 B    512  read-write  vm        7  no    ok
+    vm      1 GiB   0 B    512  read-write  vm        0  no    ok
+    $ vault volume show swap
+    …
+    target      iqn.…vm
+    LUN         7, behind the target of "vm"
+    …
+    $ vault volume delete vm --yes
+    ! vault: Cannot delete volume "vm": others are behind its target
+    ! vault: hint: Delete first: logs, swap
+    [6]
+    $ vault volume delete logs --yes
+    Deleted volume "logs".
+    $ vault volume delete swap --yes
+    Deleted volume "swap".
+    $ vault volume delete vm --yes
+    Deleted volume "vm".
+    `,
+    { VAULT_STATE: dir.at("state") },
   );
 });

@@ -128,9 +128,10 @@ class ListeningNode implements LinkListener {
     this.#stop.push(
       this.#options.invitations.watch(() => this.#trustAnew()),
     );
-    this.#stop.push(registry.watch(({ kind, device }) => {
+    // Not stopped with the listening: links that are up then end a little later, and a device is revoked at any time.
+    registry.watch(({ kind, device }) => {
       if (kind === "revoked") this.#endLinksOf(device);
-    }));
+    });
     this.#sweepLater();
   }
 
@@ -237,9 +238,8 @@ class ListeningNode implements LinkListener {
     const cancel = this.#options.clock.after(SWEEP_MS, () => {
       const { registry, clock } = this.#options;
       for (const link of this.#links) {
-        const { fingerprint } = link.peer;
-        const admission = registry.admit(fingerprint, clock.now());
-        if (!admission.admitted) link.abort(admission.reason, "refused");
+        const standing = registry.standing(link.peer.name, clock.now());
+        if (!standing.admitted) link.abort(standing.reason, "refused");
       }
       this.#trustAnew();
       this.#stop = this.#stop.filter((stop) => stop !== cancel);

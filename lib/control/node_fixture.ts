@@ -24,6 +24,8 @@ export const SPEC: VolumeSpec = {
 export function info(spec: VolumeSpec): VolumeInfo {
   return {
     ...spec,
+    target: spec.target ?? spec.name,
+    lun: spec.lun ?? 0,
     iqn: `iqn.2026-11.example:${spec.name}`,
     serial: "0123",
     naa: "3000000000000000",

@@ -13,11 +13,19 @@ export interface VolumeSpec {
   readonly blockSizeBytes: 512 | 4096;
   /** Nobody may write to it, whoever attaches it. */
   readonly readOnly: boolean;
+  /** The volume whose target it is put behind, as another logical unit; a target of its own unless given. */
+  readonly target?: string;
+  /** Its logical unit number there, 1 to 255; the next free one unless given. Goes with `target`. */
+  readonly lun?: number;
 }
 
 /** A volume as it is. */
 export interface VolumeInfo extends VolumeSpec {
-  /** iSCSI target name. */
+  /** The volume whose target it is behind: itself, or another. */
+  readonly target: string;
+  /** Its logical unit number there; 0 in a target of its own. */
+  readonly lun: number;
+  /** iSCSI name of that target. */
   readonly iqn: string;
   /** Unit serial number, VPD page 80h. */
   readonly serial: string;
@@ -29,7 +37,7 @@ export interface VolumeInfo extends VolumeSpec {
   readonly createdAt: string;
   /** "ok", or that it takes no more writes, and why. */
   readonly health: string;
-  /** CHAP users, never their secrets. Empty: no CHAP is asked. */
+  /** CHAP users of its target, never their secrets. Empty: no CHAP is asked. */
   readonly chapUsers: readonly string[];
   /** The name under which the target answers mutual CHAP. */
   readonly chapMutualUser?: string;
@@ -73,9 +81,9 @@ export interface Flow {
   readonly bytesPerSecond: number;
 }
 
-/** An initiator that is logged in to a volume. */
+/** An initiator that is logged in to a volume, and so to all that are behind the same target. */
 export interface SessionInfo {
-  /** The volume's name. */
+  /** The name of the volume at LUN 0. */
   readonly volume: string;
   /** The initiator's iSCSI name. */
   readonly initiator: string;
@@ -187,9 +195,15 @@ export interface NodeOperations {
    * stable storage when it resolves.
    */
   resizeVolume(name: string, sizeBytes: number): Promise<VolumeInfo>;
-  /** Ends the volume's sessions and removes it with all that is in it. */
+  /**
+   * Removes the volume with all that is in it, and ends its sessions where it has a target of its own. Refused while other volumes are
+   * behind its target.
+   */
   deleteVolume(name: string): Promise<void>;
-  /** Adds the user or changes its secret. Counts for logins from now on, like all that concerns CHAP. */
+  /**
+   * Adds the user or changes its secret. Counts for logins from now on, like all that concerns CHAP, and for all volumes behind the same
+   * target: `volume` is the one at LUN 0.
+   */
   setChap(volume: string, chap: ChapSecret): Promise<void>;
   /** Takes the user's right to log in. Without users no proof is asked. */
   removeChap(volume: string, user: string): Promise<void>;

@@ -43,6 +43,8 @@ const VolumeSpec = v.object({
   sizeBytes: bytes,
   blockSizeBytes,
   readOnly: v.boolean(),
+  target: v.exactOptional(text),
+  lun: v.exactOptional(figure),
 });
 
 const VolumeInfo = v.object({
@@ -50,6 +52,8 @@ const VolumeInfo = v.object({
   sizeBytes: bytes,
   blockSizeBytes,
   readOnly: v.boolean(),
+  target: v.string(),
+  lun: figure,
   iqn: v.string(),
   serial: v.string(),
   naa: v.string(),

@@ -1,5 +1,6 @@
 /**
- * The volumes of a node as they lie on disk: `volumes/NAME/volume.json`, which is the truth about a volume, and `data`, its bytes.
+ * The volumes of a node as they lie on disk: `volumes/NAME/volume.json`, which is the truth about a volume, `data`, its bytes, and
+ * `reservations.json` where an initiator wants them kept.
  *
  * | a crash in | leaves | and the next start |
  * |---|---|---|
@@ -27,6 +28,8 @@ import {
 } from "../os/file.ts";
 import { join } from "../os/paths.ts";
 import { readDocument, VolumeDocument, writeDocument } from "./documents.ts";
+import { ReservationFile } from "./reservation_file.ts";
+import { expectNobodyBehind, placeOf } from "./placement.ts";
 
 const NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 /** A volume's end must be representable, with room for the arithmetic on it: 4 PiB. */
@@ -66,9 +69,7 @@ export class Catalog {
 
   /** @throws {VaultError} where there is none */
   get(name: string): VolumeDocument {
-    const document = NAME.test(name)
-      ? readDocument(this.#documentPath(name), VolumeDocument)
-      : undefined;
+    const document = this.find(name);
     if (document) return document;
     throw new VaultError(`There is no volume "${name}"`, {
       kind: "not-found",
@@ -76,9 +77,17 @@ export class Catalog {
     });
   }
 
-  /** @throws {VaultError} where the name is taken or the specification makes no sense */
+  /** Undefined where there is none. @throws {VaultError} where its document is damaged */
+  find(name: string): VolumeDocument | undefined {
+    return NAME.test(name)
+      ? readDocument(this.#documentPath(name), VolumeDocument)
+      : undefined;
+  }
+
+  /** @throws {VaultError} where the name or the LUN is taken or the specification makes no sense */
   async create(spec: VolumeSpec): Promise<VolumeDocument> {
     this.#check(spec);
+    const behind = placeOf(spec, spec.target === undefined ? [] : this.list());
     const document: VolumeDocument = {
       version: 1,
       name: spec.name,
@@ -87,6 +96,7 @@ export class Catalog {
       readOnly: spec.readOnly,
       serial: toHex(this.#primitives.random(8)),
       naa: NAA_LOCALLY_ASSIGNED + toHex(this.#primitives.random(8)).slice(1),
+      ...(behind ? { behind } : {}),
       createdAt: new Date(this.#clock.now()).toISOString(),
       chap: { users: [] },
     };
@@ -134,9 +144,16 @@ export class Catalog {
     }
   }
 
-  /** Its bytes are gone when this returns. @throws {VaultError} where there is none */
+  /** The volume, where nothing is in the way of deleting it. @throws {VaultError} where there is none, or others are behind its target */
+  deletable(name: string): VolumeDocument {
+    const document = this.get(name);
+    expectNobodyBehind(name, this.list());
+    return document;
+  }
+
+  /** Its bytes are gone when this returns. @throws {VaultError} like {@linkcode deletable} */
   delete(name: string): void {
-    this.get(name);
+    this.deletable(name);
     const gone = join(this.#folder, `.${name}.${crypto.randomUUID()}`);
     rename(join(this.#folder, name), gone);
     remove(gone);
@@ -145,6 +162,11 @@ export class Catalog {
   /** The file that holds the volume's bytes. */
   dataPath(name: string): string {
     return join(this.#folder, name, "data");
+  }
+
+  /** Reservations that outlive the process. */
+  reservations(name: string): ReservationFile {
+    return new ReservationFile(join(this.#folder, name, "reservations.json"));
   }
 
   /** Opens the data file, cut to the document's size. @throws {VaultError} where it is missing or was cut from outside */

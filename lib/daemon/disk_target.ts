@@ -1,4 +1,4 @@
-/** A store as the only disk of a target: what a node's volumes and the stores of other programs are offered as. */
+/** A store as a disk of a target: what a node's volumes and the stores of other programs are offered as. */
 
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
@@ -8,27 +8,34 @@ import type { Store } from "../store/store.ts";
 import type { Resize, Target } from "../target/target.ts";
 import type { Targets } from "../target/targets.ts";
 import { Volume } from "../target/volume.ts";
+import type { ReservationFile } from "./reservation_file.ts";
 import { VERSION } from "./version.ts";
 
-/** The disk is the only logical unit of its target. */
+/** The disk is the first logical unit of its target. */
 const DISK_LUN = 0;
 /** How long initiators are given to log out before their disk goes. */
 export const DRAIN_MS = 10_000;
 
-export interface DiskTargetOptions {
+export interface DiskOptions {
   readonly store: Store;
+  /** Its target's name. */
   readonly iqn: string;
-  /** The disk's name, for people. */
-  readonly name: string;
   /** T10 product identification, at most 16 characters. */
   readonly product: string;
   readonly serial: string;
   readonly naa: string;
   readonly blockSizeBytes: 512 | 4096;
   readonly readOnly: boolean;
-  readonly chap: ChapPolicy;
+  /** Where reservations outlive the process, if initiators may ask for that. */
+  readonly reservations?: ReservationFile;
   readonly clock: Clock;
   readonly log: Log;
+}
+
+export interface DiskTargetOptions extends DiskOptions {
+  /** The disk's name, for people. */
+  readonly name: string;
+  readonly chap: ChapPolicy;
 }
 
 /** Offers it from now on. The name must be free. */
@@ -36,8 +43,16 @@ export function addDiskTarget(
   targets: Targets,
   options: DiskTargetOptions,
 ): Target {
-  const { store, iqn, name, product, serial, naa, chap, clock, log } = options;
-  const { blockSizeBytes, readOnly } = options;
+  const { iqn, name, chap } = options;
+  const units = new Map([[DISK_LUN, diskVolume(options)]]);
+  return targets.add({ iqn, name, units, chap });
+}
+
+/** A disk that a target can have among its units. */
+export function diskVolume(options: DiskOptions): Volume {
+  const { store, iqn, product, serial, naa, clock, log } = options;
+  const { blockSizeBytes, readOnly, reservations } = options;
+  const now = reservations?.read();
   const unit = new Disk({
     identity: {
       vendor: "VAULT",
@@ -49,9 +64,15 @@ export function addDiskTarget(
     },
     geometry: { blockSizeBytes, sizeBytes: store.sizeBytes },
     readOnly,
+    ...(reservations && { keptReservations: now ? { now } : {} }),
   });
-  const units = new Map([[DISK_LUN, new Volume({ unit, store, clock, log })]]);
-  return targets.add({ iqn, name, units, chap });
+  return new Volume({
+    unit,
+    store,
+    ...(reservations && { keep: (kept) => reservations.write(kept) }),
+    clock,
+    log,
+  });
 }
 
 /** Changes the size of the disk and its store; initiators that are logged in learn it from a unit attention. */

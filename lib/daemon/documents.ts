@@ -10,6 +10,9 @@ import { readWhole, writeWhole } from "../os/file.ts";
 
 const Time = v.pipe(v.string(), v.isoTimestamp());
 
+/** The highest logical unit number: more would need another form of address (SAM-5 section 4.7.4). */
+export const MAX_LUN = 255;
+
 const Chap = v.object({ user: v.string(), secret: v.string() });
 
 /** `node/volumes/NAME/volume.json`: what a volume is. The bytes are in `data` beside it. */
@@ -21,6 +24,16 @@ export const VolumeDocument = v.object({
   readOnly: v.boolean(),
   serial: v.string(),
   naa: v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/)),
+  /** The volume whose target it is behind, and where there. Without, it is LUN 0 of a target of its own, whose CHAP its own is. */
+  behind: v.exactOptional(v.object({
+    target: v.string(),
+    lun: v.pipe(
+      v.number(),
+      v.integer(),
+      v.minValue(1),
+      v.maxValue(MAX_LUN),
+    ),
+  })),
   createdAt: Time,
   chap: v.object({ users: v.array(Chap), mutual: v.exactOptional(Chap) }),
 });

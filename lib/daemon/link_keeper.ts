@@ -47,6 +47,8 @@ export class LinkKeeper {
   readonly #rates: Rates;
   readonly #stopped = new AbortController();
   readonly #waiting = new Set<(link: Link | Error) => void>();
+  /** Which certificate opened a link. */
+  readonly #openedBy = new WeakMap<Link, string>();
   #identity: DeviceIdentity;
   #link: Link | undefined;
   #lastInfo: LinkInfo | undefined;
@@ -164,17 +166,20 @@ export class LinkKeeper {
     return undefined;
   }
 
-  #dial(): Promise<Link> {
+  async #dial(): Promise<Link> {
     const { clock, primitives, log } = this.#options;
     this.#recall();
-    return dialLink({
-      identity: this.#identity,
+    const identity = this.#identity;
+    const link = await dialLink({
+      identity,
       clock,
       primitives,
       log,
       audit: auditTo(log),
       signal: this.#stopped.signal,
     });
+    this.#openedBy.set(link, identity.certificatePem);
+    return link;
   }
 
   /** Another attachment of this machine may have renewed the certificate, whose first use ended the one known here. */
@@ -215,11 +220,24 @@ export class LinkKeeper {
     try {
       this.#recall();
       if (!due()) return;
-      const renewed = await renew(link, this.#identity);
+      const renewed = await this.#renewOver(link);
       rememberNode(folder, renewed);
       this.#identity = renewed;
     } finally {
       lock.release();
+    }
+  }
+
+  /** A link outlives the certificate that opened it, but renews no other: then one is dialled for that alone. */
+  async #renewOver(link: Link): Promise<DeviceIdentity> {
+    if (this.#openedBy.get(link) === this.#identity.certificatePem) {
+      return await renew(link, this.#identity);
+    }
+    const another = await this.#dial();
+    try {
+      return await renew(another, this.#identity);
+    } finally {
+      await another.close();
     }
   }
 

@@ -31,6 +31,8 @@ class Calendar implements Clock {
 
 interface Laptop {
   readonly calendar: Calendar;
+  /** Time passes at the node, so that it lets a certificate be renewed again. */
+  nodeWaits(ms: number): void;
   /** What the node's log says of requests for certificates since it joined. */
   readonly asked: string[];
   /** What the state folder holds by now. */
@@ -41,12 +43,18 @@ interface Laptop {
 async function withLaptop(test: (laptop: Laptop) => Promise<void>) {
   const path = Deno.makeTempDirSync({ prefix: "vault-keeper-" });
   const asked: string[] = [];
+  let waitedMs = 0;
+  const nodeClock: Clock = {
+    ...systemClock,
+    monotonic: () => systemClock.monotonic() + waitedMs,
+  };
   const hear = (message: string) => {
     if (/^(renewed|join refused)$/.test(message)) asked.push(message);
   };
   const node = await runNode({
     stateDir: join(path, "vm"),
     listen: { hostname: "127.0.0.1", port: 0 },
+    clock: nodeClock,
     log: { ...silent, info: hear, warn: hear },
   });
   const keepers: LinkKeeper[] = [];
@@ -61,6 +69,7 @@ async function withLaptop(test: (laptop: Laptop) => Promise<void>) {
     const calendar = new Calendar();
     await test({
       calendar,
+      nodeWaits: (ms) => void (waitedMs += ms),
       asked,
       kept: () => joinedNodes(folder)[0]!,
       keeper(identity) {
@@ -124,4 +133,31 @@ Deno.test("a link that stays up for months renews its certificate in time", () =
     for (const look of laptop.calendar.looks.splice(0)) look();
     await changed(laptop, old);
     expect(laptop.kept().nodeId).toBe(old.nodeId);
+  }));
+
+Deno.test("a link that an earlier certificate opened goes on, and its attachment renews the present one", () =>
+  withLaptop(async (laptop) => {
+    const first = laptop.kept();
+    const keeper = laptop.keeper(first);
+    const link = await keeper.start();
+    const renewAndUse = async () => {
+      const before = laptop.kept();
+      while (laptop.calendar.looks.length === 0) await systemClock.sleep(5);
+      laptop.calendar.aheadMs = 300 * DAY_MS;
+      laptop.nodeWaits(DAY_MS);
+      for (const look of laptop.calendar.looks.splice(0)) look();
+      await changed(laptop, before);
+      laptop.calendar.aheadMs = 0;
+      // Its first use ends the one before.
+      const another = laptop.keeper(laptop.kept());
+      await another.start();
+      await another.stop();
+    };
+    await renewAndUse();
+    await renewAndUse();
+    // Two certificates have taken the first one's place by now.
+    expect(keeper.info().state).toBe("up");
+    const channel = link.open({ kind: "describe", volume: "none" });
+    await expect(channel).rejects.toThrow(/none/);
+    expect(laptop.asked).toEqual(["renewed", "renewed"]);
   }));

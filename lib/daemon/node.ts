@@ -205,7 +205,7 @@ class Node implements RunningNode {
       log,
     });
     try {
-      for (const document of state.catalog.list()) volumes.open(document);
+      volumes.openAll(state.catalog.list());
       // Whom the self-test has turned away is no news.
       const audit = quietly(log);
       const links = await openLinks(parts, audit.tell);

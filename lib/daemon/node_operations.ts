@@ -137,7 +137,7 @@ class Operations implements EndingOperations {
 
   deleteVolume(name: string): Promise<void> {
     return this.#inTurn(async () => {
-      this.#state.catalog.get(name);
+      this.#state.catalog.deletable(name);
       if (this.#live) await this.#live.volumes.discard(name);
       this.#state.catalog.delete(name);
     });
@@ -216,13 +216,18 @@ class Operations implements EndingOperations {
   }
 
   #info(document: VolumeDocument): VolumeInfo {
-    const { name, chap, createdAt, serial, naa } = document;
+    const { name, createdAt, serial, naa, behind } = document;
+    const target = behind?.target ?? name;
+    // CHAP is the target's.
+    const { chap } = this.#state.catalog.find(target) ?? document;
     return {
       name,
       sizeBytes: document.sizeBytes,
       blockSizeBytes: document.blockSizeBytes,
       readOnly: document.readOnly,
-      iqn: targetName(this.#state.identity.nodeId, name),
+      target,
+      lun: behind?.lun ?? 0,
+      iqn: targetName(this.#state.identity.nodeId, target),
       serial,
       naa,
       allocatedBytes: this.#allocated(name),
@@ -250,6 +255,16 @@ class Operations implements EndingOperations {
   ): Promise<void> {
     return this.#inTurn(() => {
       const before = this.#state.catalog.get(volume);
+      const { behind } = before;
+      if (behind) {
+        throw new VaultError(
+          `Volume "${volume}" is behind the target of "${behind.target}", and it is the target that asks for CHAP`,
+          {
+            kind: "usage",
+            hint: `Say it of "${behind.target}": it counts for both.`,
+          },
+        );
+      }
       const after = { ...before, chap: change(before.chap) };
       checkChapPolicy(chapPolicy(after.chap));
       this.#state.catalog.update(after);

@@ -108,3 +108,23 @@ Deno.test("a volume that cannot be served is not made", () =>
     await expect(operations.createVolume(PHOTOS)).rejects.toThrow("No more");
     expect(await operations.listVolumes()).toEqual([]);
   }));
+
+Deno.test("a volume whose target is gone is named, and can be deleted; nothing is served without its target", () =>
+  withNode(async ({ operations, volumes, state }) => {
+    await operations.createVolume(PHOTOS);
+    await operations.createVolume({
+      ...PHOTOS,
+      name: "logs",
+      target: "photos",
+    });
+    const logs = state.catalog.get("logs");
+    state.catalog.update({ ...logs, behind: { target: "gone", lun: 1 } });
+    await volumes.discard("logs");
+    expect(() => volumes.openAll([state.catalog.get("logs")])).toThrow(
+      'Cannot serve volume "logs": there is no volume "gone"',
+    );
+    expect((await operations.showVolume("logs")).target).toBe("gone");
+    await operations.deleteVolume("logs");
+    expect((await operations.listVolumes()).map(({ name }) => name))
+      .toEqual(["photos"]);
+  }));

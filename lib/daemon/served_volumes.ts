@@ -1,4 +1,4 @@
-/** The volumes of a running node: each one's store open, its disk offered as a target. */
+/** The volumes of a running node: each one's store open, its disk offered as a target or behind that of another. */
 
 import type { Clock } from "../base/clock.ts";
 import { messageOf, VaultError } from "../base/errors.ts";
@@ -9,7 +9,7 @@ import type { Resize, Target } from "../target/target.ts";
 import type { Targets } from "../target/targets.ts";
 import type { Catalog } from "./catalog.ts";
 import { chapPolicy } from "./chap_policy.ts";
-import { addDiskTarget, resizeDisk } from "./disk_target.ts";
+import { addDiskTarget, type DiskOptions, diskVolume } from "./disk_target.ts";
 import type { VolumeDocument } from "./documents.ts";
 import { targetName } from "./target_name.ts";
 
@@ -23,6 +23,7 @@ export interface ServedVolumesOptions {
 
 interface Served {
   readonly target: Target;
+  readonly lun: number;
   readonly store: Store;
 }
 
@@ -34,34 +35,65 @@ export class ServedVolumes {
     this.#options = options;
   }
 
-  /** Opens the volume and offers it. @throws {VaultError} where its data cannot be opened */
+  /** Opens volumes and offers them. @throws {VaultError} where one's data cannot be opened, or its target is not there */
+  openAll(documents: readonly VolumeDocument[]): void {
+    // A volume comes behind a target that is there.
+    for (const document of documents) if (!document.behind) this.open(document);
+    for (const document of documents) if (document.behind) this.open(document);
+  }
+
+  /** Opens the volume and offers it. @throws {VaultError} where its data cannot be opened, or its target is not there */
   open(document: VolumeDocument): void {
-    const { catalog, targets, nodeId, clock, log } = this.#options;
+    const { catalog, nodeId, clock, log } = this.#options;
+    const { name, serial, naa, blockSizeBytes, readOnly, behind } = document;
+    if (behind && !this.#served.has(behind.target)) {
+      throw new VaultError(
+        `Cannot serve volume "${name}": there is no volume "${behind.target}", behind whose target it is`,
+        { hint: `Put it back from a copy, or: vault volume delete ${name}` },
+      );
+    }
     const file = catalog.openData(document);
     const store = stackStore({
       bottom: { kind: "file", file },
       readOnly: document.readOnly,
     });
-    const { name, serial, naa, blockSizeBytes, readOnly, chap } = document;
-    const target = addDiskTarget(targets, {
+    const target = this.#offer(document, {
       store,
-      iqn: targetName(nodeId, name),
-      name,
+      iqn: targetName(nodeId, behind?.target ?? name),
       product: "VOLUME",
       serial,
       naa,
       blockSizeBytes,
       readOnly,
-      chap: chapPolicy(chap),
+      reservations: catalog.reservations(name),
       clock,
       log,
     });
-    this.#served.set(document.name, { target, store });
+    this.#served.set(name, { target, lun: behind?.lun ?? 0, store });
   }
 
-  /** The target of a volume. @throws {VaultError} where there is none of that name */
+  #offer(document: VolumeDocument, disk: DiskOptions): Target {
+    const { name, behind, chap } = document;
+    if (!behind) {
+      const { targets } = this.#options;
+      return addDiskTarget(targets, { ...disk, name, chap: chapPolicy(chap) });
+    }
+    const { target } = this.#get(behind.target);
+    target.addUnit(behind.lun, diskVolume(disk));
+    return target;
+  }
+
+  /** The target of a volume. @throws {VaultError} where there is none of that name, or it is behind another's */
   target(name: string): Target {
-    return this.#get(name).target;
+    const { target, lun } = this.#get(name);
+    if (lun === 0) return target;
+    throw new VaultError(
+      `Volume "${name}" is LUN ${lun} of the target of "${target.name}"`,
+      {
+        kind: "usage",
+        hint: `A target is attached as a whole: vault attach ${target.name}`,
+      },
+    );
   }
 
   /** Whether the volume still takes writes, for people. */
@@ -75,7 +107,8 @@ export class ServedVolumes {
 
   /** Logged-in initiators learn it from a unit attention. */
   async resize(name: string, to: Resize): Promise<void> {
-    await resizeDisk(this.#get(name).target, to);
+    const { target, lun } = this.#get(name);
+    await target.resize(lun, to);
   }
 
   /** Counts for logins from now on. */
@@ -83,7 +116,10 @@ export class ServedVolumes {
     this.#get(document.name).target.chap = chapPolicy(document.chap);
   }
 
-  /** Ends its sessions and lets go of its data, which nobody wants any more: a volume that failed can be discarded, too. */
+  /**
+   * Takes it from its target, or ends its target's sessions where it is LUN 0 there, and lets go of its data, which nobody wants any
+   * more: a volume that failed can be discarded, too. Nothing else is behind its target.
+   */
   async discard(name: string): Promise<void> {
     const served = this.#served.get(name);
     if (!served) return;
@@ -91,7 +127,10 @@ export class ServedVolumes {
     const { targets, log } = this.#options;
     for (
       const step of [
-        () => targets.remove(served.target.iqn),
+        () =>
+          served.lun === 0
+            ? targets.remove(served.target.iqn)
+            : served.target.removeUnit(served.lun),
         () => served.store.close(),
       ]
     ) {

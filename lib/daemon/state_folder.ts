@@ -6,7 +6,7 @@
  *         lock                    held by the process that changes anything in here
  *         ca.json  identity.json  keys and certificates
  *         registry.json           enrolled devices and open invitations
- *         volumes/NAME/           volume.json and data
+ *         volumes/NAME/           volume.json, data, and reservations.json where some are kept
  *       nodes/NAME.json           a node that this machine has joined, with this device's key for it
  *             NAME.lock           held by the process that renews the certificate in it
  *       run/                      control sockets and logs of background daemons

@@ -113,6 +113,19 @@ export class Registry {
     return refusal("the certificate is not that of an enrolled device");
   }
 
+  /**
+   * Whether the device of that name, which a link has proved to be, still has a certificate that would open another. Which one opened
+   * the link does not count: a device stays the same when it renews.
+   */
+  standing(name: string, nowMs: number): Admission {
+    const device = this.find(name);
+    if (!device) return refusal(`device "${name}" is enrolled no more`, name);
+    const admissions = certificatesOf(device).map(({ fingerprint }) =>
+      this.admit(fingerprint, nowMs)
+    );
+    return admissions.find(({ admitted }) => admitted) ?? admissions[0]!;
+  }
+
   /** Records that the device has used `fingerprint`: its predecessor is good no more. True where that changed anything. */
   settle(fingerprint: string): boolean {
     const at = this.#records.findIndex((record) =>

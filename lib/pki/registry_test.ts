@@ -73,6 +73,31 @@ Deno.test("a renewed certificate replaces the one before when it is first used",
   expect(() => registry.renew("phone", facts("c"))).toThrow(VaultError);
 });
 
+Deno.test("a device stands while any certificate of its own would open a link", () => {
+  const registry = new Registry();
+  registry.enrol({
+    name: "laptop",
+    certificate: facts("a", "2026-11-22T13:00:00.000Z"),
+    nowMs: NOW,
+  });
+  const standing = (nowMs: number) => registry.standing("laptop", nowMs);
+  expect(standing(NOW).admitted).toBe(true);
+  expect(standing(NOW + 3_600_000)).toMatchObject({
+    admitted: false,
+    reason: expect.stringContaining("expired"),
+  });
+  registry.renew("laptop", facts("b"));
+  expect(standing(NOW + 3_600_000).admitted).toBe(true);
+  registry.settle("b".repeat(64));
+  expect(standing(NOW + 3_600_000).admitted).toBe(true);
+  registry.revoke("laptop", NOW);
+  expect(standing(NOW)).toEqual({
+    admitted: false,
+    name: "laptop",
+    reason: 'device "laptop" is enrolled no more',
+  });
+});
+
 Deno.test("revoking a device revokes its certificate and the successor", () => {
   const registry = withLaptop();
   registry.renew("laptop", facts("b"));

@@ -81,8 +81,8 @@ class LinuxInitiator implements OsInitiator {
 
   users(): Promise<readonly string[]> {
     return Promise.resolve(
-      findDisks(this.#ask, this.#world).flatMap((disk) =>
-        usersOfDisk(disk, this.#world)
+      findDisks(this.#ask, this.#world).flatMap(({ name }) =>
+        usersOfDisk(name, this.#world)
       ),
     );
   }
@@ -116,8 +116,10 @@ class LinuxInitiator implements OsInitiator {
     const { clock } = this.#world;
     const until = clock.monotonic() + DISK_TIMEOUT_MS;
     while (true) {
-      const [disk] = findDisks(this.#ask, this.#world);
-      if (disk) return `/dev/${disk}`;
+      const disk = findDisks(this.#ask, this.#world).find(({ lun }) =>
+        lun === 0
+      );
+      if (disk) return `/dev/${disk.name}`;
       if (clock.monotonic() >= until) {
         throw new VaultError(
           `open-iscsi logged in, but no disk came within ${
@@ -242,14 +244,20 @@ export function editRecord(
 const SESSIONS = "/sys/class/iscsi_session";
 const CONNECTIONS = "/sys/class/iscsi_connection";
 
-/** The disks of the target's sessions at the portal, as the kernel names them: "sdb". */
+/** A disk, as the kernel names it: "sdb". */
+export interface FoundDisk {
+  readonly name: string;
+  readonly lun: number;
+}
+
+/** The disks of the target's sessions at the portal, of all its logical units. */
 export function findDisks(
   ask: LoginAsk,
   world: LoginWorld,
-): readonly string[] {
+): readonly FoundDisk[] {
   const { portal, iqn } = ask;
   const text = (path: string) => world.read(path)?.trim();
-  const disks: string[] = [];
+  const disks: FoundDisk[] = [];
   for (const session of world.list(SESSIONS)) {
     if (text(`${SESSIONS}/${session}/targetname`) !== iqn) continue;
     const connection = `${session.replace("session", "connection")}:0`;
@@ -261,8 +269,10 @@ export function findDisks(
     for (const target of world.list(device)) {
       if (!target.startsWith("target")) continue;
       for (const unit of world.list(`${device}/${target}`)) {
-        if (!/^\d+:\d+:\d+:0$/.test(unit)) continue;
-        disks.push(...world.list(`${device}/${target}/${unit}/block`));
+        const lun = /^\d+:\d+:\d+:(\d+)$/.exec(unit)?.[1];
+        if (lun === undefined) continue;
+        const names = world.list(`${device}/${target}/${unit}/block`);
+        disks.push(...names.map((name) => ({ name, lun: Number(lun) })));
       }
     }
   }

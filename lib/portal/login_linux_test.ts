@@ -188,7 +188,8 @@ Deno.test("a logout without a session is no error, and one that fails is", async
 Deno.test("only the disk of this target at this portal counts", () => {
   const at = (files: Record<string, string>) =>
     findDisks(ASK, machine({ files }).world);
-  expect(at(SESSION_FILES)).toEqual(["sdb"]);
+  const sdb = { name: "sdb", lun: 0 };
+  expect(at(SESSION_FILES)).toEqual([sdb]);
   const session = "/sys/class/iscsi_session/session7";
   const connection = "/sys/class/iscsi_connection/connection7:0";
   for (
@@ -199,7 +200,24 @@ Deno.test("only the disk of this target at this portal counts", () => {
     ]
   ) expect(at({ ...SESSION_FILES, ...other })).toEqual([]);
   const lun1 = `${session}/device/target3:0:0/3:0:0:1/block/sdc/size`;
-  expect(at({ ...SESSION_FILES, [lun1]: "1" })).toEqual(["sdb"]);
+  expect(at({ [lun1]: "1", ...SESSION_FILES })).toEqual([
+    { name: "sdc", lun: 1 },
+    sdb,
+  ]);
+});
+
+Deno.test("the disk is that at LUN 0, and all of the target's are looked at before they go", async () => {
+  const lun1 =
+    "/sys/class/iscsi_session/session7/device/target3:0:0/3:0:0:1/block/sdc/size";
+  const files = {
+    [lun1]: "1",
+    ...SESSION_FILES,
+    "/proc/swaps": "Filename Type\n/dev/sdc partition 1 0 -2\n",
+  };
+  const { world } = machine({ files });
+  const initiator = linuxInitiator(ASK, world);
+  expect(await initiator.login()).toBe("/dev/sdb");
+  expect(await initiator.users()).toEqual(["swap on /dev/sdc"]);
 });
 
 Deno.test("who uses the disk: mounts of it and its partitions, swap, holders", async () => {

@@ -6,7 +6,7 @@
 import { fromHex } from "../base/bytes.ts";
 import { invariant } from "../base/errors.ts";
 import type { DataIn, Plan } from "./plan.ts";
-import type { Caller } from "./unit.ts";
+import type { Caller, Features } from "./unit.ts";
 
 /**
  * How a command fares beside somebody else's reservation (SPC-4 table 65, SBC-3 table 17, SPC-2 table 10).
@@ -30,6 +30,19 @@ export type Access =
   | "reserve"
   | "release";
 
+/**
+ * What has to be there for a command (SBC-3 sections 4.10, 4.11 and 4.20). What is not gives CHECK CONDITION: NOT READY where the medium is
+ * out, stopped, or being formatted or sanitized, MEDIUM ERROR where that has failed.
+ *
+ * | needs      | out, stopped | being formatted or sanitized | that has failed |
+ * | ---------- | ------------ | ---------------------------- | --------------- |
+ * | `medium`   | refused      | refused                      | refused         |
+ * | `blank`    | refused      | refused                      | goes on         |
+ * | `unit`     | goes on      | refused                      | goes on         |
+ * | `nothing`  | goes on      | goes on                      | goes on         |
+ */
+export type Needs = "medium" | "blank" | "unit" | "nothing";
+
 export interface Command {
   /** In the standard's words. */
   readonly name: string;
@@ -43,6 +56,10 @@ export interface Command {
   readonly mask: Uint8Array;
   /** Or by what the CDB says, which may be shorter than the mask yet: its bytes 0 to 5 are there. */
   readonly access: Access | ((cdb: Uint8Array) => Access);
+  /** `medium` unless given. */
+  readonly needs?: Needs;
+  /** A unit without that has no such command. */
+  readonly feature?: keyof Features;
   /** Changes the medium: refused where it is write protected. */
   readonly mutates: boolean;
   /** Changes what others may do or see: refused to a nexus that may only read. */

@@ -4,22 +4,28 @@
  *   1. reservations of others      RESERVATION CONFLICT (SAM-5 section 5.3.3: before every other status)
  *   2. a pending unit attention    CHECK CONDITION, UNIT ATTENTION
  *   3. the operation code          ILLEGAL REQUEST 20/00; a service action of a known code 24/00
- *   4. bits that this unit ignores ILLEGAL REQUEST 24/00
- *   5. write protection            DATA PROTECT 27/00
- *   6. the command's own fields
+ *   4. an error of an earlier one  CHECK CONDITION with a deferred error, of which the same three commands are exempt
+ *   5. a medium out of reach       NOT READY, or MEDIUM ERROR where it could not be erased
+ *   6. bits that this unit ignores ILLEGAL REQUEST 24/00
+ *   7. write protection            DATA PROTECT 27/00
+ *   8. the command's own fields
  *
  * An operation code that is in no table row is in no allow list either: while somebody else holds a reservation it conflicts.
  */
 
 import { invariant } from "../base/errors.ts";
-import { MediaError } from "../base/media_error.ts";
-import { type Command } from "./command.ts";
-import { commandOf, commands } from "./commands.ts";
+import { accessOf, type Command } from "./command.ts";
+import { CommandTable } from "./commands.ts";
 import { Device } from "./device.ts";
+import type { ErasureAsk, ErasureNotes } from "./erasure.ts";
 import type { LogicalUnit } from "./logical_unit.ts";
+import { Medium } from "./medium.ts";
 import type { Nexus } from "./nexus.ts";
-import type { Answer, Outcome, Plan } from "./plan.ts";
+import type { Answer, Erasure, Outcome, Plan } from "./plan.ts";
+import type { Keeping } from "./reservation.ts";
 import { SenseCode, SenseKey } from "./sense_code.ts";
+import { Status } from "./status.ts";
+import { isRefusal, senseOf } from "./store_sense.ts";
 import {
   type Caller,
   type Geometry,
@@ -37,16 +43,40 @@ export interface DiskOptions {
   readonly geometry: Geometry;
   /** Every command that changes the medium is refused, and MODE SENSE says so. */
   readonly readOnly: boolean;
+  /** The medium can be ejected and loaded; it is in at first. */
+  readonly removable?: boolean;
+  /** Where a note is kept of the medium's being erased. Without it there is no FORMAT UNIT and no SANITIZE. */
+  readonly erasureNotes?: ErasureNotes;
+  /** The erasure that such a note is about: the end of the process has interrupted it, and it has to be carried on. */
+  readonly interrupted?: ErasureAsk;
+  /** The store can write all or nothing. */
+  readonly atomicWrites?: boolean;
+  /** What a plan `keep` asks for is done, and this is what was kept before. Without it there is no APTPL. */
+  readonly keptReservations?: Keeping;
 }
 
 /** The SCSI state of one disk: what its commands ask for and how they are refused. It does no I/O. */
 export class Disk implements LogicalUnit {
   readonly #unit: Unit;
+  readonly #table: CommandTable;
 
   /** A disk as after power on. @throws {InvariantError} where the size is less than a block */
   constructor(options: DiskOptions) {
     const device = new Device();
-    this.#unit = new Unit({ ...options, commands, device });
+    const { erasureNotes: notes, interrupted } = options;
+    const features = {
+      removable: options.removable ?? false,
+      erasable: notes !== undefined,
+      atomicWrites: options.atomicWrites ?? false,
+    };
+    this.#table = new CommandTable(features);
+    const medium = new Medium({
+      blockSizeBytes: options.geometry.blockSizeBytes,
+      ...(notes && { notes }),
+      ...(interrupted && { interrupted }),
+    });
+    const { commands } = this.#table;
+    this.#unit = new Unit({ ...options, features, medium, commands, device });
     this.appear(device, 0);
   }
 
@@ -73,6 +103,7 @@ export class Disk implements LogicalUnit {
   leave(nexus: Nexus): void {
     this.#unit.callers.delete(nexus.id);
     this.#unit.reservations.release(nexus);
+    this.#unit.medium.allow(nexus);
   }
 
   /**
@@ -83,13 +114,22 @@ export class Disk implements LogicalUnit {
   plan(nexus: Nexus, cdb: Uint8Array, dataOutBytes?: number): Plan {
     const caller = this.#unit.callers.get(nexus.id);
     invariant(caller, "A command came from a nexus that never joined");
-    const command = commandOf(cdb);
+    const command = this.#table.of(cdb);
     if (typeof command === "string") return this.#unknown(caller, command);
-    if (this.#unit.reservations.forbids(nexus, command.access)) {
+    if (this.#unit.reservations.forbids(nexus, accessOf(command, cdb))) {
       return RESERVATION_CONFLICT;
     }
     if (caller.attentions.first !== undefined && !command.exempt) {
       return this.#attention(caller);
+    }
+    if (caller.deferred && !command.exempt) {
+      const { deferred } = caller;
+      caller.deferred = undefined;
+      return this.#unit.check(deferred);
+    }
+    if (!this.#unit.medium.free) {
+      const obstacle = this.#unit.medium.obstacle(command.needs ?? "medium");
+      if (obstacle) return this.#unit.check(obstacle);
     }
     const objection = this.#objection(command, cdb, nexus);
     return objection ?? command.plan(cdb, caller, dataOutBytes);
@@ -101,7 +141,33 @@ export class Disk implements LogicalUnit {
     during: "read" | "write" | "flush",
     thrown: unknown,
   ): Outcome {
+    this.#count(during, thrown);
     return this.#unit.check(senseOf(during, thrown)).outcome;
+  }
+
+  /** The next command of the nexus ends with a deferred error. */
+  deferred(nexus: Nexus, during: "write" | "flush", thrown: unknown): void {
+    this.#count(during, thrown);
+    const caller = this.#unit.callers.get(nexus.id);
+    if (caller) {
+      caller.deferred = { ...senseOf(during, thrown), deferred: true };
+    }
+  }
+
+  /** The medium was taken away, stopped or is being erased after the plan was made. */
+  refusal(_nexus: Nexus): Outcome | undefined {
+    const { medium } = this.#unit;
+    if (medium.free) return undefined;
+    const obstacle = medium.obstacle("medium");
+    return obstacle && this.#unit.check(obstacle).outcome;
+  }
+
+  /** What the end of the process has interrupted and is to be carried on. */
+  interrupted(): Erasure | undefined {
+    // Nobody waits for its outcome.
+    return this.#unit.medium.interrupted(() => ({
+      status: Status.TASK_ABORTED,
+    }));
   }
 
   /** CHECK CONDITION, ABORTED COMMAND. */
@@ -122,6 +188,7 @@ export class Disk implements LogicalUnit {
   ): void {
     this.#unit.modes.reset();
     this.#unit.reservations.reset();
+    this.#unit.medium.reset();
     this.#unit.attention(RESET_CODES[kind], by);
   }
 
@@ -140,6 +207,11 @@ export class Disk implements LogicalUnit {
     return what === "opcode"
       ? this.#unit.illegal(SenseCode.INVALID_COMMAND_OPERATION_CODE)
       : this.#unit.invalidField(1);
+  }
+
+  #count(during: "read" | "write" | "flush", thrown: unknown): void {
+    if (isRefusal(thrown)) return;
+    this.#unit.failures[during === "read" ? "read" : "write"]++;
   }
 
   #attention(caller: Caller): Answer {
@@ -179,37 +251,3 @@ const RESET_CODES = {
   "target-warm": SenseCode.SCSI_BUS_RESET_OCCURRED,
   "target-cold": SenseCode.POWER_ON_OCCURRED,
 } as const;
-
-/** Sense for what a store threw. What is not a medium's fault is ours: HARDWARE ERROR, internal target failure. */
-function senseOf(
-  during: "read" | "write" | "flush",
-  thrown: unknown,
-): { key: number; code: number } {
-  if (!(thrown instanceof MediaError)) {
-    return {
-      key: SenseKey.HARDWARE_ERROR,
-      code: SenseCode.INTERNAL_TARGET_FAILURE,
-    };
-  }
-  switch (thrown.fault) {
-    case "no-space":
-      return {
-        key: SenseKey.DATA_PROTECT,
-        code: SenseCode.SPACE_ALLOCATION_FAILED_WRITE_PROTECT,
-      };
-    case "read-only":
-      return { key: SenseKey.DATA_PROTECT, code: SenseCode.WRITE_PROTECTED };
-    case "failed":
-      // A write is refused like on a read-only medium; a flush has lost something, and nobody may take that for a lesser matter.
-      return during === "flush"
-        ? { key: SenseKey.MEDIUM_ERROR, code: SenseCode.WRITE_ERROR }
-        : { key: SenseKey.DATA_PROTECT, code: SenseCode.WRITE_PROTECTED };
-    case "medium":
-      return {
-        key: SenseKey.MEDIUM_ERROR,
-        code: during === "read"
-          ? SenseCode.UNRECOVERED_READ_ERROR
-          : SenseCode.WRITE_ERROR,
-      };
-  }
-}

@@ -108,9 +108,17 @@ Deno.test("commands that another nexus cleared are reported", () => {
 Deno.test("what is not done is refused, and bits that are not done too", () => {
   const disk = diskWith();
   const ask = (cdb: string) => verdictOf(disk.plan(alice, hex(cdb)));
-  // FORMAT UNIT, EXTENDED COPY, WRITE ATOMIC (16), SANITIZE, LOG SENSE.
-  for (const opcode of ["04", "83", "9c", "48", "4d"]) {
+  // REASSIGN BLOCKS, WRITE BUFFER, LOG SELECT.
+  for (const opcode of ["07", "3b", "4c"]) {
     expect(ask(`${opcode} 00 00000000 00000000 000000000000`)).toBe("5 20/00");
+  }
+  // What not every disk can: FORMAT UNIT, PREVENT ALLOW MEDIUM REMOVAL, SANITIZE, WRITE ATOMIC (16).
+  const plain = fresh();
+  plain.join(alice);
+  takeAttention(plain, alice);
+  for (const opcode of ["04", "1e", "48", "9c"]) {
+    const cdb = hex(`${opcode} 00 00000000 00000000 000000000000`);
+    expect(verdictOf(plain.plan(alice, cdb))).toBe("5 20/00");
   }
   // A service action that nobody has.
   expect(ask("9e 1f 0000000000000000 00000000 00 00")).toBe("5 24/00");

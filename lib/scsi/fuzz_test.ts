@@ -97,6 +97,17 @@ function checkPlan(plan: Plan, data: Uint8Array): void {
       checkPlan(next, data);
       return;
     }
+    case "or":
+    case "write-atomic":
+      return inside(plan.offset, plan.data.length);
+    case "attempt":
+      return checkPlan(plan.plan, data);
+    case "erase":
+      // A block after the other: each is told apart by its beginning.
+      for (const pass of plan.erasure.passes) {
+        if (pass.kind === "overwrite") expect(pass.pattern.length).toBe(512);
+      }
+      return plan.erasure.begin();
     case "flush":
       return;
   }
@@ -132,7 +143,8 @@ Deno.test("a read-only disk has no plan that changes anything", () => {
       const disk = diskWith({ blocks: BLOCKS, readOnly: true });
       const plan = disk.plan(alice, cdb);
       const last = plan.kind === "data-out" ? plan.then(data) : plan;
-      expect(["write", "write-same", "unmap"]).not.toContain(last.kind);
+      expect(["write", "write-same", "unmap", "or", "write-atomic", "erase"])
+        .not.toContain(last.kind);
       if (last.kind === "compare") expect(last.then).toBeUndefined();
       if (last.kind === "sequence") {
         for (const step of last.steps) expect(step.kind).toBe("compare");

@@ -26,5 +26,12 @@ export const MAX_MODE_SELECT_BYTES = 512;
 /** GET LBA STATUS: the most descriptors in one answer. */
 export const MAX_LBA_STATUS_DESCRIPTORS = 256;
 
+/** The longest WRITE ATOMIC: what a store that writes atomically has to take. */
+export const MAX_ATOMIC_BYTES = 1024 * 1024;
+
+/** A self-test reads so many places, so much at each. */
+export const SELF_TEST_PIECES = 16;
+export const SELF_TEST_PIECE_BYTES = 1024 * 1024;
+
 /** The most registered I_T nexuses. */
 export const MAX_REGISTRATIONS = 256;

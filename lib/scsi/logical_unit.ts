@@ -2,7 +2,7 @@
 
 import type { Device } from "./device.ts";
 import type { Nexus } from "./nexus.ts";
-import type { Outcome, Plan } from "./plan.ts";
+import type { Erasure, Outcome, Plan } from "./plan.ts";
 
 /** The SCSI state of one logical unit, or of a LUN where there is none. */
 export interface LogicalUnit {
@@ -29,6 +29,15 @@ export interface LogicalUnit {
     during: "read" | "write" | "flush",
     thrown: unknown,
   ): Outcome;
+
+  /** What failed belongs to a command that has ended with GOOD: the next one of the nexus tells of it. */
+  deferred(nexus: Nexus, during: "write" | "flush", thrown: unknown): void;
+
+  /** Why the medium cannot be reached now, although a plan was made before; undefined where it can. */
+  refusal(nexus: Nexus): Outcome | undefined;
+
+  /** The erasure that the end of an earlier process interrupted: whoever serves the unit carries it on, once. */
+  interrupted(): Erasure | undefined;
 
   /** CHECK CONDITION / ABORTED COMMAND with additional sense code `code` (ASC << 8 | ASCQ), for faults of the transport. */
   aborted(nexus: Nexus, code: number): Outcome;

@@ -54,6 +54,16 @@ export class NoUnit implements LogicalUnit {
     return check(NOT_SUPPORTED);
   }
 
+  refusal(): Outcome | undefined {
+    return undefined;
+  }
+
+  interrupted(): undefined {
+    return undefined;
+  }
+
+  deferred(): void {}
+
   aborted(_nexus: Nexus, code: number): Outcome {
     return check({ key: SenseKey.ABORTED_COMMAND, code });
   }

@@ -3,6 +3,7 @@
 export const Opcode = {
   TEST_UNIT_READY: 0x00,
   REQUEST_SENSE: 0x03,
+  FORMAT_UNIT: 0x04,
   READ_6: 0x08,
   WRITE_6: 0x0a,
   INQUIRY: 0x12,
@@ -11,6 +12,9 @@ export const Opcode = {
   RELEASE_6: 0x17,
   MODE_SENSE_6: 0x1a,
   START_STOP_UNIT: 0x1b,
+  RECEIVE_DIAGNOSTIC_RESULTS: 0x1c,
+  SEND_DIAGNOSTIC: 0x1d,
+  PREVENT_ALLOW_MEDIUM_REMOVAL: 0x1e,
   READ_CAPACITY_10: 0x25,
   READ_10: 0x28,
   WRITE_10: 0x2a,
@@ -18,8 +22,11 @@ export const Opcode = {
   VERIFY_10: 0x2f,
   PRE_FETCH_10: 0x34,
   SYNCHRONIZE_CACHE_10: 0x35,
+  READ_DEFECT_DATA_10: 0x37,
   WRITE_SAME_10: 0x41,
   UNMAP: 0x42,
+  SANITIZE: 0x48,
+  LOG_SENSE: 0x4d,
   MODE_SELECT_10: 0x55,
   RESERVE_10: 0x56,
   RELEASE_10: 0x57,
@@ -29,11 +36,13 @@ export const Opcode = {
   READ_16: 0x88,
   COMPARE_AND_WRITE: 0x89,
   WRITE_16: 0x8a,
+  ORWRITE_16: 0x8b,
   WRITE_AND_VERIFY_16: 0x8e,
   VERIFY_16: 0x8f,
   PRE_FETCH_16: 0x90,
   SYNCHRONIZE_CACHE_16: 0x91,
   WRITE_SAME_16: 0x93,
+  WRITE_ATOMIC_16: 0x9c,
   SERVICE_ACTION_IN_16: 0x9e,
   REPORT_LUNS: 0xa0,
   MAINTENANCE_IN: 0xa3,
@@ -41,6 +50,14 @@ export const Opcode = {
   WRITE_12: 0xaa,
   WRITE_AND_VERIFY_12: 0xae,
   VERIFY_12: 0xaf,
+  READ_DEFECT_DATA_12: 0xb7,
+} as const;
+
+/** Service actions of SANITIZE. */
+export const Sanitize = {
+  OVERWRITE: 0x01,
+  BLOCK_ERASE: 0x02,
+  EXIT_FAILURE_MODE: 0x1f,
 } as const;
 
 /** Service actions of SERVICE ACTION IN (16). */
@@ -51,6 +68,7 @@ export const ServiceActionIn16 = {
 
 /** Service actions of MAINTENANCE IN. */
 export const MaintenanceIn = {
+  REPORT_TARGET_PORT_GROUPS: 0x0a,
   REPORT_SUPPORTED_OPERATION_CODES: 0x0c,
   REPORT_SUPPORTED_TASK_MANAGEMENT_FUNCTIONS: 0x0d,
 } as const;

@@ -14,9 +14,19 @@ export interface Notice {
 }
 
 export type Verdict =
-  | { readonly kind: "done"; readonly notices: readonly Notice[] }
+  | {
+    readonly kind: "done";
+    readonly notices: readonly Notice[];
+    /** Ports that lost their registration to a PREEMPT; the one that asked may be among them. */
+    readonly preempted?: readonly string[];
+  }
   | { readonly kind: "conflict" }
-  | { readonly kind: "illegal"; readonly code: number };
+  /** `parameter`: the byte of the parameter list that is wrong. */
+  | {
+    readonly kind: "illegal";
+    readonly code: number;
+    readonly parameter?: number;
+  };
 
 /** One PERSISTENT RESERVE OUT. */
 export interface Request {
@@ -30,30 +40,86 @@ export interface Request {
   readonly type: number;
 }
 
+/** A registration. */
+export interface Registering extends Request {
+  /** REGISTER AND IGNORE EXISTING KEY. */
+  readonly ignoreKey: boolean;
+  /** The most registrations that there may be. */
+  readonly most: number;
+  /** APTPL. */
+  readonly persistent: boolean;
+  /** Further ports that SPEC_I_PT names. */
+  readonly others?: readonly string[];
+}
+
+/** REGISTER AND MOVE. */
+export interface Moving extends Request {
+  /** The port that is to hold the reservation. */
+  readonly to: string;
+  /** UNREG: the registration of the port that asks ends. */
+  readonly unregister: boolean;
+  readonly most: number;
+  readonly persistent: boolean;
+}
+
 const CONFLICT: Verdict = { kind: "conflict" };
 const DONE: Verdict = { kind: "done", notices: [] };
 
-/** REGISTER; `ignoreKey`: REGISTER AND IGNORE EXISTING KEY. */
-export function register(
-  state: Reservations,
-  request: Request & { readonly ignoreKey: boolean; readonly most: number },
-): Verdict {
-  const { port, key, actionKey } = request;
+/** Bytes of the parameter list. */
+const ACTION_KEY_AT = 8;
+const SPEC_I_PT_AT = 20;
+const MOVE_TRANSPORT_ID_AT = 24;
+
+/** REGISTER and REGISTER AND IGNORE EXISTING KEY. */
+export function register(state: Reservations, request: Registering): Verdict {
+  const { port, key, actionKey, others } = request;
   const registered = state.keys.get(port);
   if (!request.ignoreKey && key !== (registered ?? 0n)) return CONFLICT;
+  // SPEC_I_PT makes registrations, and changes none (SPC-4 section 5.13.7).
+  if (others && (registered !== undefined || actionKey === 0n)) {
+    return wrongParameter(SPEC_I_PT_AT);
+  }
   if (registered === undefined && actionKey === 0n) return DONE;
-  if (registered === undefined && state.keys.size >= request.most) {
-    return {
-      kind: "illegal",
-      code: SenseCode.INSUFFICIENT_REGISTRATION_RESOURCES,
-    };
+  const ports = new Set([port, ...(others ?? [])]);
+  if (roomFor(state, request.most) < unregistered(state, ports).length) {
+    return NO_ROOM;
   }
   bump(state);
-  if (actionKey !== 0n) {
-    state.keys.set(port, actionKey);
-    return DONE;
+  state.persistent = request.persistent;
+  if (actionKey === 0n) {
+    return { kind: "done", notices: unregister(state, port) };
   }
-  return { kind: "done", notices: unregister(state, port) };
+  for (const each of unregistered(state, ports)) {
+    state.keys.set(each, actionKey);
+  }
+  // One that is registered already, and is not the one that asks, keeps its own key.
+  state.keys.set(port, actionKey);
+  return DONE;
+}
+
+/** REGISTER AND MOVE (SPC-4 section 5.13.8). */
+export function move(state: Reservations, request: Moving): Verdict {
+  if (!isRegistered(state, request)) return CONFLICT;
+  const { reservation } = state;
+  const { to, actionKey } = request;
+  if (!reservation) {
+    return { kind: "illegal", code: SenseCode.INVALID_FIELD_IN_CDB };
+  }
+  if (isAllRegistrants(reservation.type) || !state.holds(request.port)) {
+    return CONFLICT;
+  }
+  if (actionKey === 0n) return wrongParameter(ACTION_KEY_AT);
+  if (to === request.port) return wrongParameter(MOVE_TRANSPORT_ID_AT);
+  const freed = request.unregister ? 1 : 0;
+  if (!state.keys.has(to) && roomFor(state, request.most) + freed < 1) {
+    return NO_ROOM;
+  }
+  bump(state);
+  state.persistent = request.persistent;
+  if (request.unregister) state.keys.delete(request.port);
+  state.keys.set(to, actionKey);
+  state.reservation = { type: reservation.type, holder: to };
+  return DONE;
 }
 
 /** RESERVE. */
@@ -97,17 +163,12 @@ export function clear(state: Reservations, request: Request): Verdict {
   return { kind: "done", notices };
 }
 
-/** PREEMPT. */
+/** PREEMPT; of PREEMPT AND ABORT the first half. */
 export function preempt(state: Reservations, request: Request): Verdict {
   if (!isRegistered(state, request)) return CONFLICT;
   const { reservation } = state;
   const all = reservation !== undefined && isAllRegistrants(reservation.type);
-  if (request.actionKey === 0n && !all) {
-    return {
-      kind: "illegal",
-      code: SenseCode.INVALID_FIELD_IN_PARAMETER_LIST,
-    };
-  }
+  if (request.actionKey === 0n && !all) return wrongParameter(ACTION_KEY_AT);
   const takesOver = all
     ? request.actionKey === 0n
     : reservation?.holder !== undefined &&
@@ -130,11 +191,11 @@ function takeOver(
   state.reservation = reservationOf(request);
   bump(state);
   const notices = preempted(gone);
-  // Who stays registered is told where what it could rely on has gone (SPC-4 section 5.13.11.4.3).
+  // Who stays registered is told that another type is in force, whatever the old one was (SPC-4 section 5.13.11.4.3).
   if (old.type !== request.type) {
-    notices.push(...released(state, old, request.port));
+    notices.push(...releasedTo(others(state, request.port)));
   }
-  return { kind: "done", notices };
+  return { kind: "done", notices, preempted: gone };
 }
 
 /** Nobody's reservation is meant: the registrations under the key go, the own one too where it has that key. */
@@ -148,6 +209,7 @@ function removeRegistrations(state: Reservations, request: Request): Verdict {
   return {
     kind: "done",
     notices: preempted(gone.filter((port) => port !== request.port)),
+    preempted: gone,
   };
 }
 
@@ -167,11 +229,11 @@ function released(
   old: Reservation,
   by: string,
 ): Notice[] {
-  if (!admitsRegistrants(old.type)) return [];
-  return others(state, by).map((port) => ({
-    port,
-    code: SenseCode.RESERVATIONS_RELEASED,
-  }));
+  return admitsRegistrants(old.type) ? releasedTo(others(state, by)) : [];
+}
+
+function releasedTo(ports: readonly string[]): Notice[] {
+  return ports.map((port) => ({ port, code: SenseCode.RESERVATIONS_RELEASED }));
 }
 
 function preempted(ports: readonly string[]): Notice[] {
@@ -179,6 +241,25 @@ function preempted(ports: readonly string[]): Notice[] {
     port,
     code: SenseCode.REGISTRATIONS_PREEMPTED,
   }));
+}
+
+const NO_ROOM: Verdict = {
+  kind: "illegal",
+  code: SenseCode.INSUFFICIENT_REGISTRATION_RESOURCES,
+};
+
+/** A byte of the parameter list is wrong. */
+export function wrongParameter(parameter: number): Verdict {
+  const code = SenseCode.INVALID_FIELD_IN_PARAMETER_LIST;
+  return { kind: "illegal", code, parameter };
+}
+
+function roomFor(state: Reservations, most: number): number {
+  return most - state.keys.size;
+}
+
+function unregistered(state: Reservations, ports: Iterable<string>): string[] {
+  return [...ports].filter((port) => !state.keys.has(port));
 }
 
 function others(state: Reservations, port: string): string[] {

@@ -4,6 +4,7 @@
  */
 
 import type { Extent } from "../base/extent.ts";
+import type { KeptReservations } from "./reservation.ts";
 
 /** What a command ends with: a status and, with CHECK CONDITION, sense data in the format that the control mode page asks for. */
 export interface Outcome {
@@ -131,6 +132,99 @@ export interface MapQuery {
   ) => Uint8Array;
 }
 
+/** Written at `offset` is what is there OR `data`, with nothing in between (ORWRITE). */
+export interface Or {
+  /** Which plan it is. */
+  readonly kind: "or";
+  /** Where it begins. */
+  readonly offset: number;
+  /** The other operand. */
+  readonly data: Uint8Array;
+  /** Stable before GOOD. */
+  readonly fua: boolean;
+}
+
+/** All of `data` is written at `offset` or, whatever happens, nothing of it; stable before GOOD (WRITE ATOMIC). */
+export interface WriteAtomic {
+  /** Which plan it is. */
+  readonly kind: "write-atomic";
+  /** Where it begins. */
+  readonly offset: number;
+  /** What is written. */
+  readonly data: Uint8Array;
+}
+
+/** One pass over the whole medium. */
+export type Pass =
+  | { readonly kind: "unmap" }
+  | {
+    readonly kind: "overwrite";
+    /** Written over and over. */
+    readonly pattern: Uint8Array;
+    /** Also where nothing is mapped. */
+    readonly everywhere: boolean;
+  };
+
+/** Work over the whole medium that goes on whatever becomes of the command that asked for it. */
+export interface Erasure {
+  /** One after the other, each stable before the next. */
+  readonly passes: readonly Pass[];
+  /** The medium is out of reach from now on, also for another process. @throws where no note of that can be made; nothing has changed then */
+  begin(): void;
+  /** So much is done, 0 to 1. */
+  progressed(fraction: number): void;
+  /** All is done and stable: the medium may be used. @throws where the note stays; the medium stays out of reach */
+  finished(): void;
+  /** It cannot be finished: the medium stays out of reach. */
+  failed(): void;
+  /** The outcome for whoever waits for an erasure that fails. */
+  failure(): Outcome;
+}
+
+/** FORMAT UNIT and SANITIZE. With `immediate` GOOD comes as soon as it has begun. */
+export interface Erase {
+  /** Which plan it is. */
+  readonly kind: "erase";
+  /** What is to be done. */
+  readonly erasure: Erasure;
+  /** GOOD comes before it is done. */
+  readonly immediate: boolean;
+}
+
+/** Carry out `plan`; where that does not end with GOOD, it ends with `otherwise` (a self-test that fails). */
+export interface Attempt {
+  /** Which plan it is. */
+  readonly kind: "attempt";
+  /** What is tried. */
+  readonly plan: Plan;
+  /** How the command ends where it fails. */
+  readonly otherwise: Outcome;
+}
+
+/**
+ * Registrations and a reservation outlive the process from now on, or do not any more: whole or not at all, and on stable storage before
+ * anything else happens.
+ */
+export interface Keep {
+  /** Which plan it is. */
+  readonly kind: "keep";
+  /** All of them; undefined: nothing is to be left of what was kept. */
+  readonly reservations: KeptReservations | undefined;
+  /** How it goes on: `kept` tells whether it worked. Called once, before anybody else's plan is carried out. */
+  readonly then: (kept: boolean) => Plan;
+}
+
+/**
+ * The tasks that these nexuses have at this unit end without a response, but not the one that asks. They cannot touch the volume any more
+ * when it is answered with GOOD. Who lost some to another nexus is told (2F/00).
+ */
+export interface AbortTasks {
+  /** Which plan it is. */
+  readonly kind: "abort-tasks";
+  /** By {@linkcode Nexus.id}. */
+  readonly nexuses: ReadonlySet<number>;
+}
+
 /** The plans before in order; the first that does not end with GOOD ends the command. */
 export interface Sequence {
   /** Which plan it is. */
@@ -152,4 +246,10 @@ export type Plan =
   | Compare
   | Probe
   | MapQuery
+  | Or
+  | WriteAtomic
+  | Erase
+  | Attempt
+  | Keep
+  | AbortTasks
   | Sequence;

@@ -81,19 +81,13 @@ Deno.test("registrations have a most, and outlive their sessions", () => {
 
 Deno.test("what is not done with PERSISTENT RESERVE OUT is refused", () => {
   const disk = registered();
-  const { REGISTER, RESERVE } = Out;
-  for (const flags of [0x08, 0x04, 0x01]) {
-    expect(
-      out(disk, alice, { action: REGISTER, key: 1n, actionKey: 4n, flags }),
-    )
-      .toBe("5 26/00");
-  }
+  const { RESERVE } = Out;
   for (const type of [0, 2, 4, 9, 0x0f, 0x11]) {
     expect(out(disk, alice, { action: RESERVE, key: 1n, type })).toBe(
       "5 24/00",
     );
   }
-  expect(out(disk, alice, { action: Out.PREEMPT_AND_ABORT, key: 1n, type: 1 }))
+  expect(verdictOf(disk.plan(alice, hex("5f 08 00 0000 00000018 00"))))
     .toBe("5 24/00");
   const short = hex("5f 00 00 0000 00000017 00");
   expect(verdictOf(disk.plan(alice, short))).toBe("5 1a/00");
@@ -197,7 +191,7 @@ Deno.test("PREEMPT of the holder takes its place", () => {
   );
   expect(attentions(disk, alice)).toEqual(["6 2a/05"]);
   expect(attentions(disk, bob)).toEqual([]);
-  // Carol stays registered, and loses what Registrants Only gave her.
+  // Carol stays registered, and is told that the type has changed.
   expect(attentions(disk, carol)).toEqual(["6 2a/04"]);
 });
 
@@ -209,6 +203,16 @@ Deno.test("a holder may preempt itself to change the type", () => {
     hex("00000004 00000010 0000000000000001 00000000 00 03 0000"),
   );
   expect(keysOf(disk).length).toBe(8 + 24);
+});
+
+Deno.test("who stays registered when another type takes over is told, whatever the old one was", () => {
+  for (const [type, told] of [[3, ["6 2a/04"]], [1, []]] as const) {
+    const disk = held(Type.WRITE_EXCLUSIVE);
+    const ask = { action: Out.PREEMPT, key: 2n, actionKey: 1n, type };
+    expect(out(disk, bob, ask)).toBe("GOOD");
+    expect(attentions(disk, alice)).toEqual(["6 2a/05"]);
+    expect(attentions(disk, carol)).toEqual(told);
+  }
 });
 
 Deno.test("PREEMPT of somebody else takes the registration alone", () => {
@@ -265,7 +269,7 @@ Deno.test("a reservation does not outlive its last registrant, who may remove it
 });
 
 Deno.test("REPORT CAPABILITIES promises what is done", () => {
-  expect(persistentIn(registered(), 2)).toEqual(hex("0008 00 80 ea01 0000"));
+  expect(persistentIn(registered(), 2)).toEqual(hex("0008 0c 80 ea01 0000"));
 });
 
 Deno.test("READ FULL STATUS names the ports", () => {

@@ -12,6 +12,10 @@ export interface Sense {
   readonly information?: number;
   /** Where the wrong field is: a byte of the CDB or of the parameter list. */
   readonly field?: FieldPointer;
+  /** With NOT READY: how much of a long operation is done, 0 to 1 (SPC-4 section 4.5.2.4.4). Not beside `field`. */
+  readonly progress?: number;
+  /** It is about an earlier command, which has ended with GOOD (SPC-4 section 4.5.5). */
+  readonly deferred?: true;
 }
 
 /** Sense key specific data for ILLEGAL REQUEST (SPC-4 section 4.5.2.4.2). */
@@ -24,13 +28,15 @@ export interface FieldPointer {
 
 const FIXED_CURRENT = 0x70;
 const DESCRIPTOR_CURRENT = 0x72;
+/** Added to either response code. */
+const DEFERRED = 0x01;
 const INFORMATION_VALID = 0x80;
 /** Fixed format: 8 bytes, then ADDITIONAL SENSE LENGTH of these. */
 const FIXED_ADDITIONAL_BYTES = 10;
 const INFORMATION_DESCRIPTOR_BYTES = 12;
 const KEY_SPECIFIC_DESCRIPTOR_BYTES = 8;
 
-/** Sense data for a current error, in descriptor format (72h) or in fixed format (70h). */
+/** Sense data in descriptor format (72h; 73h for a deferred error) or in fixed format (70h, 71h). */
 export function encodeSense(
   sense: Sense,
   descriptorFormat: boolean,
@@ -40,7 +46,7 @@ export function encodeSense(
 
 function fixed(sense: Sense): Uint8Array {
   const bytes = new Uint8Array(8 + FIXED_ADDITIONAL_BYTES);
-  bytes[0] = FIXED_CURRENT;
+  bytes[0] = FIXED_CURRENT | (sense.deferred ? DEFERRED : 0);
   bytes[2] = sense.key;
   bytes[7] = FIXED_ADDITIONAL_BYTES;
   putU16(bytes, 12, sense.code);
@@ -49,7 +55,7 @@ function fixed(sense: Sense): Uint8Array {
     bytes[0] |= INFORMATION_VALID;
     putU32(bytes, 3, sense.information);
   }
-  if (sense.field) putFieldPointer(bytes.subarray(15, 18), sense.field);
+  putKeySpecific(bytes.subarray(15, 18), sense);
   return bytes;
 }
 
@@ -57,9 +63,10 @@ function descriptors(sense: Sense): Uint8Array {
   const informationAt = 8;
   const specificAt = informationAt +
     (sense.information === undefined ? 0 : INFORMATION_DESCRIPTOR_BYTES);
-  const end = specificAt + (sense.field ? KEY_SPECIFIC_DESCRIPTOR_BYTES : 0);
+  const isSpecific = sense.field !== undefined || sense.progress !== undefined;
+  const end = specificAt + (isSpecific ? KEY_SPECIFIC_DESCRIPTOR_BYTES : 0);
   const bytes = new Uint8Array(end);
-  bytes[0] = DESCRIPTOR_CURRENT;
+  bytes[0] = DESCRIPTOR_CURRENT | (sense.deferred ? DEFERRED : 0);
   bytes[1] = sense.key;
   putU16(bytes, 2, sense.code);
   bytes[7] = end - 8;
@@ -69,10 +76,10 @@ function descriptors(sense: Sense): Uint8Array {
     bytes[informationAt + 2] = INFORMATION_VALID;
     putU64(bytes, informationAt + 4, sense.information);
   }
-  if (sense.field) {
+  if (isSpecific) {
     bytes[specificAt] = 0x02;
     bytes[specificAt + 1] = KEY_SPECIFIC_DESCRIPTOR_BYTES - 2;
-    putFieldPointer(bytes.subarray(specificAt + 4), sense.field);
+    putKeySpecific(bytes.subarray(specificAt + 4), sense);
   }
   return bytes;
 }
@@ -80,6 +87,17 @@ function descriptors(sense: Sense): Uint8Array {
 const SKSV = 0x80;
 const COMMAND_DATA = 0x40;
 const BIT_POINTER_VALID = 0x08;
+
+/** All that is done: a progress indication is in units of 1/65536. */
+const MAX_PROGRESS = 0xffff;
+
+/** SENSE KEY SPECIFIC, three bytes. */
+function putKeySpecific(at: Uint8Array, sense: Sense): void {
+  if (sense.field) return putFieldPointer(at, sense.field);
+  if (sense.progress === undefined) return;
+  at[0] = SKSV;
+  putU16(at, 1, Math.min(MAX_PROGRESS, Math.floor(sense.progress * 0x10000)));
+}
 
 function putFieldPointer(at: Uint8Array, field: FieldPointer): void {
   at[0] = SKSV | (field.in === "cdb" ? COMMAND_DATA : 0) |

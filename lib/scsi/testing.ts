@@ -3,6 +3,7 @@
 import { fromHex } from "../base/bytes.ts";
 import { invariant } from "../base/errors.ts";
 import { Disk, type DiskOptions } from "./disk.ts";
+import type { ErasureNotes } from "./erasure.ts";
 import type { Nexus } from "./nexus.ts";
 import type { Outcome, Plan } from "./plan.ts";
 import { Status } from "./status.ts";
@@ -31,7 +32,10 @@ export function hex(digits: string): Uint8Array {
   return bytes;
 }
 
-/** A disk that `nexuses` have joined and whose first unit attention they have taken. */
+/** Notes of nobody. */
+export const noNotes: ErasureNotes = { write() {}, clear() {} };
+
+/** A disk that can do all there is, that `nexuses` have joined, and whose first unit attention they have taken. */
 export function diskWith(
   options: Partial<DiskOptions> & { readonly blocks?: number } = {},
   nexuses: readonly Nexus[] = [alice],
@@ -41,6 +45,9 @@ export function diskWith(
     identity,
     geometry: { blockSizeBytes: 512, sizeBytes: blocks * 512 },
     readOnly: false,
+    removable: true,
+    erasureNotes: noNotes,
+    atomicWrites: true,
     ...rest,
   });
   for (const nexus of nexuses) {

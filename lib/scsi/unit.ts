@@ -3,10 +3,11 @@
 import { invariant } from "../base/errors.ts";
 import type { Command } from "./command.ts";
 import type { Device } from "./device.ts";
+import type { Medium } from "./medium.ts";
 import { ModeState } from "./mode/state.ts";
 import type { Nexus } from "./nexus.ts";
 import type { Answer } from "./plan.ts";
-import { Reservations } from "./reservation.ts";
+import { type Keeping, Reservations } from "./reservation.ts";
 import { encodeSense, type Sense } from "./sense.ts";
 import { SenseCode, SenseKey } from "./sense_code.ts";
 import { Status } from "./status.ts";
@@ -38,6 +39,16 @@ export interface Geometry {
   readonly sizeBytes: number;
 }
 
+/** What not every unit can do: commands that need it are there or not. */
+export interface Features {
+  /** The medium can be taken out. */
+  readonly removable: boolean;
+  /** A note of an erasure that is under way outlives the process. */
+  readonly erasable: boolean;
+  /** The store can write all or nothing. */
+  readonly atomicWrites: boolean;
+}
+
 /** One I_T nexus as the unit sees it. Made once at login, so that a command need not make anything. */
 export interface Caller {
   /** Whom it calls on. */
@@ -46,6 +57,8 @@ export interface Caller {
   readonly nexus: Nexus;
   /** What it has to be told. */
   readonly attentions: Attentions;
+  /** What went wrong with a command of its that had ended with GOOD (SPC-4 section 4.5.5). */
+  deferred?: Sense | undefined;
 }
 
 /** One logical unit. */
@@ -58,12 +71,20 @@ export class Unit {
   readonly readOnly: boolean;
   /** The device that it belongs to, with its other units. */
   device: Device;
+  /** What it can do that others cannot. */
+  readonly features: Features;
   /** The command table, for REPORT SUPPORTED OPERATION CODES. */
   readonly commands: readonly Command[];
+  /** Whether the medium can be reached. */
+  readonly medium: Medium;
+  /** Reads, writes and flushes that the store could not do, since power on: what the log pages tell. */
+  readonly failures = { read: 0, write: 0 };
   /** The mode pages as they are now. */
   readonly modes: ModeState;
   /** Who may do what. */
-  readonly reservations = new Reservations();
+  readonly reservations: Reservations;
+  /** Registrations can outlive the process (APTPL). */
+  readonly keepsReservations: boolean;
   /** Who is logged in, by nexus. */
   readonly callers = new Map<number, Caller>();
   #blocks: number;
@@ -74,12 +95,19 @@ export class Unit {
     readonly geometry: Geometry;
     readonly readOnly: boolean;
     readonly device: Device;
+    readonly features: Features;
+    readonly medium: Medium;
     readonly commands: readonly Command[];
+    readonly keptReservations?: Keeping;
   }) {
+    this.keepsReservations = options.keptReservations !== undefined;
+    this.reservations = new Reservations(options.keptReservations?.now);
     this.identity = options.identity;
     this.blockSizeBytes = options.geometry.blockSizeBytes;
     this.readOnly = options.readOnly;
     this.device = options.device;
+    this.features = options.features;
+    this.medium = options.medium;
     this.commands = options.commands;
     this.modes = new ModeState();
     this.#blocks = this.#wholeBlocks(options.geometry.sizeBytes);

@@ -17,6 +17,17 @@ export type Health = { readonly state: "ok" } | {
   readonly why: string;
 };
 
+/** Writes of which all is done or nothing. */
+export interface AtomicWrites {
+  /** The longest. */
+  readonly maxBytes: number;
+  /**
+   * Writes all of `from` at `offset` and makes it stable before it resolves. Whatever happens, a crash among it, afterwards all of it is there
+   * or none; also where it rejects. Nothing else may touch the range meanwhile: the caller sees to that.
+   */
+  write(offset: number, from: Uint8Array): Promise<void>;
+}
+
 /** Bytes at offsets. */
 export interface Store {
   /** Length in bytes. Changes by `resize` alone. */
@@ -50,6 +61,9 @@ export interface Store {
    * @throws {MediaError} where it is read-only, failed, or out of space; some of the bytes may then have been written
    */
   write(offset: number, from: Uint8Array): Maybe;
+
+  /** Where the store can promise that. */
+  readonly atomic?: AtomicWrites;
 
   /** Makes the extent read as zeros and gives its space back where possible. Ordered like a write. */
   unmap(extent: Extent): Maybe;

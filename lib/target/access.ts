@@ -3,6 +3,7 @@
  * is under way; a promise otherwise.
  */
 
+import { messageOf } from "../base/errors.ts";
 import type { Extent } from "../base/extent.ts";
 import { MediaError } from "../base/media_error.ts";
 import type { Nexus } from "../scsi/nexus.ts";
@@ -56,6 +57,16 @@ export async function flush(volume: Volume, nexus: Nexus): Promise<Refusal> {
   }
 }
 
+/** The same for a command that has ended with GOOD before: what goes wrong is told with the next one of the nexus. */
+export async function flushLater(volume: Volume, nexus: Nexus): Promise<void> {
+  try {
+    await volume.store.flush();
+  } catch (thrown) {
+    volume.log.error(`A flush failed: ${messageOf(thrown)}`);
+    volume.unit.deferred(nexus, "flush", thrown);
+  }
+}
+
 /** The refusal of a change over a connection that may only read. */
 export function writeProtected(volume: Volume, nexus: Nexus): Outcome {
   return volume.unit.failure(
@@ -88,6 +99,9 @@ interface Access {
 }
 
 function access(volume: Volume, step: Access): Refusal | Promise<Refusal> {
+  // The medium may have been taken away since the command came.
+  const refusal = volume.unit.refusal(step.nexus);
+  if (refusal) return refusal;
   if (!volume.order.idle) return accessInTurn(volume, step);
   let pending: Maybe;
   try {

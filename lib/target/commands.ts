@@ -150,6 +150,8 @@ export class Commands {
   }
 
   #finish(task: Task, done: Done): void {
+    // It was aborted while what it had begun went on.
+    if (task.over) return;
     if (task.aborted) return this.#end(task);
     if (done.data && done.outcome.status === Status.GOOD) {
       this.#send(task, bytesSource(done.data));
@@ -256,7 +258,9 @@ export class Commands {
 
   /** A task that still collects is over at once; one that the store works for when that has ended. */
   #aborted(task: Task): void {
-    if (task.waitsForPeer || (task.transfer && !task.busy)) this.#end(task);
+    const mayEnd = task.waitsForPeer || task.detached ||
+      (task.transfer && !task.busy);
+    if (mayEnd) this.#end(task);
   }
 
   #respond(task: Task, outcome: Outcome, dataInLength?: number): void {

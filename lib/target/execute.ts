@@ -6,17 +6,27 @@
  */
 
 import type { Extent } from "../base/extent.ts";
-import type { Plan, Write } from "../scsi/plan.ts";
+import type { Attempt, Plan, Write } from "../scsi/plan.ts";
 import { Status } from "../scsi/status.ts";
 import {
   flush,
+  flushLater,
   readInto,
   type Refusal,
   writeFrom,
   writeProtected,
 } from "./access.ts";
 import { type Done, GOOD, type Job } from "./job.ts";
-import { compare, mapQuery, probe, unmap, writeSame } from "./long_work.ts";
+import { erase } from "./erasing.ts";
+import {
+  compare,
+  mapQuery,
+  or,
+  probe,
+  unmap,
+  writeAtomically,
+  writeSame,
+} from "./long_work.ts";
 import type { Volume } from "./volume.ts";
 
 /** Carries out `plan`. Never throws for what the store does: its failures are outcomes. */
@@ -38,6 +48,13 @@ export function execute(
       return read(volume, job, plan.extent);
     case "map-query":
       return mapQuery(volume, job, plan);
+    case "attempt":
+      return attempt(volume, job, plan);
+    case "keep":
+      return execute(volume, job, plan.then(volume.keep(plan.reservations)));
+    case "abort-tasks":
+      return volume.abortTasks(plan.nexuses, job)
+        .then(() => ({ outcome: GOOD }));
     default:
       if (job.readOnly && changes(plan)) {
         return { outcome: writeProtected(volume, job.nexus) };
@@ -49,7 +66,8 @@ export function execute(
 /** Whether carrying out the plan may change what the volume holds. What data decide counts as a change once they are there. */
 export function changes(plan: Plan): boolean {
   return plan.kind === "write" || plan.kind === "unmap" ||
-    plan.kind === "write-same" ||
+    plan.kind === "write-same" || plan.kind === "or" ||
+    plan.kind === "write-atomic" || plan.kind === "erase" ||
     (plan.kind === "compare" && plan.then !== undefined);
 }
 
@@ -62,7 +80,10 @@ type Effect = Exclude<
       | "data-out"
       | "sequence"
       | "read"
-      | "map-query";
+      | "map-query"
+      | "attempt"
+      | "keep"
+      | "abort-tasks";
   }
 >;
 
@@ -75,10 +96,17 @@ function refusalOf(
     case "write":
       return write(volume, job, plan);
     case "flush":
-      // What is known to have failed is told at once: that is how the failure of an earlier immediate flush is reported.
+      // What is known to have failed is told at once.
       return plan.immediate && volume.store.health.state === "ok"
-        ? void flush(volume, job.nexus)
+        ? void flushLater(volume, job.nexus)
         : flush(volume, job.nexus);
+    case "erase":
+      return erase(volume, job, plan);
+  }
+  // The medium may have been taken away while the data came.
+  const refusal = volume.unit.refusal(job.nexus);
+  if (refusal) return refusal;
+  switch (plan.kind) {
     case "unmap":
       return unmap(volume, job, plan);
     case "write-same":
@@ -87,6 +115,10 @@ function refusalOf(
       return compare(volume, job, plan);
     case "probe":
       return probe(volume, job, plan);
+    case "or":
+      return or(volume, job, plan);
+    case "write-atomic":
+      return writeAtomically(volume, job, plan);
   }
 }
 
@@ -119,6 +151,15 @@ async function read(volume: Volume, job: Job, extent: Extent): Promise<Done> {
   const target = { offset: extent.offset, into };
   const refusal = await readInto(volume, job.nexus, target);
   return refusal ? { outcome: refusal } : { outcome: GOOD, data: into };
+}
+
+async function attempt(
+  volume: Volume,
+  job: Job,
+  { plan, otherwise }: Attempt,
+): Promise<Done> {
+  const done = await execute(volume, job, plan);
+  return done.outcome.status === Status.GOOD ? done : { outcome: otherwise };
 }
 
 async function sequence(

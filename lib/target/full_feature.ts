@@ -35,6 +35,7 @@ import { decodeTextRequest } from "../iscsi/pdu/text_request.ts";
 import type { Asked, DiscoveredTarget } from "../iscsi/send_targets.ts";
 import { u32 } from "../base/bytes.ts";
 import { Commands } from "./commands.ts";
+import type { Job } from "./job.ts";
 import { DATA_OUT_BUDGET_BYTES } from "./limits.ts";
 import type { Phase } from "./phase.ts";
 import type { Session } from "./session.ts";
@@ -122,10 +123,10 @@ export class FullFeature {
   }
 
   /** See {@linkcode Control.abortTasks}. */
-  async abortTasks(lun: number | undefined): Promise<number> {
-    const held = this.#dropHeld({ lun });
+  async abortTasks(lun: number | undefined, by?: Job): Promise<number> {
+    const held = by ? 0 : this.#dropHeld({ lun });
     const begun = await this.commands?.tasks.abort((task) =>
-      lun === undefined || task.lun === lun
+      task !== by && (lun === undefined || task.lun === lun)
     );
     return held + (begun ?? 0);
   }

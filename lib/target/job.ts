@@ -12,6 +12,8 @@ export interface Job {
   readonly readOnly: boolean;
   /** Nobody wants the answer any more: work in pieces ends after the piece at hand. */
   readonly aborted: boolean;
+  /** What it began goes on without it: it may end as soon as nobody wants the answer any more. */
+  detached?: boolean;
 }
 
 /** How a command ended, and the parameter data or blocks that it gave. */

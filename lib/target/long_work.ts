@@ -3,13 +3,16 @@
  * nobody. COMPARE AND WRITE holds its extent alone from its read to the end of its write.
  */
 
+import { invariant } from "../base/errors.ts";
 import { type Extent, extentEnd } from "../base/extent.ts";
 import type {
   Compare,
   MapQuery,
+  Or,
   Outcome,
   Probe,
   Unmap,
+  WriteAtomic,
   WriteSame,
 } from "../scsi/plan.ts";
 import { Status } from "../scsi/status.ts";
@@ -86,6 +89,49 @@ export function compare(
       async () => await now(volume.store.write(plan.offset, data)),
     );
   });
+}
+
+/** Writes what is there OR the data, and lets nobody in between. */
+export function or(volume: Volume, job: Job, plan: Or): Promise<Refusal> {
+  const extent = { offset: plan.offset, length: plan.data.length };
+  return inTurn(
+    volume,
+    { extent, company: "alone" },
+    () => changing(volume, job, plan.fua, (turn) => orPieces(plan, turn)),
+  );
+
+  async function orPieces({ data }: Or, turn: Turn): Promise<void> {
+    const scratch = new Uint8Array(Math.min(extent.length, PIECE_BYTES));
+    for (const { offset, length } of pieces(extent, PIECE_BYTES)) {
+      const piece = scratch.subarray(0, length);
+      await now(volume.store.read(offset, piece));
+      const from = offset - extent.offset;
+      for (let i = 0; i < length; i++) piece[i]! |= data[from + i]!;
+      await now(volume.store.write(offset, piece));
+      if (!(await turn.next())) return;
+    }
+  }
+}
+
+/** All or nothing, for whoever looks now and for whoever looks after a crash. */
+export function writeAtomically(
+  volume: Volume,
+  job: Job,
+  { offset, data }: WriteAtomic,
+): Promise<Refusal> {
+  const { atomic } = volume.store;
+  invariant(atomic, "An atomic write to a store that knows none");
+  return inTurn(
+    volume,
+    { extent: { offset, length: data.length }, company: "alone" },
+    () =>
+      changing(
+        volume,
+        job,
+        false,
+        async () => await atomic.write(offset, data),
+      ),
+  );
 }
 
 /** Reads the extent where it is mapped: what is not can neither fail nor be fetched. */
@@ -253,7 +299,7 @@ function* pieces(extent: Extent, sizeBytes: number): Generator<Extent> {
 }
 
 /** At least one pattern, and as many as fit into `maxBytes`. */
-function repeated(pattern: Uint8Array, maxBytes: number): Uint8Array {
+export function repeated(pattern: Uint8Array, maxBytes: number): Uint8Array {
   const count = Math.floor(maxBytes / pattern.length);
   if (count <= 1) return pattern;
   const piece = new Uint8Array(count * pattern.length);
@@ -261,6 +307,7 @@ function repeated(pattern: Uint8Array, maxBytes: number): Uint8Array {
   return piece;
 }
 
-async function now(pending: Maybe): Promise<void> {
+/** For what a store may do at once or later. */
+export async function now(pending: Maybe): Promise<void> {
   if (pending) await pending;
 }

@@ -6,6 +6,7 @@
  */
 
 import type { Nexus } from "../scsi/nexus.ts";
+import type { Job } from "./job.ts";
 import type { Target } from "./target.ts";
 
 /** What a session's connection does for others. All are harmless once it is over. */
@@ -16,9 +17,9 @@ export interface Control {
   requestLogout(seconds: number): void;
   /**
    * Ends the tasks of a logical unit, of all where it is undefined, without a response. Resolves when they cannot touch it any more, with
-   * how many there were.
+   * how many there were. Where one of the session's own tasks asks, that goes on, and so does what came after it.
    */
-  abortTasks(lun: number | undefined): Promise<number>;
+  abortTasks(lun: number | undefined, by?: Job): Promise<number>;
 }
 
 /** Bytes and PDUs of one direction since login. */

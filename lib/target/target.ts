@@ -5,6 +5,7 @@ import type { ChapPolicy } from "../iscsi/login_security.ts";
 import { Device } from "../scsi/device.ts";
 import type { LogicalUnit } from "../scsi/logical_unit.ts";
 import { NoUnit } from "../scsi/no_unit.ts";
+import type { Job } from "./job.ts";
 import type { Volume } from "./volume.ts";
 import type { Session } from "./session.ts";
 
@@ -59,8 +60,10 @@ export class Target {
     invariant(!this.#units.has(lun), `LUN ${lun} of ${this.iqn} is taken`);
     volume.unit.appear(this.#device, lun);
     volume.beside = this.#units;
+    volume.abortTasks = (nexuses, by) => this.#abortTasks(lun, { nexuses, by });
     this.#units.set(lun, volume);
     for (const { nexus } of this.sessions) volume.unit.join(nexus);
+    volume.carryOn();
   }
 
   /**
@@ -77,8 +80,15 @@ export class Target {
     await Promise.all(
       [...this.sessions].map(({ control }) => control.abortTasks(lun)),
     );
+    await volume.stopErasing();
     await volume.order.settled();
     await volume.store.flush();
+  }
+
+  /** What goes on without a session ends; it is carried on when the units are served the next time. */
+  async stopErasing(): Promise<void> {
+    const volumes = [...this.#units.values()];
+    await Promise.all(volumes.map((volume) => volume.stopErasing()));
   }
 
   /**
@@ -94,6 +104,23 @@ export class Target {
     if (!volume) throw new RangeError(`No logical unit ${lun}`);
     if (to.sizeBytes < volume.sizeBytes) await shrink(volume, to);
     else await grow(volume, to);
+  }
+
+  /** PREEMPT AND ABORT. Others who lost commands are told (SAM-5 section 5.6). */
+  async #abortTasks(
+    lun: number,
+    whose: { readonly nexuses: ReadonlySet<number>; readonly by: Job },
+  ): Promise<void> {
+    const { nexuses, by } = whose;
+    const unit = this.#units.get(lun)?.unit;
+    const sessions = [...this.sessions].filter(({ nexus }) =>
+      nexuses.has(nexus.id)
+    );
+    await Promise.all(sessions.map(async ({ nexus, control }) => {
+      const own = nexus.id === by.nexus.id;
+      const count = await control.abortTasks(lun, own ? by : undefined);
+      if (!own && count > 0) unit?.commandsCleared(nexus);
+    }));
   }
 
   /** Ends every session and resolves when nothing of them is left. */

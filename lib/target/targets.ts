@@ -72,6 +72,7 @@ export class Targets {
     if (!target) return;
     this.#targets.delete(iqn);
     await target.endSessions("The volume is served no more");
+    await target.stopErasing();
     await target.flush();
   }
 
@@ -180,6 +181,7 @@ export class Targets {
     await Promise.all(
       this.list().map((target) => target.endSessions("The node stops")),
     );
+    await Promise.all(this.list().map((target) => target.stopErasing()));
     await this.#flushAll();
   }
 

@@ -46,6 +46,7 @@ export class Task implements Job {
   readonly expectedLength: number;
   readonly plan: Plan;
   aborted = false;
+  detached = false;
   over = false;
   dataOut: Uint8Array = NO_DATA;
 

@@ -1,12 +1,15 @@
 /** One logical unit as it is served: its SCSI state, its bytes, and the order of what is done to them. */
 
 import type { Clock } from "../base/clock.ts";
-import { messageOf } from "../base/errors.ts";
+import { invariant, messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { LogicalUnit } from "../scsi/logical_unit.ts";
 import type { Nexus } from "../scsi/nexus.ts";
-import type { Outcome } from "../scsi/plan.ts";
+import type { Erasure, Outcome } from "../scsi/plan.ts";
+import type { KeptReservations } from "../scsi/reservation.ts";
 import type { Store } from "../store/store.ts";
+import type { Job } from "./job.ts";
+import { carryOut } from "./erasing.ts";
 import { Order } from "./order.ts";
 
 export interface VolumeOptions {
@@ -14,6 +17,11 @@ export interface VolumeOptions {
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Log;
+  /**
+   * Keeps registrations and a reservation over the end of the process; undefined: forgets what was kept. Whole or not at all, and on stable
+   * storage when it returns. A unit that offers APTPL needs it.
+   */
+  readonly keep?: (reservations: KeptReservations | undefined) => void;
 }
 
 export class Volume {
@@ -22,9 +30,20 @@ export class Volume {
   readonly clock: Clock;
   readonly log: Log;
   readonly order = new Order();
+  readonly #keep: VolumeOptions["keep"];
   /** The units of its target by LUN, itself among them. */
   beside: ReadonlyMap<number, Volume> = new Map([[0, this]]);
+  /**
+   * Ends the tasks that these nexuses have here, but not `by`, without a response. Resolves when they cannot touch the store any more. Its
+   * target knows how.
+   */
+  abortTasks: (
+    nexuses: ReadonlySet<number>,
+    by: Job,
+  ) => Promise<void> = () => Promise.resolve();
   #sizeBytes: number;
+  #erasing: Promise<boolean> | undefined;
+  #erasingStopped = false;
 
   /**
    * Whether the store has answered with a promise before. Then data is put where it can stay until the promise settles, rather than
@@ -37,6 +56,7 @@ export class Volume {
     this.store = options.store;
     this.clock = options.clock;
     this.log = options.log;
+    this.#keep = options.keep;
     this.#sizeBytes = options.store.sizeBytes;
   }
 
@@ -49,6 +69,37 @@ export class Volume {
   resized(sizeBytes: number): void {
     this.#sizeBytes = sizeBytes;
     this.unit.resized(sizeBytes);
+  }
+
+  /** Whether that was done: see {@linkcode VolumeOptions.keep}. */
+  keep(reservations: KeptReservations | undefined): boolean {
+    try {
+      invariant(this.#keep, "There is no place to keep reservations");
+      this.#keep(reservations);
+      return true;
+    } catch (thrown) {
+      this.log.error(`Reservations were not kept: ${messageOf(thrown)}`);
+      return false;
+    }
+  }
+
+  /** Carries out an erasure that has begun; resolves with whether the medium may be used again. */
+  erase(erasure: Erasure): Promise<boolean> {
+    const over = carryOut(this, erasure, () => this.#erasingStopped);
+    this.#erasing = over;
+    return over;
+  }
+
+  /** Carries on what the end of an earlier process has interrupted. */
+  carryOn(): void {
+    const erasure = this.unit.interrupted();
+    if (erasure) void this.erase(erasure);
+  }
+
+  /** Resolves when nothing is erased any more. What is not finished is carried on when the volume is served the next time. */
+  async stopErasing(): Promise<void> {
+    this.#erasingStopped = true;
+    await this.#erasing;
   }
 
   /** What the initiator is told of a store that threw. The log is told why. */

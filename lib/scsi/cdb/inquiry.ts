@@ -16,6 +16,7 @@ export const inquiry: Command = {
   access: "unreserved",
   mutates: false,
   exempt: true,
+  needs: "nothing",
   plan: (cdb, { unit }) => {
     const allocationLength = u16(cdb, 3);
     const code = cdb[2]!;
@@ -28,10 +29,14 @@ export const inquiry: Command = {
   },
 };
 
+/** The medium is removable. */
+const RMB = 0x80;
 /** VERSION: SPC-4. */
 const SPC_4 = 0x06;
 /** HISUP (hierarchical LUNs) and RESPONSE DATA FORMAT 2. */
 const HISUP_FORMAT_2 = 0x12;
+/** TPGS: implicit asymmetric access, which is what having one REPORT TARGET PORT GROUPS means. */
+const TPGS_IMPLICIT = 0x10;
 /** CMDQUE: many commands at once. */
 const CMDQUE = 0x02;
 
@@ -41,9 +46,11 @@ const VERSION_DESCRIPTORS = [0x00a0, 0x0460, 0x04c0, 0x0960];
 function standard(unit: Unit): Uint8Array {
   const { vendor, product, revision } = unit.identity;
   const data = new Uint8Array(96);
+  data[1] = unit.features.removable ? RMB : 0;
   data[2] = SPC_4;
   data[3] = HISUP_FORMAT_2;
   data[4] = data.length - 5;
+  data[5] = TPGS_IMPLICIT;
   data[7] = CMDQUE;
   data.set(asciiField(vendor, 8), 8);
   data.set(asciiField(product, 16), 16);

@@ -8,7 +8,12 @@ import type { Plan } from "../plan.ts";
 import { SenseCode } from "../sense_code.ts";
 import { type Caller, GOOD, type Unit } from "../unit.ts";
 
-const row = { access: "write", mutates: false, governs: true } as const;
+const row = {
+  access: "write",
+  mutates: false,
+  governs: true,
+  needs: "unit",
+} as const;
 
 /** Page format: the list holds mode pages. */
 const PF = 0x10;

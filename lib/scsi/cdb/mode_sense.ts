@@ -15,7 +15,7 @@ import type { Plan } from "../plan.ts";
 import { SenseCode } from "../sense_code.ts";
 import type { Caller, Unit } from "../unit.ts";
 
-const row = { access: "read", mutates: false } as const;
+const row = { access: "read", mutates: false, needs: "unit" } as const;
 
 /** Disable block descriptors. */
 const DBD = 0x08;

@@ -30,7 +30,7 @@ function inquiry(page?: number, allocation = 0xffff): Uint8Array {
 Deno.test("INQUIRY says what it is and by which standards", () => {
   expect(inquiry()).toEqual(
     hex(`
-      00 00 06 12 5b 00 00 02
+      00 80 06 12 5b 10 00 02
       5641554c54202020 70686f746f7320202020202020202020 302e3120
       0000000000000000000000000000000000000000
       0000 00a0 0460 04c0 0960
@@ -98,6 +98,7 @@ Deno.test("VPD 83h names the unit, the port and the target", () => {
     "01 03 00": identity.naa,
     "02 01 00": "VAULT   0123456789abcdef",
     "51 94 00": "00000001",
+    "51 95 00": "00000001",
     "53 98 00": name(`${identity.targetName},t,0x0001`),
     "53 a8 00": name(identity.targetName),
   });
@@ -120,7 +121,9 @@ Deno.test("VPD B0h names the limits that the commands keep", () => {
 
 Deno.test("VPD 86h, B1h and B2h", () => {
   expect(inquiry(0x86).subarray(0, 8)).toEqual(hex("00 86 003c 00 01 01 00"));
-  expect(inquiry(0xb1).subarray(0, 8)).toEqual(hex("00 b1 003c 0001 00 00"));
+  expect(inquiry(0xb1).subarray(0, 9)).toEqual(
+    hex("00 b1 003c 0001 00 40 02"),
+  );
   expect(inquiry(0xb2)).toEqual(hex("00 b2 0004 00 e4 02 00"));
 });
 
@@ -198,7 +201,13 @@ Deno.test("MODE SENSE tells what may be changed and the defaults, and has saved 
   // Neither this page nor this subpage exists.
   expect(verdictOf(ask("1a 08 02 00 ff 00"))).toBe("5 24/00");
   expect(verdictOf(ask("1a 08 0a 05 ff 00"))).toBe("5 24/00");
-  expect(dataOf(ask("1a 08 3f ff ff 00")).length).toBe(60);
+  const everything = dataOf(ask("1a 08 3f ff ff 00"));
+  expect(everything.length).toBe(60 + 32);
+  const extension = dataOf(ask("1a 08 0a 01 ff 00")).subarray(4);
+  expect(extension).toEqual(hex(`4a 01 001c ${"00".repeat(28)}`));
+  expect(everything.subarray(48, 80)).toEqual(extension);
+  expect(dataOf(ask("1a 08 0a ff ff 00")).length).toBe(4 + 12 + 32);
+  expect(dataOf(ask("1a 08 4a 01 ff 00")).subarray(4)).toEqual(extension);
 });
 
 Deno.test("MODE SELECT changes sense format and write protection, and tells the others", () => {
@@ -242,6 +251,12 @@ Deno.test("MODE SELECT takes all of a list or nothing", () => {
   expect(select(`00000000 ${swp} 08 12 04 0000`)).toBe(refused);
   expect(select(`00000000 ${swp} 1c 0a 00 000000000000000000`)).toBe(refused);
   expect(select("00000000 0a 0a 02 20 00 00 0000 ffff 0000")).toBe(refused);
+  // A page with a subpage, as it is and as it cannot be; and cut short.
+  const extension = `4a 01 001c ${"00".repeat(27)}`;
+  expect(select(`00000000 ${extension} 00`)).toBe("GOOD");
+  expect(select(`00000000 ${extension} 01`)).toBe(refused);
+  expect(select(`00000000 ${extension}`)).toBe(refused);
+  expect(select(`00000000 4a 02 001c ${"00".repeat(28)}`)).toBe(refused);
   // A block descriptor may say what is so, and nothing else.
   expect(select("00000008 00000400 00 000200")).toBe("GOOD");
   expect(select("00000008 00000000 00 000200")).toBe("GOOD");
@@ -270,15 +285,6 @@ Deno.test("SYNCHRONIZE CACHE flushes all, at once or in time", () => {
     ] as const
   ) {
     expect(disk.plan(alice, hex(cdb))).toEqual({ kind: "flush", immediate });
-  }
-});
-
-Deno.test("START STOP UNIT is started, and does not pretend to stop", () => {
-  const ask = (cdb: string) => verdictOf(disk.plan(alice, hex(cdb)));
-  expect(ask("1b 00 00 00 01 00")).toBe("GOOD");
-  expect(ask("1b 01 00 00 01 00")).toBe("GOOD");
-  for (const byte of ["00", "02", "03", "10", "30"]) {
-    expect(ask(`1b 00 00 00 ${byte} 00`)).toBe("5 24/00");
   }
 });
 

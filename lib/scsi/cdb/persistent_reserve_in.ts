@@ -1,22 +1,18 @@
 /** PERSISTENT RESERVE IN (SPC-4 section 6.15). */
 
-import {
-  concat,
-  putBig64,
-  putU16,
-  putU32,
-  u16,
-  utf8,
-} from "../../base/bytes.ts";
+import { concat, putBig64, putU16, putU32, u16 } from "../../base/bytes.ts";
 import { type Command, dataIn, mask } from "../command.ts";
 import { Opcode, PersistentReserveIn } from "../opcode.ts";
 import type { Reservations } from "../reservation.ts";
 import { isAllRegistrants } from "../reservation_type.ts";
+import { RELATIVE_TARGET_PORT } from "../target_port.ts";
+import { encodeTransportId } from "../transport_id.ts";
+import type { Unit } from "../unit.ts";
 
 function row(
   name: string,
   serviceAction: number,
-  render: (state: Reservations) => Uint8Array,
+  render: (state: Reservations, unit: Unit) => Uint8Array,
 ): Command {
   return {
     name: `PERSISTENT RESERVE IN, ${name}`,
@@ -25,7 +21,9 @@ function row(
     mask: mask("ff 1f 0000000000 ffff 00"),
     access: "persistent",
     mutates: false,
-    plan: (cdb, { unit }) => dataIn(render(unit.reservations), u16(cdb, 7)),
+    needs: "unit",
+    plan: (cdb, { unit }) =>
+      dataIn(render(unit.reservations, unit), u16(cdb, 7)),
   };
 }
 
@@ -39,7 +37,7 @@ export const persistentReserveIn: readonly Command[] = [
   row(
     "REPORT CAPABILITIES",
     PersistentReserveIn.REPORT_CAPABILITIES,
-    () => CAPABILITIES.slice(),
+    capabilities,
   ),
   row("READ FULL STATUS", PersistentReserveIn.READ_FULL_STATUS, readFullStatus),
 ];
@@ -80,8 +78,19 @@ const TMV = 0x80;
 /** WR_EX_AR, EX_AC_RO, WR_EX_RO, EX_AC, WR_EX; in the next byte EX_AC_AR. */
 const TYPES = [0xea, 0x01] as const;
 
-/** CRH, SIP_C, ATP_C, PTPL_C: none. */
-const CAPABILITIES = Uint8Array.of(0, 8, 0, TMV, ...TYPES, 0, 0);
+/** SIP_C, ATP_C: SPEC_I_PT and ALL_TG_PT. CRH is 0: RESERVE and registrations exclude each other. */
+const SIP_C = 0x08;
+const ATP_C = 0x04;
+/** PTPL_C and, in the next byte, PTPL_A: registrations can outlive the process, and do. */
+const PTPL_C = 0x01;
+const PTPL_A = 0x01;
+
+/** ALLOW COMMANDS is 0: what is allowed beside a reservation is not said here. */
+function capabilities(state: Reservations, unit: Unit): Uint8Array {
+  const can = SIP_C | ATP_C | (unit.keepsReservations ? PTPL_C : 0);
+  const active = state.persistent ? PTPL_A : 0;
+  return Uint8Array.of(0, 8, can, TMV | active, ...TYPES, 0, 0);
+}
 
 function readFullStatus(state: Reservations): Uint8Array {
   const descriptors: Uint8Array[] = [];
@@ -92,14 +101,13 @@ function readFullStatus(state: Reservations): Uint8Array {
 }
 
 const R_HOLDER = 0x01;
-const RELATIVE_TARGET_PORT = 1;
 
 function fullStatus(
   state: Reservations,
   port: string,
   key: bigint,
 ): Uint8Array {
-  const id = transportId(port);
+  const id = encodeTransportId(port);
   const head = new Uint8Array(24);
   putBig64(head, 0, key);
   const { reservation } = state;
@@ -112,15 +120,4 @@ function fullStatus(
   putU16(head, 18, RELATIVE_TARGET_PORT);
   putU32(head, 20, id.length);
   return concat([head, id]);
-}
-
-/** TransportID of an iSCSI initiator port, format 01b, protocol 5 (SPC-4 section 7.6.4.6). */
-function transportId(port: string): Uint8Array {
-  const name = utf8(port);
-  const padded = Math.max(20, Math.ceil((name.length + 1) / 4) * 4);
-  const id = new Uint8Array(4 + padded);
-  id[0] = 0x45;
-  putU16(id, 2, padded);
-  id.set(name, 4);
-  return id;
 }

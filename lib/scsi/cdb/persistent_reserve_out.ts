@@ -1,43 +1,61 @@
 /**
- * PERSISTENT RESERVE OUT (SPC-4 section 6.16). Not done, and refused: SPEC_I_PT, ALL_TG_PT and APTPL; REPORT CAPABILITIES says so.
+ * PERSISTENT RESERVE OUT (SPC-4 section 6.16): the CDB, and how an action takes effect. With APTPL what it did is kept first: where that
+ * fails, nothing was done.
  */
 
 import { big64, u32 } from "../../base/bytes.ts";
 import { type Command, mask } from "../command.ts";
-import { MAX_REGISTRATIONS } from "../limits.ts";
 import { Opcode, PersistentReserveOut } from "../opcode.ts";
 import {
   clear,
   preempt,
-  register,
   release,
   type Request,
   reserve,
   type Verdict,
+  wrongParameter,
 } from "../persistent_reserve.ts";
 import type { Plan } from "../plan.ts";
 import type { Reservations } from "../reservation.ts";
 import { isReservationType } from "../reservation_type.ts";
-import { SenseCode } from "../sense_code.ts";
+import { SenseCode, SenseKey } from "../sense_code.ts";
 import { type Caller, GOOD, RESERVATION_CONFLICT } from "../unit.ts";
+import {
+  type Ask,
+  type BadLength,
+  FLAGS_AT,
+  LIST_BYTES,
+  MAX_MOVE_BYTES,
+  MAX_REGISTER_BYTES,
+  MIN_MOVE_BYTES,
+  moving,
+  registering,
+  SPEC_I_PT,
+} from "./registration_list.ts";
 
-/** The only length without SPEC_I_PT and for everything but REGISTER AND MOVE. */
-const LIST_BYTES = 24;
-/** The byte of the list with SPEC_I_PT 08h, ALL_TG_PT 04h and APTPL 01h. */
-const FLAGS_AT = 20;
-const FLAGS = 0x0d;
+interface Action {
+  /** SCOPE (high half) and TYPE are looked at. */
+  readonly typed?: true;
+  /** The shortest and the longest parameter list; both 24 unless told otherwise. */
+  readonly minBytes?: number;
+  readonly maxBytes?: number;
+  readonly act: (ask: Ask) => Verdict | BadLength;
+  /** The tasks of whoever is preempted end, too. */
+  readonly aborts?: true;
+}
 
-type Action = (state: Reservations, request: Request) => Verdict;
+/** An action that looks at the keys alone. */
+function byKeys(
+  action: (state: Reservations, request: Request) => Verdict,
+): Action["act"] {
+  // APTPL and ALL_TG_PT are ignored where they are not defined, SPEC_I_PT is not (SPC-4 section 6.16.3).
+  return ({ request, list, caller }) =>
+    (list[FLAGS_AT]! & SPEC_I_PT) !== 0
+      ? wrongParameter(FLAGS_AT)
+      : action(caller.unit.reservations, request);
+}
 
-const registering = (ignoreKey: boolean): Action => (state, request) =>
-  register(state, { ...request, ignoreKey, most: MAX_REGISTRATIONS });
-
-/** SCOPE (high half) and TYPE are looked at where `typed`. */
-function row(
-  name: string,
-  serviceAction: number,
-  what: { readonly typed: boolean; readonly action: Action },
-): Command {
+function row(name: string, serviceAction: number, action: Action): Command {
   return {
     name: `PERSISTENT RESERVE OUT, ${name}`,
     opcode: Opcode.PERSISTENT_RESERVE_OUT,
@@ -45,81 +63,122 @@ function row(
     mask: mask("ff 1f ff 0000 ffffffff 00"),
     access: "persistent",
     mutates: false,
+    needs: "unit",
     governs: true,
-    plan: (cdb, caller) => plan(cdb, caller, what),
+    plan: (cdb, caller) => plan(cdb, caller, action),
   };
 }
 
 export const persistentReserveOut: readonly Command[] = [
   row("REGISTER", PersistentReserveOut.REGISTER, {
-    typed: false,
-    action: registering(false),
+    maxBytes: MAX_REGISTER_BYTES,
+    act: (ask) => registering(ask, false),
   }),
   row("RESERVE", PersistentReserveOut.RESERVE, {
     typed: true,
-    action: reserve,
+    act: byKeys(reserve),
   }),
   row("RELEASE", PersistentReserveOut.RELEASE, {
     typed: true,
-    action: release,
+    act: byKeys(release),
   }),
-  row("CLEAR", PersistentReserveOut.CLEAR, { typed: false, action: clear }),
+  row("CLEAR", PersistentReserveOut.CLEAR, { act: byKeys(clear) }),
   row("PREEMPT", PersistentReserveOut.PREEMPT, {
     typed: true,
-    action: preempt,
+    act: byKeys(preempt),
+  }),
+  row("PREEMPT AND ABORT", PersistentReserveOut.PREEMPT_AND_ABORT, {
+    typed: true,
+    act: byKeys(preempt),
+    aborts: true,
   }),
   row(
     "REGISTER AND IGNORE EXISTING KEY",
     PersistentReserveOut.REGISTER_AND_IGNORE_EXISTING_KEY,
-    { typed: false, action: registering(true) },
+    { act: (ask) => registering(ask, true) },
   ),
+  row("REGISTER AND MOVE", PersistentReserveOut.REGISTER_AND_MOVE, {
+    minBytes: MIN_MOVE_BYTES,
+    maxBytes: MAX_MOVE_BYTES,
+    act: moving,
+  }),
 ];
 
-function plan(
-  cdb: Uint8Array,
-  caller: Caller,
-  what: { readonly typed: boolean; readonly action: Action },
-): Plan {
+function plan(cdb: Uint8Array, caller: Caller, action: Action): Plan {
   const { unit } = caller;
+  const { minBytes = LIST_BYTES, maxBytes = LIST_BYTES } = action;
   const type = cdb[2]! & 0x0f;
   // SCOPE other than 0 (the unit) is obsolete.
-  if (what.typed && (cdb[2]! >>> 4 !== 0 || !isReservationType(type))) {
+  if (action.typed && (cdb[2]! >>> 4 !== 0 || !isReservationType(type))) {
     return unit.invalidField(2);
   }
-  if (u32(cdb, 5) !== LIST_BYTES) {
+  const length = u32(cdb, 5);
+  if (length < minBytes || length > maxBytes) {
     return unit.illegal(SenseCode.PARAMETER_LIST_LENGTH_ERROR);
   }
   return {
     kind: "data-out",
-    length: LIST_BYTES,
-    then: (list) => {
-      if (list.length < LIST_BYTES) {
-        return unit.illegal(SenseCode.PARAMETER_LIST_LENGTH_ERROR);
-      }
-      if ((list[FLAGS_AT]! & FLAGS) !== 0) {
-        return unit.invalidParameter(FLAGS_AT);
-      }
-      const verdict = what.action(unit.reservations, {
-        port: caller.nexus.initiatorPort,
-        key: big64(list, 0),
-        actionKey: big64(list, 8),
-        type,
+    length,
+    then: (list) =>
+      list.length < length
+        ? unit.illegal(SenseCode.PARAMETER_LIST_LENGTH_ERROR)
+        : carryOut(list, caller, { ...action, type }),
+  };
+}
+
+function carryOut(
+  list: Uint8Array,
+  caller: Caller,
+  action: Action & { readonly type: number },
+): Plan {
+  const { unit, nexus } = caller;
+  const { reservations } = unit;
+  // Somebody may have done RESERVE while the list was on its way.
+  if (reservations.forbids(nexus, "persistent")) return RESERVATION_CONFLICT;
+  const wasKept = reservations.persistent;
+  const undo = reservations.undoable();
+  const request = {
+    port: nexus.initiatorPort,
+    key: big64(list, 0),
+    actionKey: big64(list, 8),
+    type: action.type,
+  };
+  const verdict = action.act({ request, list, caller });
+  if (verdict === "bad-length") {
+    return unit.illegal(SenseCode.PARAMETER_LIST_LENGTH_ERROR);
+  }
+  if (verdict.kind === "conflict") return RESERVATION_CONFLICT;
+  if (verdict.kind === "illegal") {
+    return verdict.parameter === undefined
+      ? unit.illegal(verdict.code)
+      : unit.invalidParameter(verdict.parameter);
+  }
+  const finish = () => finished(verdict, caller, action.aborts ?? false);
+  if (!wasKept && !reservations.persistent) return finish();
+  return {
+    kind: "keep",
+    reservations: reservations.kept,
+    then: (kept) => {
+      if (kept) return finish();
+      undo();
+      return unit.check({
+        key: SenseKey.HARDWARE_ERROR,
+        code: SenseCode.INTERNAL_TARGET_FAILURE,
       });
-      return answer(verdict, caller);
     },
   };
 }
 
-function answer(verdict: Verdict, { unit }: Caller): Plan {
-  switch (verdict.kind) {
-    case "conflict":
-      return RESERVATION_CONFLICT;
-    case "illegal":
-      return unit.illegal(verdict.code);
-    case "done":
-      for (const { port, code } of verdict.notices) {
-        unit.attentionOfPort(port, code);
-      }
-      return GOOD;
+function finished(
+  { notices, preempted = [] }: Verdict & { kind: "done" },
+  { unit }: Caller,
+  aborts: boolean,
+): Plan {
+  for (const { port, code } of notices) unit.attentionOfPort(port, code);
+  if (!aborts) return GOOD;
+  const nexuses = new Set<number>();
+  for (const { nexus } of unit.callers.values()) {
+    if (preempted.includes(nexus.initiatorPort)) nexuses.add(nexus.id);
   }
+  return { kind: "abort-tasks", nexuses };
 }

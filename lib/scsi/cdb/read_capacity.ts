@@ -6,7 +6,7 @@ import { ALLOCATION_UNIT_BYTES } from "../limits.ts";
 import { Opcode, ServiceActionIn16 } from "../opcode.ts";
 import type { Unit } from "../unit.ts";
 
-const row = { access: "always", mutates: false } as const;
+const row = { access: "unreserved", mutates: false } as const;
 
 /** What READ CAPACITY (10) says of a medium that it cannot address: ask READ CAPACITY (16). */
 const TOO_LARGE = 0xffff_ffff;

@@ -17,6 +17,7 @@ export const reportLuns: Command = {
   access: "unreserved",
   mutates: false,
   exempt: true,
+  needs: "nothing",
   plan: (cdb, { unit, nexus }) => {
     const allocationLength = u32(cdb, 6);
     const select = cdb[2]!;

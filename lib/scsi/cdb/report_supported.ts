@@ -11,6 +11,7 @@ const row = {
   opcode: Opcode.MAINTENANCE_IN,
   access: "read",
   mutates: false,
+  needs: "unit",
 } as const;
 
 /** Return command time-outs descriptors. */

@@ -1,9 +1,13 @@
-/** REQUEST SENSE (SPC-4 section 6.39): a pending unit attention, which is cleared by it, or NO SENSE. Always GOOD. */
+/**
+ * REQUEST SENSE (SPC-4 section 6.39): a pending unit attention or a deferred error, which is cleared by it; or why the medium is out of reach,
+ * with the progress of what is under way; or NO SENSE. Always GOOD.
+ */
 
 import { type Command, dataIn, mask } from "../command.ts";
 import { Opcode } from "../opcode.ts";
-import { encodeSense } from "../sense.ts";
+import { encodeSense, type Sense } from "../sense.ts";
 import { SenseCode, SenseKey } from "../sense_code.ts";
+import type { Caller } from "../unit.ts";
 
 /** Descriptor format, whatever the control mode page says. */
 const DESC = 0x01;
@@ -15,14 +19,22 @@ export const requestSense: Command = {
   access: "unreserved",
   mutates: false,
   exempt: true,
-  plan: (cdb, { attentions }) => {
-    const code = attentions.take();
-    const sense = code === undefined
-      ? {
-        key: SenseKey.NO_SENSE,
-        code: SenseCode.NO_ADDITIONAL_SENSE_INFORMATION,
-      }
-      : { key: SenseKey.UNIT_ATTENTION, code };
+  needs: "nothing",
+  plan: (cdb, caller) => {
+    const sense = take(caller);
     return dataIn(encodeSense(sense, (cdb[1]! & DESC) !== 0), cdb[4]!);
   },
 };
+
+const NO_SENSE: Sense = {
+  key: SenseKey.NO_SENSE,
+  code: SenseCode.NO_ADDITIONAL_SENSE_INFORMATION,
+};
+
+function take(caller: Caller): Sense {
+  const code = caller.attentions.take();
+  if (code !== undefined) return { key: SenseKey.UNIT_ATTENTION, code };
+  const { deferred } = caller;
+  caller.deferred = undefined;
+  return deferred ?? caller.unit.medium.obstacle("medium") ?? NO_SENSE;
+}

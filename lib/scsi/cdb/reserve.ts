@@ -24,6 +24,7 @@ export const reserve6: Command = {
   mask: SIX,
   access: "reserve",
   mutates: false,
+  needs: "unit",
   governs: true,
   plan: reserve,
 };
@@ -41,6 +42,7 @@ export const release6: Command = {
   mask: SIX,
   access: "release",
   mutates: false,
+  needs: "unit",
   plan: release,
 };
 

@@ -3,7 +3,9 @@
 export interface ModePage {
   /** PAGE CODE, 6 bits. */
   readonly code: number;
-  /** The whole page with its two-byte header. Parameters saveable (PS) is 0: nothing is kept over a restart. */
+  /** SUBPAGE CODE, 0 unless given. A page with one has a header of four bytes. */
+  readonly subpage?: number;
+  /** The whole page with its header. Parameters saveable (PS) is 0: nothing is kept over a restart. */
   readonly defaults: Uint8Array;
   /** As long as `defaults`; the header's bytes are the page's own. */
   readonly changeable: Uint8Array;

@@ -5,6 +5,7 @@
 
 import { caching, WCE, WCE_BYTE } from "./caching.ts";
 import { control, D_SENSE, D_SENSE_BYTE, SWP, SWP_BYTE } from "./control.ts";
+import { controlExtension } from "./control_extension.ts";
 import { informationalExceptions } from "./informational_exceptions.ts";
 import type { ModePage } from "./page.ts";
 import { readWriteErrorRecovery } from "./read_write_error_recovery.ts";
@@ -25,8 +26,12 @@ const pages: readonly ModePage[] = [
   readWriteErrorRecovery,
   caching,
   control,
+  controlExtension,
   informationalExceptions,
 ];
+
+/** The subpage format, in byte 0 of a page. */
+const SPF = 0x40;
 
 /** A byte of a mode page that may not be what MODE SELECT wants, counted from the start of the pages. */
 export interface BadParameter {
@@ -34,7 +39,7 @@ export interface BadParameter {
 }
 
 export class ModeState {
-  #current = new Map<number, Uint8Array>();
+  #current = new Map<ModePage, Uint8Array>();
   #descriptorSense = false;
   #writeCache = true;
   #softwareWriteProtect = false;
@@ -61,7 +66,7 @@ export class ModeState {
   /** Everything as at power on. */
   reset(): void {
     this.#current = new Map(
-      pages.map((page) => [page.code, page.defaults.slice()]),
+      pages.map((page) => [page, page.defaults.slice()]),
     );
     this.#apply();
   }
@@ -71,9 +76,9 @@ export class ModeState {
     code: number,
     ask: { readonly subpage: number; readonly pageControl: number },
   ): Uint8Array[] | undefined {
-    if (ask.subpage !== 0 && ask.subpage !== ALL_SUBPAGES) return undefined;
     const chosen = pages.filter((page) =>
-      code === ALL_PAGES || page.code === code
+      (code === ALL_PAGES || page.code === code) &&
+      (ask.subpage === ALL_SUBPAGES || (page.subpage ?? 0) === ask.subpage)
     );
     if (chosen.length === 0) return undefined;
     return chosen.map((page) => this.#values(page, ask.pageControl));
@@ -84,29 +89,32 @@ export class ModeState {
    * Returns whether something changed, or the first byte that is not acceptable.
    */
   select(list: Uint8Array): { readonly changed: boolean } | BadParameter {
-    const wanted = new Map<number, Uint8Array>();
+    const wanted = new Map<ModePage, Uint8Array>();
     for (let at = 0; at < list.length;) {
-      const page = pages.find((page) => page.code === list[at]);
+      const page = pageAt(list, at);
       if (!page) return { badByte: at };
       const length = page.defaults.length;
-      if (at + length > list.length || list[at + 1] !== page.defaults[1]) {
-        return { badByte: at + 1 };
-      }
-      const current = wanted.get(page.code) ?? this.#values(page, 0);
+      const headBytes = page.subpage === undefined ? 2 : 4;
+      const wrong = page.defaults.subarray(0, headBytes).findIndex((byte, i) =>
+        byte !== list[at + i]
+      );
+      if (wrong >= 0) return { badByte: at + wrong };
+      if (at + length > list.length) return { badByte: at + headBytes - 1 };
+      const current = wanted.get(page) ?? this.#values(page, 0);
       const bytes = list.slice(at, at + length);
-      for (let i = 2; i < length; i++) {
+      for (let i = headBytes; i < length; i++) {
         if (((bytes[i]! ^ current[i]!) & ~page.changeable[i]!) !== 0) {
           return { badByte: at + i };
         }
       }
-      wanted.set(page.code, bytes);
+      wanted.set(page, bytes);
       at += length;
     }
     let changed = false;
-    for (const [code, bytes] of wanted) {
-      const current = this.#current.get(code)!;
+    for (const [page, bytes] of wanted) {
+      const current = this.#current.get(page)!;
       if (bytes.some((byte, i) => byte !== current[i])) changed = true;
-      this.#current.set(code, bytes);
+      this.#current.set(page, bytes);
     }
     this.#apply();
     return { changed };
@@ -119,16 +127,25 @@ export class ModeState {
       case PageControl.DEFAULT:
         return page.defaults;
       default:
-        return this.#current.get(page.code)!;
+        return this.#current.get(page)!;
     }
   }
 
   /** The bits that are looked at with every command, kept at hand. */
   #apply(): void {
     const bit = (page: ModePage, byte: number, mask: number) =>
-      (this.#current.get(page.code)![byte]! & mask) !== 0;
+      (this.#current.get(page)![byte]! & mask) !== 0;
     this.#descriptorSense = bit(control, D_SENSE_BYTE, D_SENSE);
     this.#softwareWriteProtect = bit(control, SWP_BYTE, SWP);
     this.#writeCache = bit(caching, WCE_BYTE, WCE);
   }
+}
+
+/** The page that a parameter list has at `at`. */
+function pageAt(list: Uint8Array, at: number): ModePage | undefined {
+  const hasSubpage = (list[at]! & SPF) !== 0;
+  return pages.find((page) =>
+    page.code === (list[at]! & ~SPF) &&
+    page.subpage === (hasSubpage ? list[at + 1] : undefined)
+  );
 }

@@ -3,6 +3,7 @@
 import { putU16, putU32, putU64 } from "../../base/bytes.ts";
 import {
   ALLOCATION_UNIT_BYTES,
+  MAX_ATOMIC_BYTES,
   MAX_COMPARE_AND_WRITE_BLOCKS,
   MAX_PREFETCH_BYTES,
   MAX_TRANSFER_BYTES,
@@ -21,7 +22,7 @@ const UGAVALID = 0x8000_0000;
 const HEADER_BYTES = 4;
 const PAGE_BYTES = 64;
 
-export const blockLimits: VpdPage = ({ blockSizeBytes }) => {
+export const blockLimits: VpdPage = ({ blockSizeBytes, features }) => {
   const page = new Uint8Array(PAGE_BYTES);
   const allocationUnit = ALLOCATION_UNIT_BYTES / blockSizeBytes;
   page[4] = WSNZ;
@@ -35,5 +36,9 @@ export const blockLimits: VpdPage = ({ blockSizeBytes }) => {
   putU32(page, 28, allocationUnit); // OPTIMAL UNMAP GRANULARITY
   putU32(page, 32, UGAVALID);
   putU64(page, 36, MAX_WRITE_SAME_BYTES / blockSizeBytes);
+  if (features.atomicWrites) {
+    // ATOMIC ALIGNMENT and ATOMIC TRANSFER LENGTH GRANULARITY 0: any block, any number of them. No boundaries.
+    putU32(page, 44, MAX_ATOMIC_BYTES / blockSizeBytes);
+  }
   return page.subarray(HEADER_BYTES);
 };

@@ -1,10 +1,11 @@
 /**
  * Device Identification, 83h (SPC-4 section 7.8.5). Of the logical unit: NAA and T10 vendor ID; of the target port: its relative
- * identifier and its name; of the target device: its name.
+ * identifier, its group and its name; of the target device: its name.
  */
 
-import { concat, fromHex, utf8 } from "../../base/bytes.ts";
+import { concat, fromHex, putU16, utf8 } from "../../base/bytes.ts";
 import { invariant } from "../../base/errors.ts";
+import { RELATIVE_TARGET_PORT, TARGET_PORT_GROUP } from "../target_port.ts";
 import { asciiField } from "../text.ts";
 import type { VpdPage } from "./page.ts";
 
@@ -14,6 +15,7 @@ const DesignatorType = {
   T10_VENDOR_ID: 1,
   NAA: 3,
   RELATIVE_TARGET_PORT: 4,
+  TARGET_PORT_GROUP: 5,
   SCSI_NAME_STRING: 8,
 } as const;
 
@@ -40,7 +42,12 @@ export const deviceIdentification: VpdPage = ({ identity }) => {
     ofTarget(
       { association: Association.TARGET_PORT, codeSet: CodeSet.BINARY },
       DesignatorType.RELATIVE_TARGET_PORT,
-      Uint8Array.of(0, 0, 0, 1),
+      word(RELATIVE_TARGET_PORT),
+    ),
+    ofTarget(
+      { association: Association.TARGET_PORT, codeSet: CodeSet.BINARY },
+      DesignatorType.TARGET_PORT_GROUP,
+      word(TARGET_PORT_GROUP),
     ),
     ofTarget(
       { association: Association.TARGET_PORT, codeSet: CodeSet.UTF_8 },
@@ -55,6 +62,13 @@ export const deviceIdentification: VpdPage = ({ identity }) => {
     ),
   ]);
 };
+
+/** Two reserved bytes, then the number. */
+function word(value: number): Uint8Array {
+  const bytes = new Uint8Array(4);
+  putU16(bytes, 2, value);
+  return bytes;
+}
 
 function designator(codeSet: number, type: number, value: Uint8Array) {
   const head = (Association.LOGICAL_UNIT << 4) | type;

@@ -8,7 +8,7 @@ import { silent } from "../../base/log.ts";
 import type { Device } from "../../scsi/device.ts";
 import type { LogicalUnit } from "../../scsi/logical_unit.ts";
 import type { Nexus } from "../../scsi/nexus.ts";
-import type { Outcome, Plan } from "../../scsi/plan.ts";
+import type { Erasure, Outcome, Plan } from "../../scsi/plan.ts";
 import { Status } from "../../scsi/status.ts";
 import type { Health, Maybe, Store } from "../../store/store.ts";
 import { Volume } from "../volume.ts";
@@ -129,6 +129,15 @@ export class FakeUnit implements LogicalUnit {
   }
   aborted(_nexus: Nexus, code: number): Outcome {
     return checkCondition(0x0b, code);
+  }
+  deferred(_nexus: Nexus, during: string): void {
+    this.log.push(`deferred ${during}`);
+  }
+  refusal(): Outcome | undefined {
+    return undefined;
+  }
+  interrupted(): Erasure | undefined {
+    return undefined;
   }
   resized(sizeBytes: number): void {
     this.log.push(`resized ${sizeBytes}`);
