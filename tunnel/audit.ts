@@ -2,6 +2,8 @@
 
 export type AuditKind =
   | "link up"
+  | "link paused" // its connection was lost
+  | "link resumed" // over another connection
   | "link end"
   | "refused" // a handshake, with the reason
   | "tampered" // a record's MAC, number or length was wrong

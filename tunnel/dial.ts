@@ -16,11 +16,14 @@ import type { Audit } from "./audit.ts";
 import { certificateFrom, requestCertificate } from "./enrolment.ts";
 import { RefusedError } from "./handshake.ts";
 import { linkOver, shakeAsDevice } from "./handshake_pump.ts";
-import type { Link } from "./link.ts";
-import { FOR_LINK } from "./message.ts";
+import type { HandshakeResult } from "./agreement.ts";
+import { type Link, RESUME_WINDOW_MS } from "./link.ts";
+import type { LinkPump } from "./link_pump.ts";
+import { FOR_LINK, FOR_RESUME } from "./message.ts";
 import type { RenewalLimits } from "./record.ts";
+import { resumeAsDevice } from "./resume.ts";
 import { connectTls } from "./tls.ts";
-import { ALPN_LINK } from "./transport.ts";
+import { ALPN_LINK, ALPN_RESUME, type TlsConnection } from "./transport.ts";
 
 /** What a device's side is handed. */
 export interface World {
@@ -34,6 +37,8 @@ export interface DialOptions extends World {
   readonly identity: DeviceIdentity;
   /** HOST:PORT where it is not the one of the identity. */
   readonly address?: string;
+  /** How long a link outlives its connection, {@linkcode RESUME_WINDOW_MS} unless given. */
+  readonly resumeWindowMs?: number;
   /** When this end's keys are renewed, where not as usual. */
   readonly renewal?: RenewalLimits;
   /** Gives up. */
@@ -45,34 +50,64 @@ export interface DialOptions extends World {
  *
  * @throws {VaultError} `unreachable` where nobody answers, `refused` with the node's reason, or where it is not the pinned node
  */
-export async function dialLink(options: DialOptions): Promise<Link> {
-  const { identity, clock, renewal } = options;
+export function dialLink(options: DialOptions): Promise<LinkPump> {
+  return shaken(ALPN_LINK, options, (connection, result) => {
+    const { primitives, clock, renewal } = options;
+    const link = linkOver(connection, result, {
+      primitives,
+      clock,
+      side: "device",
+      name: "node",
+      resumeWindowMs: options.resumeWindowMs ?? RESUME_WINDOW_MS,
+      ...(renewal ? { renewal } : {}),
+    });
+    auditLink(link, options.audit);
+    return Promise.resolve(link);
+  });
+}
+
+/**
+ * Takes up a paused link over another connection. False: the node has no such link any more.
+ *
+ * @throws {VaultError} as {@linkcode dialLink}
+ */
+export function resumeLink(
+  link: LinkPump,
+  options: DialOptions,
+): Promise<boolean> {
+  return shaken(
+    ALPN_RESUME,
+    options,
+    (connection, result) =>
+      resumeAsDevice(connection, result, { ...options, link }),
+  );
+}
+
+/** Connects, and goes on with `then` once both ends have proved who they are. */
+async function shaken<T>(
+  alpn: typeof ALPN_LINK | typeof ALPN_RESUME,
+  options: DialOptions,
+  then: (connection: TlsConnection, result: HandshakeResult) => Promise<T>,
+): Promise<T> {
+  const { identity, clock } = options;
   const address = options.address ?? identity.address;
   const connection = await connectTls({
     ...hostAndPort(address),
     credentials: identity,
     caPem: identity.caPem,
     serverName: NODE_SERVER_NAME,
-    alpn: ALPN_LINK,
+    alpn,
     clock,
     signal: options.signal,
   });
   try {
     const result = await shakeAsDevice(connection, {
       ...options,
-      purpose: FOR_LINK,
+      purpose: alpn === ALPN_LINK ? FOR_LINK : FOR_RESUME,
       credentials: identity,
       nodeId: identity.nodeId,
     });
-    const link = linkOver(connection, result, {
-      primitives: options.primitives,
-      clock,
-      side: "device",
-      name: "node",
-      ...(renewal ? { renewal } : {}),
-    });
-    auditLink(link, options.audit);
-    return link;
+    return await then(connection, result);
   } catch (thrown) {
     options.audit({ kind: "refused", address, reason: messageOf(thrown) });
     throw dialError(thrown, address);
@@ -81,13 +116,22 @@ export async function dialLink(options: DialOptions): Promise<Link> {
 
 /** Tells the audit log of the link's beginning and end. */
 export function auditLink(link: Link, audit: Audit): void {
-  const { name: device, fingerprint, address } = link.peer;
-  const facts = { device, fingerprint, address };
-  audit({ kind: "link up", ...facts });
+  const facts = () => {
+    const { name: device, fingerprint, address } = link.peer;
+    return { device, fingerprint, address };
+  };
+  audit({ kind: "link up", ...facts() });
+  link.watch((state, reason) =>
+    audit({
+      kind: state === "up" ? "link resumed" : "link paused",
+      ...facts(),
+      reason,
+    })
+  );
   void link.closed.then(({ kind, reason }) =>
     audit({
       kind: kind === "tampered" ? "tampered" : "link end",
-      ...facts,
+      ...facts(),
       reason: kind === "goodbye" ? reason : `${kind}: ${reason}`,
     })
   );

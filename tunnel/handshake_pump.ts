@@ -11,6 +11,7 @@ import type { HandshakeOptions, HandshakeResult } from "./agreement.ts";
 import type { IncomingChannel } from "./channel.ts";
 import { DeviceHandshake, NodeHandshake } from "./handshake.ts";
 import { DEVICE_TO_NODE, LINK_ID_BYTES, NODE_TO_DEVICE } from "./keys.ts";
+import type { LinkPeer } from "./link.ts";
 import { LinkPump } from "./link_pump.ts";
 import { encodeAlert, NONCE_BYTES, type Purpose } from "./message.ts";
 import type { RenewalLimits } from "./record.ts";
@@ -79,12 +80,14 @@ export function linkOver(
     verdict?: Uint8Array;
     renewal?: RenewalLimits;
     intercept?: (incoming: IncomingChannel) => boolean;
+    /** How long the link outlives a connection; not at all where it is left out. */
+    resumeWindowMs?: number;
   },
 ): LinkPump {
-  const { linkId, keys, peer, rest } = result;
+  const { linkId, keys, rest } = result;
   // A connection that is lost already is noticed by the link's first read.
   if (options.verdict) connection.write(options.verdict).catch(() => {});
-  const { primitives, side, renewal, intercept } = options;
+  const { primitives, side, renewal, intercept, resumeWindowMs } = options;
   const up = {
     direction: DEVICE_TO_NODE,
     secret: keys.deviceToNode,
@@ -98,13 +101,8 @@ export function linkOver(
   return new LinkPump({
     wire: connection,
     side,
-    id: toHex(linkId),
-    peer: {
-      name: options.name,
-      fingerprint: toHex(primitives.hash("sha256", peer.der)),
-      certificate: peer.der,
-      address: connection.address,
-    },
+    linkId,
+    peer: peerOf(connection, result, options),
     send: side === "device" ? up : down,
     receive: side === "device" ? down : up,
     primitives,
@@ -112,7 +110,24 @@ export function linkOver(
     first: rest,
     ...(renewal ? { renewal } : {}),
     ...(intercept ? { intercept } : {}),
+    ...(resumeWindowMs === undefined
+      ? {}
+      : { resume: { secret: keys.resume, windowMs: resumeWindowMs } }),
   });
+}
+
+/** Who is at the other end of a connection, as its handshake has proved. */
+export function peerOf(
+  connection: TlsConnection,
+  { peer }: HandshakeResult,
+  options: { primitives: Primitives; name: string },
+): LinkPeer {
+  return {
+    name: options.name,
+    fingerprint: toHex(options.primitives.hash("sha256", peer.der)),
+    certificate: peer.der,
+    address: connection.address,
+  };
 }
 
 /** What is made anew for each handshake, and what this connection gives. */
@@ -133,14 +148,14 @@ function freshOptions(
   };
 }
 
-async function readSome(connection: TlsConnection): Promise<Uint8Array> {
+export async function readSome(connection: TlsConnection): Promise<Uint8Array> {
   const bytes = await connection.read();
   if (bytes) return bytes;
   throw new ConnectionLost("The connection ended during the handshake");
 }
 
 /** Cuts the connection where the handshake fails or takes too long; a peer at fault is told why. */
-async function withinTime<T>(
+export async function withinTime<T>(
   connection: TlsConnection,
   clock: Clock,
   handshake: () => Promise<T>,

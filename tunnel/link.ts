@@ -49,6 +49,9 @@ export interface LinkStats {
   readonly channels: number;
 }
 
+/** How long a link waits for another connection, unless told otherwise. */
+export const RESUME_WINDOW_MS = 120_000;
+
 /** Whether a link has a connection just now. One that has none waits for another, for as long as its resume window is open. */
 export type LinkState = "up" | "paused" | "ended";
 

@@ -15,7 +15,7 @@
  */
 
 import type { Clock } from "../lib/base/clock.ts";
-import { putU64 } from "../lib/base/bytes.ts";
+import { putU64, toHex } from "../lib/base/bytes.ts";
 import {
   ConnectionLost,
   invariant,
@@ -57,8 +57,8 @@ const ACK_AFTER_RECORDS = 256;
 export interface LinkOptions {
   readonly wire: Wire;
   readonly side: "node" | "device";
-  /** 32 hexadecimal digits. */
-  readonly id: string;
+  /** 16 bytes. */
+  readonly linkId: Uint8Array;
   readonly peer: LinkPeer;
   readonly send: RecordDirection;
   readonly receive: RecordDirection;
@@ -82,6 +82,7 @@ export interface ResumeOptions {
 
 export class LinkPump implements Link {
   readonly id: string;
+  readonly linkId: Uint8Array;
   readonly sinceMs: number;
   readonly closed: Promise<LinkEnd>;
   /** Undefined where the link cannot be resumed. */
@@ -111,7 +112,8 @@ export class LinkPump implements Link {
 
   constructor(options: LinkOptions) {
     const { primitives, clock, wire } = options;
-    this.id = options.id;
+    this.linkId = options.linkId;
+    this.id = toHex(options.linkId);
     this.#peer = options.peer;
     this.resumption = options.resume;
     this.sinceMs = clock.now();
@@ -154,13 +156,14 @@ export class LinkPump implements Link {
     this.#watchers.push(then);
   }
 
-  /**
-   * Has no connection from now on, and waits for another. The number of the next record that this end expects: nothing more comes over
-   * the connection that was.
-   */
-  pause(reason: string): number {
-    this.#pause({ kind: "cut", reason });
+  /** The number of the next record that this end expects. */
+  get next(): number {
     return this.#opener.next;
+  }
+
+  /** Has no connection from now on, and waits for another: nothing more is taken from the one that was. */
+  pause(reason: string): void {
+    this.#pause({ kind: "cut", reason });
   }
 
   /**
@@ -210,6 +213,10 @@ export class LinkPump implements Link {
   }
 
   async close(): Promise<void> {
+    // Nobody is there to be told; whoever comes for it later hears that there is no such link.
+    if (this.state === "paused") {
+      this.#end({ kind: "goodbye", reason: "closed" });
+    }
     if (!this.#ended && !this.#leaving) {
       this.#leaving = true;
       const end: LinkEnd = { kind: "goodbye", reason: "closed" };

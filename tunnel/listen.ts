@@ -10,7 +10,8 @@ import type { DeviceRecord, Registry } from "../lib/pki/registry.ts";
 import type { Audit } from "./audit.ts";
 import { auditLink } from "./dial.ts";
 import { EnrolmentDesk } from "./enrolment_desk.ts";
-import type { Link } from "./link.ts";
+import { type Link, RESUME_WINDOW_MS } from "./link.ts";
+import type { LinkPump } from "./link_pump.ts";
 import { MAX_CHANNELS } from "./mux.ts";
 import { Reception } from "./reception.ts";
 import type { RenewalLimits } from "./record.ts";
@@ -40,6 +41,8 @@ export interface ListenOptions {
   readonly invitations: Invitations;
   /** Stores `registry` and `invitations`, which have changed. A device is told that it is enrolled only after this has resolved. */
   readonly persist: () => Promise<void>;
+  /** How long a link outlives its connection, {@linkcode RESUME_WINDOW_MS} unless given. */
+  readonly resumeWindowMs?: number;
   /** When this end's keys are renewed, where not as usual. */
   readonly renewal?: RenewalLimits;
   readonly primitives: Primitives;
@@ -81,7 +84,8 @@ class ListeningNode implements LinkListener {
   readonly #desk: EnrolmentDesk;
   readonly #refusals: RefusalLog;
   readonly #reception: Reception;
-  readonly #links = new Set<Link>();
+  /** In the order of their arrival. */
+  readonly #links = new Set<LinkPump>();
   readonly #ready: Link[] = [];
   #identity: NodeIdentity;
   #acceptor: ((link: Link | undefined) => void) | undefined;
@@ -103,6 +107,8 @@ class ListeningNode implements LinkListener {
       identity: () => this.#identity,
       full: (name) => this.#full(name),
       crowded: (name) => this.#crowded(name),
+      find: (id) => this.#find(id),
+      resumeWindowMs: options.resumeWindowMs ?? RESUME_WINDOW_MS,
       up: (link) => this.#keep(link),
     });
   }
@@ -197,10 +203,25 @@ class ListeningNode implements LinkListener {
   /** Why there is no room for one more link of the device, or undefined. */
   #full(name: string): string | undefined {
     if (this.#closed) return "the node is stopping";
-    const own = this.#linksOf(name).length;
-    return own >= MAX_LINKS_PER_DEVICE || this.#links.size >= MAX_LINKS
-      ? "the node has too many links"
-      : undefined;
+    const isFull = () =>
+      this.#linksOf(name).length >= MAX_LINKS_PER_DEVICE ||
+      this.#links.size >= MAX_LINKS;
+    // Whose process was killed comes anew, and what it left behind waits in vain.
+    while (isFull()) {
+      const paused = this.#linksOf(name).find(({ state }) =>
+        state === "paused"
+      );
+      if (!paused) return "the node has too many links";
+      paused.abort("it made place for another link of its device");
+      this.#macFailures += paused.stats.macFailures;
+      this.#links.delete(paused);
+    }
+    return undefined;
+  }
+
+  #find(id: string): LinkPump | undefined {
+    for (const link of this.#links) if (link.id === id) return link;
+    return undefined;
   }
 
   #crowded(name: string): string | undefined {
@@ -211,15 +232,15 @@ class ListeningNode implements LinkListener {
       : undefined;
   }
 
-  #linksOf(name: string): readonly Link[] {
-    return this.links.filter((link) => link.peer.name === name);
+  #linksOf(name: string): readonly LinkPump[] {
+    return [...this.#links].filter((link) => link.peer.name === name);
   }
 
-  #keep(link: Link): void {
+  #keep(link: LinkPump): void {
     auditLink(link, this.#options.audit);
     this.#links.add(link);
     void link.closed.then(() => {
-      this.#links.delete(link);
+      if (!this.#links.delete(link)) return;
       this.#macFailures += link.stats.macFailures;
     });
     const acceptor = this.#acceptor;

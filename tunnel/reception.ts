@@ -10,11 +10,14 @@ import type { DeviceRecord, Registry } from "../lib/pki/registry.ts";
 import type { EnrolmentDesk } from "./enrolment_desk.ts";
 import { hangUp, linkOver, shakeAsNode } from "./handshake_pump.ts";
 import type { Link } from "./link.ts";
-import { FOR_JOIN, FOR_LINK } from "./message.ts";
+import type { LinkPump } from "./link_pump.ts";
+import { FOR_JOIN, FOR_LINK, FOR_RESUME } from "./message.ts";
 import type { RenewalLimits } from "./record.ts";
 import type { RefusalLog } from "./refusal_log.ts";
+import { resumeAsNode } from "./resume.ts";
 import {
   ALPN_JOIN,
+  ALPN_RESUME,
   HANDSHAKE_TIMEOUT_MS,
   type TlsConnection,
 } from "./transport.ts";
@@ -34,8 +37,12 @@ export interface ReceptionOptions {
   readonly full: (name: string) => string | undefined;
   /** Why the device may have no further channel, or undefined. */
   readonly crowded: (name: string) => string | undefined;
+  /** How long a link outlives its connection. */
+  readonly resumeWindowMs: number;
+  /** The link of that id, in hexadecimal digits, where there is one. */
+  readonly find: (id: string) => LinkPump | undefined;
   /** Takes a link that is up. */
-  readonly up: (link: Link) => void;
+  readonly up: (link: LinkPump) => void;
 }
 
 export class Reception {
@@ -49,6 +56,7 @@ export class Reception {
   async receive(connection: TlsConnection): Promise<void> {
     try {
       if (connection.alpn === ALPN_JOIN) await this.#join(connection);
+      else if (connection.alpn === ALPN_RESUME) await this.#resume(connection);
       else await this.#open(connection);
     } catch (thrown) {
       // Whoever is at fault has been told, and the connection ends when that has gone out.
@@ -91,11 +99,12 @@ export class Reception {
     }
     const { send, result } = handshake.admit();
     const { name } = verdict;
-    const link: Link = linkOver(connection, result, {
+    const link: LinkPump = linkOver(connection, result, {
       primitives,
       clock,
       side: "node",
       name,
+      resumeWindowMs: this.#options.resumeWindowMs,
       verdict: send,
       ...(renewal ? { renewal } : {}),
       intercept: (incoming) => {
@@ -112,7 +121,35 @@ export class Reception {
     this.#options.up(link);
   }
 
-  /** The device that the certificate admits, or why it does not. */
+  /** A link goes on: there was room for it before. */
+  async #resume(connection: TlsConnection): Promise<void> {
+    const { registry, clock, primitives } = this.#options;
+    const { handshake, peer } = await shakeAsNode(connection, {
+      ...this.#handshakeOptions(),
+      purpose: FOR_RESUME,
+    });
+    const fingerprint = toHex(primitives.hash("sha256", peer.der));
+    const verdict = registry.admit(fingerprint, clock.now());
+    if (!verdict.admitted) {
+      const { reason } = verdict;
+      return this.#refuse(connection, handshake.refuse(reason), {
+        reason,
+        fingerprint,
+      });
+    }
+    const { send, result } = handshake.admit();
+    connection.write(send).catch(() => {});
+    if (registry.settle(fingerprint)) this.#persistSoon();
+    const link = await resumeAsNode(connection, result, {
+      primitives,
+      clock,
+      name: verdict.device.name,
+      find: this.#options.find,
+    });
+    if (!link) hangUp(connection, clock);
+  }
+
+  /** The device that the certificate admits to a link of its own, or why it does not. */
   #verdict(fingerprint: string): DeviceRecord | string {
     const { registry, clock } = this.#options;
     const admission = registry.admit(fingerprint, clock.now());

@@ -25,8 +25,8 @@ import {
 } from "../lib/base/errors.ts";
 import { Inbox } from "./inbox.ts";
 import {
-  ALPN_JOIN,
-  ALPN_LINK,
+  type Alpn,
+  ALPNS,
   HANDSHAKE_TIMEOUT_MS,
   type TlsConnection,
   type TlsConnectOptions,
@@ -60,7 +60,7 @@ export async function listenTls(
     // The runtime's own time-out (120 s unless told otherwise) keeps a connection in memory until it is over, also one that has ended.
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     // No SNICallback: with one, this runtime never forgets a connection that does not speak.
-    ALPNProtocols: [ALPN_LINK, ALPN_JOIN],
+    ALPNProtocols: [...ALPNS],
   });
   const waiting = new Waiting<Socket>({
     clock: options.clock,
@@ -202,7 +202,7 @@ export function connectTls(options: TlsConnectOptions): Promise<TlsConnection> {
 
 /** A TLS socket as a conversation. */
 class TlsWire implements TlsConnection {
-  readonly alpn: typeof ALPN_LINK | typeof ALPN_JOIN;
+  readonly alpn: Alpn;
   readonly serverName: string;
   readonly peerCertificate: Uint8Array;
   readonly binding: Uint8Array;
@@ -282,11 +282,9 @@ class TlsWire implements TlsConnection {
   }
 }
 
-function checkedAlpn(socket: TLSSocket) {
-  const { alpnProtocol } = socket;
-  if (alpnProtocol === ALPN_LINK || alpnProtocol === ALPN_JOIN) {
-    return alpnProtocol;
-  }
+function checkedAlpn(socket: TLSSocket): Alpn {
+  const alpn = ALPNS.find((known) => known === socket.alpnProtocol);
+  if (alpn !== undefined) return alpn;
   throw new VaultError("The other end does not speak the tunnel's protocol", {
     kind: "refused",
   });

@@ -6,13 +6,17 @@ import type { Wire } from "./sender.ts";
 
 export const ALPN_LINK = "vault/1";
 export const ALPN_JOIN = "vault-join/1";
+export const ALPN_RESUME = "vault-resume/1";
+export const ALPNS = [ALPN_LINK, ALPN_JOIN, ALPN_RESUME] as const;
+/** What a connection is for, as TLS is told. */
+export type Alpn = typeof ALPNS[number];
 
 /** A connection that was not admitted after that long is cut. */
 export const HANDSHAKE_TIMEOUT_MS = 10_000;
 
 /** A TLS connection with both certificates verified. */
 export interface TlsConnection extends Wire {
-  readonly alpn: typeof ALPN_LINK | typeof ALPN_JOIN;
+  readonly alpn: Alpn;
   /** The name that the client asked for. */
   readonly serverName: string;
   /** DER. */
@@ -59,7 +63,7 @@ export interface TlsConnectOptions {
   /** The only authority that is trusted, PEM. Undefined: the certificate is not verified at all, for asking what it is. */
   readonly caPem: string | undefined;
   readonly serverName: string;
-  readonly alpn: typeof ALPN_LINK | typeof ALPN_JOIN;
+  readonly alpn: Alpn;
   readonly clock: Clock;
   readonly signal?: AbortSignal | undefined;
 }

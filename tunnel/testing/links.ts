@@ -50,7 +50,7 @@ export function linkPair(options: LinkPairOptions = {}): LinkPair {
       abort: (reason) => near.abort(reason),
     }
     : near;
-  const common = { id: "1".repeat(32), primitives, clock };
+  const common = { linkId: up.linkId, primitives, clock };
   const more = renewal ? { renewal } : {};
   const peer = (name: string) => ({
     name,
@@ -85,7 +85,7 @@ export function linkPair(options: LinkPairOptions = {}): LinkPair {
 export function linkOverWire(wire: Wire): LinkPump {
   const receive = testDirection({ seed: 1, direction: DEVICE_TO_NODE });
   return new LinkPump({
-    id: "1".repeat(32),
+    linkId: receive.linkId,
     primitives,
     clock: systemClock,
     wire,
