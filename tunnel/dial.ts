@@ -19,8 +19,9 @@ import { linkOver, shakeAsDevice } from "./handshake_pump.ts";
 import type { Link } from "./link.ts";
 import { FOR_LINK } from "./message.ts";
 import type { RenewalLimits } from "./record.ts";
+import { notTaken } from "./not_taken.ts";
 import { connectTls } from "./tls.ts";
-import { ALPN_LINK } from "./transport.ts";
+import { ALPN_LINK, type TlsConnection } from "./transport.ts";
 
 /** What a device's side is handed. */
 export interface World {
@@ -46,37 +47,50 @@ export interface DialOptions extends World {
  * @throws {VaultError} `unreachable` where nobody answers, `refused` with the node's reason, or where it is not the pinned node
  */
 export async function dialLink(options: DialOptions): Promise<Link> {
-  const { identity, clock, renewal } = options;
+  const { identity, clock } = options;
   const address = options.address ?? identity.address;
-  const connection = await connectTls({
-    ...hostAndPort(address),
-    credentials: identity,
-    caPem: identity.caPem,
-    serverName: NODE_SERVER_NAME,
-    alpn: ALPN_LINK,
-    clock,
-    signal: options.signal,
-  });
   try {
-    const result = await shakeAsDevice(connection, {
-      ...options,
-      purpose: FOR_LINK,
+    const connection = await connectTls({
+      ...hostAndPort(address),
       credentials: identity,
-      nodeId: identity.nodeId,
-    });
-    const link = linkOver(connection, result, {
-      primitives: options.primitives,
+      caPem: identity.caPem,
+      serverName: NODE_SERVER_NAME,
+      alpn: ALPN_LINK,
       clock,
-      side: "device",
-      name: "node",
-      ...(renewal ? { renewal } : {}),
+      signal: options.signal,
     });
-    auditLink(link, options.audit);
-    return link;
+    try {
+      return await linkFrom(connection, options);
+    } catch (thrown) {
+      options.audit({ kind: "refused", address, reason: messageOf(thrown) });
+      throw thrown;
+    }
   } catch (thrown) {
-    options.audit({ kind: "refused", address, reason: messageOf(thrown) });
-    throw dialError(thrown, address);
+    throw await notTaken(thrown, { identity, address, nowMs: clock.now() }) ??
+      dialError(thrown, address);
   }
+}
+
+async function linkFrom(
+  connection: TlsConnection,
+  options: DialOptions,
+): Promise<Link> {
+  const { identity, primitives, clock, renewal } = options;
+  const result = await shakeAsDevice(connection, {
+    ...options,
+    purpose: FOR_LINK,
+    credentials: identity,
+    nodeId: identity.nodeId,
+  });
+  const link = linkOver(connection, result, {
+    primitives,
+    clock,
+    side: "device",
+    name: "node",
+    ...(renewal ? { renewal } : {}),
+  });
+  auditLink(link, options.audit);
+  return link;
 }
 
 /** Tells the audit log of the link's beginning and end. */
@@ -119,7 +133,7 @@ export function dialError(thrown: unknown, address: string): unknown {
         kind: "unreachable",
         cause: thrown,
         hint:
-          "if it does so every time, it does not take this device's certificate: expired, or another node's",
+          "if it does so every time, something in between does, or the two clocks are far apart",
       },
     );
   }
