@@ -24,6 +24,22 @@ export const SUITE_FAULTS: readonly SuiteFault[] = [
       "block is a physical one, so the run with 4096-byte blocks judges it.",
   },
   {
+    test: "StartStopUnit.PwrCnd",
+    runs: ["removable"],
+    says: /STARTSTOPUNIT command failed .*INVALID_FIELD_IN_CDB\(0x2400\)/,
+    why:
+      "It wants GOOD for every POWER CONDITION from 1 to 15. SBC-3 5.20 reserves most of them, and SPC-4 3.3 has a reserved code in a " +
+      "defined field reported as an error. The others stand for states that a disk without power to save does not have.",
+  },
+  {
+    test: "StartStopUnit.NoLoej",
+    runs: ["removable"],
+    says: /TESTUNITREADY command failed .*NOT READY\(0x02\) .*\(0x0402\)/,
+    why:
+      "It asks with START 0 and LOEJ 0 for the unit to stop and then wants TEST UNIT READY to end with GOOD. By SBC-3 5.20 the unit is " +
+      "then in the stopped power condition, in which it is not ready: 02 04/02 until START 1.",
+  },
+  {
     test: "iSCSITMF.LUNResetSimpleAsync",
     says:
       /test_async_lu_reset_simple\.c:\d+ +- CU_ASSERT_EQUAL\(reconnect_succeeded,1\)/,
