@@ -93,6 +93,22 @@ Deno.test("PREEMPT AND ABORT of one's own registration ends one's other tasks, n
   for (let i = 0; i < 128; i++) await waitingWrite(initiator);
 });
 
+Deno.test("PREEMPT AND ABORT whose list came late does not wait for itself", async () => {
+  const fix = fixture();
+  const { initiator } = await fix.session();
+  await waitingWrite(initiator);
+  const [own] = [...fix.target.sessions].map(({ nexus }) => nexus.id);
+  const nexuses = new Set([own!]);
+  fix.unit.next = {
+    kind: "data-out",
+    length: 24,
+    then: () => ({ kind: "abort-tasks", nexuses }),
+  };
+  const ask = { cdb: cdb10(0x5f, 0, 24), write: 24 };
+  expect((await initiator.run(ask, new Uint8Array(24))).status).toBe(0);
+  for (let i = 0; i < 128; i++) await waitingWrite(initiator);
+});
+
 Deno.test("two that preempt each other at once both get an end, or lose it to the other", async () => {
   const fix = fixture();
   const hold = gate();
