@@ -151,9 +151,13 @@ const volumes: Names = (stateDir) =>
 const devices: Names = (stateDir) =>
   withNode(
     stateDir,
-    async (node) =>
-      (await node.devices()).filter(({ revokedAt }) => revokedAt === undefined)
+    async (node) => [
+      ...(await node.devices())
+        .filter(({ revokedAt }) => revokedAt === undefined)
         .map(({ name }) => ({ word: name, what: "device" })),
+      ...(await node.invitations())
+        .map(({ name }) => ({ word: name, what: "invitation" })),
+    ],
   );
 
 const attached: Names = async (stateDir) =>

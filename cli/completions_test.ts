@@ -29,6 +29,7 @@ Deno.test("commands, options, choices and files are offered where they may stand
     "--size",
     "--block-size",
     "--read-only",
+    "--removable",
     "--target",
     "--lun",
     "--json",

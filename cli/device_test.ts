@@ -42,6 +42,22 @@ Deno.test("invitations, devices and detaching, without a running node", async ()
     ! vault: "Laptop" cannot be the name of a device
     ! vault: hint: …
     [2]
+    $ vault devices
+    DEVICE … STATE … ENROLLED … EXPIRES … FINGERPRINT
+    laptop … invited …Z
+    $ vault devices --json
+    [
+      {
+        "name": "laptop",
+        "invitedAt": "…",
+        "expiresAt": "…",
+        "failedAttempts": 0
+      }
+    ]
+    $ vault revoke laptop
+    Withdrew the invitation for "laptop".
+    $ vault devices
+    ! No device has joined. vault invite NAME makes a code.
     $ vault revoke laptop
     ! vault: …
     ! vault: hint: …

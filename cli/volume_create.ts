@@ -35,6 +35,10 @@ export function volumeCreateCommand() {
     )
     .option("--read-only", "make a disk that nobody can write to")
     .option(
+      "--removable",
+      "make a disk whose medium can be ejected and loaded, like a card reader's",
+    )
+    .option(
       "--target <volume>",
       "put it behind the target of that volume, as another LUN",
     )
@@ -51,6 +55,7 @@ export function volumeCreateCommand() {
             sizeBytes,
             blockSizeBytes: options.blockSize === "512" ? 512 : 4096,
             readOnly: options.readOnly ?? false,
+            ...(options.removable ? { removable: true } : {}),
             ...(options.target === undefined ? {} : { target: options.target }),
             ...(options.lun === undefined
               ? {}

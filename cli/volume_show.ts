@@ -32,6 +32,7 @@ function factsOf(
     ["used", formatSize(volume.allocatedBytes)],
     ["block size", String(volume.blockSizeBytes)],
     ["access", volume.readOnly ? "read-only" : "read-write"],
+    ["medium", volume.removable ? "removable" : undefined],
     ["health", volume.health],
     ["made", volume.createdAt],
     ["target", volume.iqn],

@@ -170,3 +170,25 @@ Deno.test("a volume is put behind the target of another, and goes before it", as
     { VAULT_STATE: dir.at("state") },
   );
 });
+
+Deno.test("a volume with removable medium says so", async () => {
+  using dir = new TempDir();
+  await transcript(
+    `
+    $ vault init
+    …
+    ! A new node in …/state. Next: vault serve
+    $ vault volume create card --size 1G --removable
+    Made volume "card": 1 GiB.
+    $ vault volume show card
+    volume      card
+    size        1 GiB (1073741824 bytes)
+    used        0 B
+    block size  512
+    access      read-write
+    medium      removable
+    …
+    `,
+    { VAULT_STATE: dir.at("state") },
+  );
+});

@@ -21,6 +21,7 @@ import { type Link, RESUME_WINDOW_MS } from "./link.ts";
 import type { LinkPump } from "./link_pump.ts";
 import { FOR_LINK, FOR_RESUME } from "./message.ts";
 import type { RenewalLimits } from "./record.ts";
+import { notTaken } from "./not_taken.ts";
 import { resumeAsDevice } from "./resume.ts";
 import { connectTls } from "./tls.ts";
 import { ALPN_LINK, ALPN_RESUME, type TlsConnection } from "./transport.ts";
@@ -37,7 +38,7 @@ export interface DialOptions extends World {
   readonly identity: DeviceIdentity;
   /** HOST:PORT where it is not the one of the identity. */
   readonly address?: string;
-  /** How long a link outlives its connection, {@linkcode RESUME_WINDOW_MS} unless given. */
+  /** How long a link outlives its connection: {@linkcode RESUME_WINDOW_MS} unless given, and 0 for not at all. */
   readonly resumeWindowMs?: number;
   /** When this end's keys are renewed, where not as usual. */
   readonly renewal?: RenewalLimits;
@@ -91,26 +92,31 @@ async function shaken<T>(
 ): Promise<T> {
   const { identity, clock } = options;
   const address = options.address ?? identity.address;
-  const connection = await connectTls({
-    ...hostAndPort(address),
-    credentials: identity,
-    caPem: identity.caPem,
-    serverName: NODE_SERVER_NAME,
-    alpn,
-    clock,
-    signal: options.signal,
-  });
   try {
-    const result = await shakeAsDevice(connection, {
-      ...options,
-      purpose: alpn === ALPN_LINK ? FOR_LINK : FOR_RESUME,
+    const connection = await connectTls({
+      ...hostAndPort(address),
       credentials: identity,
-      nodeId: identity.nodeId,
+      caPem: identity.caPem,
+      serverName: NODE_SERVER_NAME,
+      alpn,
+      clock,
+      signal: options.signal,
     });
-    return await then(connection, result);
+    try {
+      const result = await shakeAsDevice(connection, {
+        ...options,
+        purpose: alpn === ALPN_LINK ? FOR_LINK : FOR_RESUME,
+        credentials: identity,
+        nodeId: identity.nodeId,
+      });
+      return await then(connection, result);
+    } catch (thrown) {
+      options.audit({ kind: "refused", address, reason: messageOf(thrown) });
+      throw thrown;
+    }
   } catch (thrown) {
-    options.audit({ kind: "refused", address, reason: messageOf(thrown) });
-    throw dialError(thrown, address);
+    throw await notTaken(thrown, { identity, address, nowMs: clock.now() }) ??
+      dialError(thrown, address);
   }
 }
 
@@ -163,7 +169,7 @@ export function dialError(thrown: unknown, address: string): unknown {
         kind: "unreachable",
         cause: thrown,
         hint:
-          "if it does so every time, it does not take this device's certificate: expired, or another node's",
+          "if it does so every time, something in between does, or the two clocks are far apart",
       },
     );
   }

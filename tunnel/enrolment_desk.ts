@@ -155,10 +155,10 @@ export class EnrolmentDesk {
   /** Counts an attempt that failed. */
   #failed(id: string, host: string): void {
     const { invitations, clock, refusals } = this.#options;
-    this.#backoff.failed(host, clock.monotonic());
     const invitation = invitations.find(id, clock.now());
-    // Ids that were never given out are anyone's to make up, and tell the log nothing.
+    // Ids that were never given out are anyone's to make up: they tell the log nothing, and keep no neighbour of theirs from joining.
     if (!invitation || !invitations.failed(id, clock.now())) return;
+    this.#backoff.failed(host, clock.monotonic());
     this.#persistSoon();
     const closed = invitations.find(id, clock.now()) === undefined;
     refusals.tell({

@@ -80,7 +80,7 @@ export function linkOver(
     verdict?: Uint8Array;
     renewal?: RenewalLimits;
     intercept?: (incoming: IncomingChannel) => boolean;
-    /** How long the link outlives a connection; not at all where it is left out. */
+    /** How long the link outlives a connection; not at all where it is 0 or left out. */
     resumeWindowMs?: number;
   },
 ): LinkPump {
@@ -110,9 +110,9 @@ export function linkOver(
     first: rest,
     ...(renewal ? { renewal } : {}),
     ...(intercept ? { intercept } : {}),
-    ...(resumeWindowMs === undefined
-      ? {}
-      : { resume: { secret: keys.resume, windowMs: resumeWindowMs } }),
+    ...(resumeWindowMs
+      ? { resume: { secret: keys.resume, windowMs: resumeWindowMs } }
+      : {}),
   });
 }
 

@@ -146,6 +146,8 @@ async function enrol(
     });
     const nodeId = await nodeIdOf(certificatePemOf(result.peer.der));
     return { name, certificatePem, keyPem, caPem, nodeId, address };
+  } catch (thrown) {
+    throw thrown instanceof ConnectionLost ? unanswered(thrown) : thrown;
   } finally {
     await link.close();
   }
@@ -171,5 +173,15 @@ function notTaken(cause: Error): VaultError {
     cause,
     hint:
       'it was used, has expired, or was tried too often: on the node, "vault invite NAME" makes a new one',
+  });
+}
+
+/** The node had taken the invitation, and what it did with the request is not known here. */
+function unanswered(cause: Error): VaultError {
+  return new VaultError("The node was cut off while it enrolled this device", {
+    kind: "unreachable",
+    cause,
+    hint:
+      'where it has stored the device already, the code is used: on the node, "vault revoke NAME", then "vault invite NAME"',
   });
 }

@@ -4,6 +4,7 @@ import { expect } from "expect";
 import { VaultError } from "../lib/base/errors.ts";
 import { systemClock } from "../lib/os/clock.ts";
 import { systemPrimitives as primitives } from "../lib/os/primitives.ts";
+import { createAuthority } from "../lib/pki/authority.ts";
 import { fingerprintOf, renewalDue } from "../lib/pki/certificate.ts";
 import { parseCode, renderCode } from "../lib/pki/code.ts";
 import { FREE_ATTEMPTS } from "../lib/pki/invitations.ts";
@@ -252,3 +253,54 @@ Deno.test("a certificate is renewed over a link, with another key", () =>
     await device.close();
     expect(node.audit.some(({ kind }) => kind === "renewed")).toBe(true);
   }));
+
+Deno.test("a node that is cut off before it answers does not pass for one that refuses", async () => {
+  const node = await startNode({
+    persist: () => {
+      for (const proxy of proxies.splice(0)) proxy.close();
+      return Promise.resolve();
+    },
+  });
+  const proxies = [startProxy(node.address)];
+  const code = await node.invite("laptop");
+  const thrown = await node.join(code, proxies[0]!.address)
+    .catch((error) => error);
+  expect(thrown.kind).toBe("unreachable");
+  expect(thrown.hint).toMatch(/revoke NAME/);
+  // As it says: the node knows a device that never came to be.
+  await expect(node.join(code)).rejects.toThrow(/not take/);
+  node.registry.revoke("laptop", Date.now());
+  expect((await node.join(await node.invite("laptop"))).name).toBe("laptop");
+  await node.stop();
+});
+
+Deno.test("a node with a certificate that the machine's own trust vouches for is not the pinned one", async () => {
+  const node = await startNode();
+  const publicAuthority = await createAuthority({ nowMs: Date.now() });
+  const impostor = await startNode({ authority: publicAuthority });
+  const laptop = await node.device("laptop");
+  const folder = Deno.makeTempDirSync({ prefix: "vault-trust-" });
+  const trusted = `${folder}/ca.pem`;
+  Deno.writeTextFileSync(trusted, publicAuthority.certificatePem);
+  // The runtime reads whom else it shall trust when it starts.
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["run", "--no-check", "--allow-all"],
+      new URL("testing/dial.ts", import.meta.url).pathname,
+      JSON.stringify({ ...laptop, address: impostor.address }),
+    ],
+    env: {
+      DENO_CERT: trusted,
+      NODE_EXTRA_CA_CERTS: trusted,
+      SSL_CERT_FILE: trusted,
+      DENO_TLS_CA_STORE: "system",
+      NODE_TLS_REJECT_UNAUTHORIZED: "0",
+    },
+  }).output();
+  expect(new TextDecoder().decode(stdout)).toMatch(
+    /^unreachable: Something that is not the pinned node answers/,
+  );
+  await node.stop();
+  await impostor.stop();
+  Deno.removeSync(folder, { recursive: true });
+});

@@ -41,7 +41,7 @@ export interface ListenOptions {
   readonly invitations: Invitations;
   /** Stores `registry` and `invitations`, which have changed. A device is told that it is enrolled only after this has resolved. */
   readonly persist: () => Promise<void>;
-  /** How long a link outlives its connection, {@linkcode RESUME_WINDOW_MS} unless given. */
+  /** How long a link outlives its connection: {@linkcode RESUME_WINDOW_MS} unless given, and 0 for not at all. */
   readonly resumeWindowMs?: number;
   /** When this end's keys are renewed, where not as usual. */
   readonly renewal?: RenewalLimits;

@@ -168,6 +168,7 @@ export function connectTls(options: TlsConnectOptions): Promise<TlsConnection> {
       signal?.removeEventListener("abort", stop);
       settle();
     };
+    let reached = false;
     const fail = (reason: unknown) =>
       finish(() => {
         socket.destroy();
@@ -179,8 +180,11 @@ export function connectTls(options: TlsConnectOptions): Promise<TlsConnection> {
       () => fail(unreachable(options, "no answer")),
     );
     signal?.addEventListener("abort", stop, { once: true });
-    socket.on("error", (error) => fail(notConnected(options, error)));
-    socket.on("close", () => fail(unreachable(options, "closed")));
+    // What is cut from here on may be so because of this end's certificate.
+    const cut = () => reached ? new ConnectionLost("Cut in TLS") : undefined;
+    socket.once("connect", () => reached = true);
+    socket.on("error", (error) => fail(notConnected(options, error, cut())));
+    socket.on("close", () => fail(unreachable(options, "closed", cut())));
     socket.once("secureConnect", () =>
       finish(() => {
         socket.removeAllListeners("close");
@@ -243,7 +247,7 @@ class TlsWire implements TlsConnection {
       if (this.#inbox.full) socket.pause();
     });
     socket.on("end", () => this.#inbox.end());
-    socket.on("error", (error: Error) => this.#lose(messageOf(error)));
+    socket.on("error", (error: Error) => this.#lose(messageOf(error), error));
     socket.on("close", () => this.#lose("closed"));
   }
 
@@ -258,7 +262,8 @@ class TlsWire implements TlsConnection {
     return new Promise((resolve, reject) => {
       this.#socket.write(
         bytes,
-        (error) => error ? reject(this.#lose(messageOf(error))) : resolve(),
+        (error) =>
+          error ? reject(this.#lose(messageOf(error), error)) : resolve(),
       );
     });
   }
@@ -273,9 +278,10 @@ class TlsWire implements TlsConnection {
     this.#socket.destroy();
   }
 
-  #lose(how: string): Error {
+  #lose(how: string, cause?: Error): Error {
     const lost = new ConnectionLost(
       `The connection with ${this.address} was cut: ${how}`,
+      ...(cause ? [{ cause }] : []),
     );
     this.#inbox.lose(lost);
     return lost;

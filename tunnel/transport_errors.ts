@@ -1,6 +1,10 @@
 /** What goes wrong below TLS and in it, in words for a person. */
 
-import { messageOf, VaultError } from "../lib/base/errors.ts";
+import {
+  type ConnectionLost,
+  messageOf,
+  VaultError,
+} from "../lib/base/errors.ts";
 
 interface Place {
   readonly hostname: string;
@@ -30,11 +34,24 @@ export function cannotListen(at: Place, cause: Error): VaultError {
 /** Errors of TLS have codes that begin so; others are those of TCP and of names. */
 const TLS_CODES = /^(ERR_SSL|ERR_TLS|CERT|DEPTH_|SELF_SIGNED|UNABLE_)/;
 
-/** Why a connection did not come about. */
-export function notConnected(at: Place, error: Error): VaultError {
-  const code = String((error as { code?: unknown }).code ?? "");
+/** What the other end's TLS says of this end's certificate. Once a connection is up, nobody but that end can have said it (RFC 8446 section 6). */
+const CERTIFICATE_ALERTS =
+  /^ERR_SSL_.*ALERT_(BAD_CERTIFICATE|UNSUPPORTED_CERTIFICATE|CERTIFICATE_(REVOKED|EXPIRED|UNKNOWN|REQUIRED)|UNKNOWN_CA|ACCESS_DENIED)/;
+
+/** Whether `error` is the other end's word that it does not take this end's certificate. */
+export function isAboutCertificate(error: unknown): boolean {
+  return CERTIFICATE_ALERTS.test(codeOf(error));
+}
+
+/** Why a connection did not come about. With `cut`, the other end had been reached. */
+export function notConnected(
+  at: Place,
+  error: Error,
+  cut?: ConnectionLost,
+): VaultError {
+  const code = codeOf(error);
   if (code && !TLS_CODES.test(code)) {
-    return unreachable(at, messageOf(error), error);
+    return unreachable(at, messageOf(error), cut ?? error);
   }
   return new VaultError(
     `Something that is not the pinned node answers at ${at.hostname}:${at.port}: ${
@@ -58,4 +75,8 @@ export function unreachable(
       ...(cause ? { cause } : {}),
     },
   );
+}
+
+function codeOf(error: unknown): string {
+  return String((error as { code?: unknown } | undefined)?.code ?? "");
 }

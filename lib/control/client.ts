@@ -11,8 +11,10 @@ import type {
   ChapSecret,
   DeviceInfo,
   Invitation,
+  InvitationInfo,
   NodeOperations,
   NodeStatus,
+  Revocation,
   VolumeInfo,
   VolumeSpec,
 } from "./operations.ts";
@@ -196,13 +198,17 @@ export class NodeClient implements NodeOperations {
     return this.#caller.call("devices", NODE_METHODS.devices);
   }
 
+  invitations(): Promise<readonly InvitationInfo[]> {
+    return this.#caller.call("invitations", NODE_METHODS.invitations);
+  }
+
   invite(
     ask: { name: string; expiresMs: number; advertise?: string },
   ): Promise<Invitation> {
     return this.#caller.call("invite", NODE_METHODS.invite, ask);
   }
 
-  revoke(name: string): Promise<DeviceInfo> {
+  revoke(name: string): Promise<Revocation> {
     return this.#caller.call("revoke", NODE_METHODS.revoke, name);
   }
 

@@ -22,7 +22,11 @@ Deno.test("each operation arrives with its parameters and brings its answer back
     expect((await client.devices())[0]?.name).toBe("laptop");
     const ask = { name: "laptop", expiresMs: 900_000 };
     expect((await client.invite(ask)).code).toBe("CODE");
-    expect((await client.revoke("laptop")).name).toBe("laptop");
+    const [phone] = await client.invitations();
+    expect(phone).toMatchObject({ name: "phone", failedAttempts: 2 });
+    const revoked = await client.revoke("laptop");
+    expect(revoked).toMatchObject({ device: { name: "laptop", links: 1 } });
+    expect(revoked.invitation).toEqual(phone);
     expect(asked.slice(2)).toEqual([
       ["createVolume", SPEC],
       ["resizeVolume", "photos", 2 ** 40],
@@ -32,6 +36,7 @@ Deno.test("each operation arrives with its parameters and brings its answer back
       ["photos", undefined],
       [],
       ["invite", ask],
+      [],
       ["revoke", "laptop"],
     ]);
   }));

@@ -60,6 +60,12 @@ function fakeNode() {
     expiresAt: "2036-11-22T12:00:00.000Z",
     links: 1,
   };
+  const invitation = {
+    name: "phone",
+    invitedAt: "2026-11-22T12:00:00.000Z",
+    expiresAt: "2026-11-22T12:15:00.000Z",
+    failedAttempts: 2,
+  };
   const node: NodeOperations = {
     status: note(STATUS),
     listVolumes: note([info(SPEC)]),
@@ -78,6 +84,7 @@ function fakeNode() {
     removeChap: note(undefined),
     setMutualChap: note(undefined),
     devices: note([device]),
+    invitations: note([invitation]),
     invite: (ask) =>
       note({
         code: "CODE",
@@ -85,7 +92,8 @@ function fakeNode() {
         expiresAt: "2026-11-22T12:15:00.000Z",
         address: ask.advertise ?? "192.0.2.1:9443",
       })("invite", ask),
-    revoke: (name) => note({ ...device, name })("revoke", name),
+    revoke: (name) =>
+      note({ device: { ...device, name }, invitation })("revoke", name),
   };
   return { node, asked };
 }

@@ -13,6 +13,8 @@ export interface VolumeSpec {
   readonly blockSizeBytes: 512 | 4096;
   /** Nobody may write to it, whoever attaches it. */
   readonly readOnly: boolean;
+  /** Initiators can eject the medium and load it again, like that of a card reader. It is in when it is served. */
+  readonly removable?: boolean;
   /** The volume whose target it is put behind, as another logical unit; a target of its own unless given. */
   readonly target?: string;
   /** Its logical unit number there, 1 to 255; the next free one unless given. Goes with `target`. */
@@ -57,6 +59,26 @@ export interface DeviceInfo {
   readonly revokedAt?: string;
   /** Links open now; absent where the node does not run. */
   readonly links?: number;
+}
+
+/** An invitation that is open: its code lets one device join yet. */
+export interface InvitationInfo {
+  /** The name that the device will have. */
+  readonly name: string;
+  /** When the code was made. */
+  readonly invitedAt: string;
+  /** From when on it is worth nothing. */
+  readonly expiresAt: string;
+  /** How often somebody has tried it without its secret. */
+  readonly failedAttempts: number;
+}
+
+/** What was shut out under a name: the device, the invitation, or both. */
+export interface Revocation {
+  /** The device, revoked now. */
+  readonly device?: DeviceInfo;
+  /** The invitation, withdrawn now: its code is worth nothing any more. */
+  readonly invitation?: InvitationInfo;
 }
 
 /** What lets one device join, once. */
@@ -211,6 +233,8 @@ export interface NodeOperations {
   setMutualChap(volume: string, chap: ChapSecret | undefined): Promise<void>;
   /** Every device that was ever enrolled. */
   devices(): Promise<readonly DeviceInfo[]>;
+  /** Every invitation that is open: neither used nor expired nor withdrawn. */
+  invitations(): Promise<readonly InvitationInfo[]>;
   /**
    * Lets one device join under a name that is free, once and within `expiresMs`. `advertise` is the HOST:PORT that it is told to dial;
    * without one the node says what it takes for its own address.
@@ -218,8 +242,8 @@ export interface NodeOperations {
   invite(
     ask: { name: string; expiresMs: number; advertise?: string },
   ): Promise<Invitation>;
-  /** The device may do nothing any more: its links end within a second. */
-  revoke(name: string): Promise<DeviceInfo>;
+  /** The device may do nothing any more, its links end within a second; and an open invitation for the name is withdrawn. */
+  revoke(name: string): Promise<Revocation>;
 }
 
 /** What can be asked of an attachment. */

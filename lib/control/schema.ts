@@ -43,6 +43,7 @@ const VolumeSpec = v.object({
   sizeBytes: bytes,
   blockSizeBytes,
   readOnly: v.boolean(),
+  removable: v.exactOptional(v.boolean()),
   target: v.exactOptional(text),
   lun: v.exactOptional(figure),
 });
@@ -52,6 +53,7 @@ const VolumeInfo = v.object({
   sizeBytes: bytes,
   blockSizeBytes,
   readOnly: v.boolean(),
+  removable: v.exactOptional(v.boolean()),
   target: v.string(),
   lun: figure,
   iqn: v.string(),
@@ -71,6 +73,18 @@ const DeviceInfo = v.object({
   expiresAt: v.string(),
   revokedAt: v.exactOptional(v.string()),
   links: v.exactOptional(figure),
+});
+
+const InvitationInfo = v.object({
+  name: v.string(),
+  invitedAt: v.string(),
+  expiresAt: v.string(),
+  failedAttempts: figure,
+});
+
+const Revocation = v.object({
+  device: v.exactOptional(DeviceInfo),
+  invitation: v.exactOptional(InvitationInfo),
 });
 
 const Invitation = v.object({
@@ -157,8 +171,9 @@ export const NODE_METHODS = {
     result: nothing,
   },
   devices: { params: v.strictTuple([]), result: v.array(DeviceInfo) },
+  invitations: { params: v.strictTuple([]), result: v.array(InvitationInfo) },
   invite: { params: v.strictTuple([InvitationAsk]), result: Invitation },
-  revoke: { params: v.strictTuple([text]), result: DeviceInfo },
+  revoke: { params: v.strictTuple([text]), result: Revocation },
 } as const;
 
 export const ATTACHMENT_METHODS = {

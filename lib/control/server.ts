@@ -81,6 +81,7 @@ export function nodeHandlers(node: NodeOperations): Handlers {
       ),
     ],
     ["devices", method(m.devices, () => node.devices())],
+    ["invitations", method(m.invitations, () => node.invitations())],
     ["invite", method(m.invite, (ask) => node.invite(ask))],
     ["revoke", method(m.revoke, (name) => node.revoke(name))],
   ]);

@@ -1,6 +1,7 @@
 /**
  * The volumes of a node as they lie on disk: `volumes/NAME/volume.json`, which is the truth about a volume, `data`, its bytes, and
- * `reservations.json` where an initiator wants them kept.
+ * `reservations.json` where an initiator wants them kept. `atomic` holds a write that is to be done whole or not at all, until it is, and
+ * `erasure.json` is there while the volume is erased.
  *
  * | a crash in | leaves | and the next start |
  * |---|---|---|
@@ -28,6 +29,10 @@ import {
 } from "../os/file.ts";
 import { join } from "../os/paths.ts";
 import { readDocument, VolumeDocument, writeDocument } from "./documents.ts";
+import { stackStore } from "../store/stack.ts";
+import type { Store } from "../store/store.ts";
+import { WriteIntent } from "../store/write_intent.ts";
+import { ErasureFile } from "./erasure_file.ts";
 import { ReservationFile } from "./reservation_file.ts";
 import { expectNobodyBehind, placeOf } from "./placement.ts";
 
@@ -94,6 +99,7 @@ export class Catalog {
       sizeBytes: spec.sizeBytes,
       blockSizeBytes: spec.blockSizeBytes,
       readOnly: spec.readOnly,
+      ...(spec.removable ? { removable: true } : {}),
       serial: toHex(this.#primitives.random(8)),
       naa: NAA_LOCALLY_ASSIGNED + toHex(this.#primitives.random(8)).slice(1),
       ...(behind ? { behind } : {}),
@@ -133,14 +139,13 @@ export class Catalog {
    */
   async resize(document: VolumeDocument, sizeBytes: number): Promise<void> {
     const after = { ...document, sizeBytes };
-    const data = this.openData(document);
+    const store = this.openStore(document);
     try {
       if (sizeBytes < document.sizeBytes) this.update(after);
-      data.truncate(sizeBytes);
-      await data.sync();
+      await store.resize(sizeBytes);
       if (sizeBytes > document.sizeBytes) this.update(after);
     } finally {
-      data.close();
+      await store.close();
     }
   }
 
@@ -167,6 +172,37 @@ export class Catalog {
   /** Reservations that outlive the process. */
   reservations(name: string): ReservationFile {
     return new ReservationFile(join(this.#folder, name, "reservations.json"));
+  }
+
+  /** An erasure that is under way. */
+  erasure(name: string): ErasureFile {
+    return new ErasureFile(join(this.#folder, name, "erasure.json"));
+  }
+
+  /** The volume's bytes, with what a crash has left of them made good. Whoever has it closes it. @throws {VaultError} like {@linkcode openData} */
+  openStore(document: VolumeDocument): Store {
+    const file = this.openData(document);
+    try {
+      const intent = document.readOnly
+        ? undefined
+        : this.#openIntent(document.name);
+      return stackStore({
+        bottom: { kind: "file", file, ...(intent && { intent }) },
+        readOnly: document.readOnly,
+      });
+    } catch (thrown) {
+      file.close();
+      throw thrown;
+    }
+  }
+
+  #openIntent(name: string): WriteIntent {
+    const path = join(this.#folder, name, "atomic");
+    const create = !listFolder(join(this.#folder, name)).includes("atomic");
+    return new WriteIntent(
+      openFile(path, { create }),
+      (...parts) => this.#primitives.hash("sha256", ...parts),
+    );
   }
 
   /** Opens the data file, cut to the document's size. @throws {VaultError} where it is missing or was cut from outside */

@@ -4,10 +4,12 @@ import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { ChapPolicy } from "../iscsi/login_security.ts";
 import { Disk } from "../scsi/disk.ts";
+import { MAX_ATOMIC_BYTES } from "../scsi/limits.ts";
 import type { Store } from "../store/store.ts";
 import type { Resize, Target } from "../target/target.ts";
 import type { Targets } from "../target/targets.ts";
 import { Volume } from "../target/volume.ts";
+import type { ErasureFile } from "./erasure_file.ts";
 import type { ReservationFile } from "./reservation_file.ts";
 import { VERSION } from "./version.ts";
 
@@ -26,8 +28,11 @@ export interface DiskOptions {
   readonly naa: string;
   readonly blockSizeBytes: 512 | 4096;
   readonly readOnly: boolean;
+  readonly removable?: boolean;
   /** Where reservations outlive the process, if initiators may ask for that. */
   readonly reservations?: ReservationFile;
+  /** Where a note of FORMAT UNIT and SANITIZE outlives the process, if initiators may ask for these. */
+  readonly erasure?: ErasureFile;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -51,8 +56,10 @@ export function addDiskTarget(
 /** A disk that a target can have among its units. */
 export function diskVolume(options: DiskOptions): Volume {
   const { store, iqn, product, serial, naa, clock, log } = options;
-  const { blockSizeBytes, readOnly, reservations } = options;
+  const { blockSizeBytes, readOnly, reservations, erasure } = options;
   const now = reservations?.read();
+  const interrupted = erasure?.read();
+  const atomicBytes = store.atomic?.maxBytes ?? 0;
   const unit = new Disk({
     identity: {
       vendor: "VAULT",
@@ -64,6 +71,10 @@ export function diskVolume(options: DiskOptions): Volume {
     },
     geometry: { blockSizeBytes, sizeBytes: store.sizeBytes },
     readOnly,
+    removable: options.removable ?? false,
+    atomicWrites: !readOnly && atomicBytes >= MAX_ATOMIC_BYTES,
+    ...(erasure && { erasureNotes: erasure }),
+    ...(interrupted && { interrupted }),
     ...(reservations && { keptReservations: now ? { now } : {} }),
   });
   return new Volume({

@@ -22,6 +22,8 @@ export const VolumeDocument = v.object({
   sizeBytes: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
   blockSizeBytes: v.picklist([512, 4096]),
   readOnly: v.boolean(),
+  /** Initiators can eject the medium and load it again. */
+  removable: v.exactOptional(v.boolean()),
   serial: v.string(),
   naa: v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/)),
   /** The volume whose target it is behind, and where there. Without, it is LUN 0 of a target of its own, whose CHAP its own is. */

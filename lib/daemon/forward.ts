@@ -5,7 +5,7 @@ import type { Clock } from "../base/clock.ts";
 import { ConnectionLost, messageOf, VaultError } from "../base/errors.ts";
 import type { Primitives } from "../base/primitives.ts";
 import { connectInitiator } from "../initiator/initiator.ts";
-import { type Address, connectTcp, renderAddress } from "../os/tcp.ts";
+import { type Address, connectTcp } from "../os/tcp.ts";
 import { ownAddress } from "../portal/own_address.ts";
 import { relay } from "../portal/relay.ts";
 
@@ -48,12 +48,12 @@ export class Forward {
     if (fitting.length === 1) return fitting[0]!;
     if (wanted === THE_ONLY_ONE && names.length === 1) return names[0]!;
     const what = fitting.length === 0 ? "no target" : "several targets";
-    throw new VaultError(
-      `The node forwards to ${what} "${wanted}". It offers: ${
-        names.join(", ") || "nothing"
-      }`,
-      { kind: "not-found" },
-    );
+    // What else there is, nobody is told who cannot name it: any device may ask.
+    throw new VaultError(`The node forwards to ${what} "${wanted}"`, {
+      kind: "not-found",
+      hint:
+        "Say the target's whole name. Who runs the node can list them where they are.",
+    });
   }
 
   /** Passes one initiator's connection on. Resolves when it has ended. */
@@ -76,12 +76,15 @@ export class Forward {
       initiator: channel,
       target,
       rewrite: ownAddress({ iqn, portal }),
+      only: iqn,
     });
   }
 
   async #discover(): Promise<string[]> {
     const { address, primitives, clock } = this.#options;
-    const duplex = await connectTcp(address);
+    const duplex = await connectTcp(address).catch((cause) => {
+      throw silence(cause);
+    });
     const cancel = clock.after(
       DISCOVERY_MS,
       () => duplex.abort(new ConnectionLost("it does not answer")),
@@ -96,15 +99,19 @@ export class Forward {
       await session.logout();
       return targets.map(({ name }) => name);
     } catch (cause) {
-      throw new VaultError(
-        `The target at ${renderAddress(address)} does not say what it offers: ${
-          messageOf(cause)
-        }`,
-        { kind: "unreachable", cause },
-      );
+      throw silence(cause);
     } finally {
       cancel();
       duplex.abort();
     }
   }
+}
+
+/** Devices are told this: it does not say where the target is. */
+function silence(cause: unknown): VaultError {
+  const why = cause instanceof VaultError ? "" : `: ${messageOf(cause)}`;
+  return new VaultError(
+    `The target that the node forwards to does not say what it offers${why}`,
+    { kind: "unreachable", cause },
+  );
 }

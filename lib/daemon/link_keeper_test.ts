@@ -11,6 +11,8 @@ import { joinNode } from "./join_node.ts";
 import { joinedNodes } from "./joined.ts";
 import { LinkKeeper, RENEWAL_LOOK_MS } from "./link_keeper.ts";
 import { runNode } from "./node.ts";
+import { startProxy } from "../../tunnel/testing/proxy.ts";
+import { rememberNode } from "./joined.ts";
 import { StateFolder } from "./state_folder.ts";
 
 const DAY_MS = 86_400_000;
@@ -35,6 +37,7 @@ interface Laptop {
   nodeWaits(ms: number): void;
   /** What the node's log says of requests for certificates since it joined. */
   readonly asked: string[];
+  readonly folder: StateFolder;
   /** What the state folder holds by now. */
   kept(): DeviceIdentity;
   keeper(identity: DeviceIdentity): LinkKeeper;
@@ -71,6 +74,7 @@ async function withLaptop(test: (laptop: Laptop) => Promise<void>) {
       calendar,
       nodeWaits: (ms) => void (waitedMs += ms),
       asked,
+      folder,
       kept: () => joinedNodes(folder)[0]!,
       keeper(identity) {
         const keeper = new LinkKeeper({
@@ -160,4 +164,23 @@ Deno.test("a link that an earlier certificate opened goes on, and its attachment
     const channel = link.open({ kind: "describe", volume: "none" });
     await expect(channel).rejects.toThrow(/none/);
     expect(laptop.asked).toEqual(["renewed", "renewed"]);
+  }));
+
+Deno.test("an attachment whose clock runs ahead goes on dialling when a link is cut: only the node says no", () =>
+  withLaptop(async (laptop) => {
+    const proxy = startProxy(laptop.kept().address);
+    const identity = { ...laptop.kept(), address: proxy.address };
+    rememberNode(laptop.folder, identity);
+    const keeper = laptop.keeper(identity);
+    const link = await keeper.start();
+    laptop.calendar.aheadMs = 400 * DAY_MS;
+    let cuts = 0;
+    proxy.meddle = () => void cuts++;
+    link.open({ kind: "describe", volume: "none" }).catch(() => {});
+    await link.closed;
+    const before = cuts;
+    while (cuts < before + 2) await systemClock.sleep(5);
+    proxy.meddle = (bytes) => bytes;
+    await keeper.up(20_000);
+    proxy.close();
   }));

@@ -6,20 +6,24 @@ import type {
   ChapSecret,
   DeviceInfo,
   Invitation,
+  InvitationInfo,
   LinkInfo,
   NodeOperations,
   NodeStatus,
+  Revocation,
   SessionInfo,
   VolumeInfo,
   VolumeSpec,
 } from "../control/operations.ts";
 import { openFile } from "../os/file.ts";
 import { invite } from "../pki/invite.ts";
+import type { InvitationRecord } from "../pki/invitations.ts";
 import type { DeviceRecord } from "../pki/registry.ts";
 import { checkSize } from "./catalog.ts";
 import { chapPolicy, checkChapPolicy } from "./chap_policy.ts";
 import type { VolumeDocument } from "./documents.ts";
 import type { NodeState } from "./node_state.ts";
+import { Revocations } from "./revocations.ts";
 import type { ServedVolumes } from "./served_volumes.ts";
 import { targetName } from "./target_name.ts";
 import { VERSION } from "./version.ts";
@@ -59,6 +63,7 @@ export function nodeOperations(
 class Operations implements EndingOperations {
   readonly #state: NodeState;
   readonly #live: Live | undefined;
+  readonly #revocations: Revocations;
   readonly #options: NodeOperationsOptions;
   /** Changes come one after the other: each reads a document and replaces it. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -68,6 +73,7 @@ class Operations implements EndingOperations {
     this.#options = options;
     this.#state = options.state;
     this.#live = options.live;
+    this.#revocations = new Revocations(options.state);
   }
 
   status(): Promise<NodeStatus> {
@@ -175,6 +181,11 @@ class Operations implements EndingOperations {
     );
   }
 
+  invitations(): Promise<readonly InvitationInfo[]> {
+    const open = this.#state.invitations.open(this.#options.clock.now());
+    return Promise.resolve(open.map(invitationInfo));
+  }
+
   invite(
     ask: { name: string; expiresMs: number; advertise?: string },
   ): Promise<Invitation> {
@@ -201,17 +212,14 @@ class Operations implements EndingOperations {
   }
 
   /** Waits for no other change: one that takes its time, or is made to, must not keep a device in. It touches nothing that they do. */
-  revoke(name: string): Promise<DeviceInfo> {
+  revoke(name: string): Promise<Revocation> {
     return new Promise((resolve) => {
       const now = this.#options.clock.now();
-      const { registry, unsaved } = this.#state;
-      // Said again because it could not be stored: then it is that which is left to do.
-      const before = unsaved && !registry.find(name)
-        ? registry.devices.findLast((device) => device.name === name)
-        : undefined;
-      const device = before ?? registry.revoke(name, now);
-      this.#state.persist();
-      resolve(this.#device(device));
+      const { device, invitation } = this.#revocations.revoke(name, now);
+      resolve({
+        ...(device ? { device: this.#device(device) } : {}),
+        ...(invitation ? { invitation: invitationInfo(invitation) } : {}),
+      });
     });
   }
 
@@ -225,6 +233,7 @@ class Operations implements EndingOperations {
       sizeBytes: document.sizeBytes,
       blockSizeBytes: document.blockSizeBytes,
       readOnly: document.readOnly,
+      removable: document.removable ?? false,
       target,
       lun: behind?.lun ?? 0,
       iqn: targetName(this.#state.identity.nodeId, target),
@@ -316,4 +325,9 @@ class Operations implements EndingOperations {
     this.#turn = done.catch(() => {});
     return done;
   }
+}
+
+function invitationInfo(invitation: InvitationRecord): InvitationInfo {
+  const { name, createdAt, expiresAt, attempts } = invitation;
+  return { name, invitedAt: createdAt, expiresAt, failedAttempts: attempts };
 }

@@ -2,117 +2,15 @@
 
 import { expect } from "expect";
 import { equalBytes } from "../base/bytes.ts";
-import { silent } from "../base/log.ts";
 import { connectInitiator } from "../initiator/initiator.ts";
 import { openDisk } from "../initiator/disk.ts";
-import { parseSense } from "../initiator/sense.ts";
 import { join } from "../os/paths.ts";
 import { systemPrimitives } from "../os/primitives.ts";
 import { connectTcp, parseAddress } from "../os/tcp.ts";
-import {
-  type AttachmentOptions,
-  runAttachment,
-  type RunningAttachment,
-} from "./attachment.ts";
 import { MemoryStore } from "../store/memory_store.ts";
-import { joinNode } from "./join_node.ts";
-import { type NodeOptions, type RunningNode, runNode } from "./node.ts";
 import { offerStore } from "./offered_store.ts";
 import { openNode } from "./stopped_node.ts";
-
-const ANY_PORT = { hostname: "127.0.0.1", port: 0 };
-const INITIATOR = "iqn.2026-11.internal.vault:test";
-const MIB = 1024 * 1024;
-
-/** A node with the volume "photos", and this machine as its device "laptop". */
-class Road {
-  readonly folder = Deno.makeTempDirSync({ prefix: "vault-road-" });
-  readonly #cleanup: (() => Promise<unknown>)[] = [];
-
-  async node(options: Partial<NodeOptions> = {}): Promise<RunningNode> {
-    const node = await runNode({
-      stateDir: join(this.folder, "vm"),
-      listen: ANY_PORT,
-      log: silent,
-      ...options,
-    });
-    this.#cleanup.push(() => node.stop());
-    return node;
-  }
-
-  async nodeWithVolume(
-    options: Partial<NodeOptions> = {},
-  ): Promise<RunningNode> {
-    const node = await this.node(options);
-    await node.operations.createVolume({
-      name: "photos",
-      sizeBytes: 64 * MIB,
-      blockSizeBytes: 512,
-      readOnly: false,
-    });
-    await this.join(node);
-    return node;
-  }
-
-  async join(node: RunningNode, name = "laptop"): Promise<void> {
-    const { code } = await node.operations.invite({
-      name,
-      expiresMs: 60_000,
-      advertise: node.listen,
-    });
-    await joinNode({
-      stateDir: join(this.folder, "laptop"),
-      code,
-      log: silent,
-    });
-  }
-
-  async attach(
-    options: Partial<AttachmentOptions> = {},
-  ): Promise<RunningAttachment> {
-    const attachment = await runAttachment({
-      stateDir: join(this.folder, "laptop"),
-      volume: "photos",
-      portal: ANY_PORT,
-      readOnly: false,
-      log: silent,
-      ...options,
-    });
-    this.#cleanup.push(() => attachment.stop());
-    return attachment;
-  }
-
-  async session(
-    attachment: RunningAttachment,
-    chap?: { user: string; secret: Uint8Array },
-  ) {
-    const session = await connectInitiator({
-      duplex: await connectTcp(parseAddress(attachment.portal)),
-      primitives: systemPrimitives,
-      initiatorName: INITIATOR,
-      targetName: attachment.iqn,
-      ...(chap ? { chap: { initiator: chap } } : {}),
-    });
-    this.#cleanup.push(() => session.logout().catch(() => {}));
-    return session;
-  }
-
-  async end(): Promise<void> {
-    for (const step of this.#cleanup.reverse()) await step();
-    await Deno.remove(this.folder, { recursive: true });
-  }
-}
-
-function onRoad(name: string, walk: (road: Road) => Promise<void>): void {
-  Deno.test(name, async () => {
-    const road = new Road();
-    try {
-      await walk(road);
-    } finally {
-      await road.end();
-    }
-  });
-}
+import { ANY_PORT, INITIATOR, MIB, onRoad } from "./testing/road.ts";
 
 onRoad(
   "what is written through the portal is read back, and is in the volume's file",
@@ -339,99 +237,5 @@ onRoad(
     const node = await road.node({ listen: { hostname: "127.0.0.1", port } });
     await expect(road.attach()).rejects.toThrow('"laptop" was revoked at');
     expect((await node.operations.status()).links).toEqual([]);
-  },
-);
-
-onRoad(
-  "volumes behind one target are attached as a whole, come and go under a session, and are there after a restart",
-  async (road) => {
-    const first = await road.nodeWithVolume();
-    const spec = { sizeBytes: MIB, readOnly: false } as const;
-    const logs = await first.operations.createVolume({
-      ...spec,
-      name: "logs",
-      blockSizeBytes: 4096,
-      target: "photos",
-      lun: 3,
-    });
-    expect([logs.target, logs.lun]).toEqual(["photos", 3]);
-    const attachment = await road.attach();
-    expect(logs.iqn).toBe(attachment.iqn);
-    await expect(road.attach({ volume: "logs" })).rejects.toThrow(
-      'is LUN 3 of the target of "photos"',
-    );
-    const session = await road.session(attachment);
-    const [disk, other] = [
-      await openDisk(session),
-      await openDisk(session, 3),
-    ];
-    expect([disk.capacity.blockSizeBytes, other.capacity.blockSizeBytes])
-      .toEqual([512, 4096]);
-    const bytes = systemPrimitives.random(4096);
-    await other.write(5, bytes);
-    expect(equalBytes(await other.read(5, 1), bytes)).toBe(true);
-    expect(await disk.read(40, 8)).toEqual(new Uint8Array(4096));
-
-    const swap = await first.operations.createVolume({
-      ...spec,
-      name: "swap",
-      blockSizeBytes: 512,
-      target: "logs",
-    });
-    expect([swap.target, swap.lun]).toEqual(["photos", 1]);
-    const changed = await session.command({ lun: 3, cdb: new Uint8Array(6) });
-    expect(parseSense(changed.sense)).toEqual({ key: 6, code: 0x3f0e });
-    await first.operations.resizeVolume("logs", 2 * MIB);
-    await other.refresh();
-    expect(other.capacity.blocks).toBe(512);
-    expect(disk.capacity.blocks).toBe(64 * MIB / 512);
-
-    await expect(first.operations.deleteVolume("photos")).rejects
-      .toMatchObject({ kind: "conflict", hint: "Delete first: logs, swap" });
-    await first.operations.deleteVolume("swap");
-    await expect(openDisk(session, 1)).rejects.toThrow();
-    await Promise.all([disk.refresh(), other.refresh()]);
-    expect(equalBytes(await other.read(5, 1), bytes)).toBe(true);
-    const { sessions } = await first.operations.status();
-    expect(sessions.map(({ volume }) => volume)).toEqual(["photos"]);
-
-    await session.logout();
-    await first.stop();
-    const port = Number(first.listen.split(":")[1]);
-    await road.node({ listen: { hostname: "127.0.0.1", port } });
-    const again = await openDisk(await road.session(attachment), 3);
-    expect(equalBytes(await again.read(5, 1), bytes)).toBe(true);
-  },
-);
-
-onRoad(
-  "CHAP and read-only attachments hold for all volumes behind a target",
-  async (road) => {
-    const node = await road.nodeWithVolume();
-    const { operations } = node;
-    await operations.createVolume({
-      name: "logs",
-      sizeBytes: MIB,
-      blockSizeBytes: 512,
-      readOnly: false,
-      target: "photos",
-    });
-    const secret = { user: "me", secret: "twelve-bytes" };
-    await expect(operations.setChap("logs", secret)).rejects.toMatchObject({
-      kind: "usage",
-    });
-    await operations.setChap("photos", secret);
-    expect((await operations.showVolume("logs")).chapUsers).toEqual(["me"]);
-    const attachment = await road.attach({ readOnly: true });
-    await expect(road.session(attachment)).rejects.toThrow();
-    const session = await road.session(attachment, {
-      user: "me",
-      secret: new TextEncoder().encode(secret.secret),
-    });
-    for (const lun of [0, 1]) {
-      const disk = await openDisk(session, lun);
-      await expect(disk.write(0, new Uint8Array(512))).rejects.toThrow();
-      expect(await disk.read(0, 1)).toEqual(new Uint8Array(512));
-    }
   },
 );

@@ -3,7 +3,6 @@
 import type { Clock } from "../base/clock.ts";
 import { messageOf, VaultError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import { stackStore } from "../store/stack.ts";
 import type { Store } from "../store/store.ts";
 import type { Resize, Target } from "../target/target.ts";
 import type { Targets } from "../target/targets.ts";
@@ -52,11 +51,7 @@ export class ServedVolumes {
         { hint: `Put it back from a copy, or: vault volume delete ${name}` },
       );
     }
-    const file = catalog.openData(document);
-    const store = stackStore({
-      bottom: { kind: "file", file },
-      readOnly: document.readOnly,
-    });
+    const store = catalog.openStore(document);
     const target = this.#offer(document, {
       store,
       iqn: targetName(nodeId, behind?.target ?? name),
@@ -65,7 +60,9 @@ export class ServedVolumes {
       naa,
       blockSizeBytes,
       readOnly,
+      removable: document.removable ?? false,
       reservations: catalog.reservations(name),
+      erasure: catalog.erasure(name),
       clock,
       log,
     });

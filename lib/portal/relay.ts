@@ -12,7 +12,7 @@ import { ConnectionLost, PeerError } from "../base/errors.ts";
 import { MAX_PDU_BYTES } from "../base/limits.ts";
 import { Framer, type Pdu } from "../iscsi/framer.ts";
 import type { Digests } from "../iscsi/layout.ts";
-import { DigestWatch } from "./digest_watch.ts";
+import { LoginWatch } from "./login_watch.ts";
 
 /** The longest data segment that is passed on, in bytes; headers have the rest of {@linkcode MAX_PDU_BYTES}. */
 export const MAX_RELAYED_DATA_SEGMENT_BYTES = MAX_PDU_BYTES - 4096;
@@ -26,6 +26,8 @@ export interface RelayOptions {
   readonly target: Duplex;
   /** Looks at each PDU of the target before it is passed on, and gives another in its place or undefined. */
   readonly rewrite?: (pdu: Pdu, digests: Digests) => Uint8Array | undefined;
+  /** The iSCSI name of the one target to which a login may be; any without it. */
+  readonly only?: string;
 }
 
 /**
@@ -35,7 +37,7 @@ export interface RelayOptions {
  */
 export async function relay(options: RelayOptions): Promise<void> {
   const { initiator, target } = options;
-  const conversation = new Conversation(options.rewrite);
+  const conversation = new Conversation(options);
   try {
     await Promise.all([
       pump(initiator, target, conversation.initiator),
@@ -79,12 +81,13 @@ export class Conversation {
   };
   readonly #fromInitiator = new Framer(FRAMING);
   readonly #fromTarget = new Framer(FRAMING);
-  readonly #watch = new DigestWatch();
+  readonly #watch: LoginWatch;
   readonly #rewrite: RelayOptions["rewrite"];
   #digests: Digests | undefined;
 
-  constructor(rewrite?: RelayOptions["rewrite"]) {
-    this.#rewrite = rewrite;
+  constructor(options: Pick<RelayOptions, "rewrite" | "only"> = {}) {
+    this.#rewrite = options.rewrite;
+    this.#watch = new LoginWatch(options.only);
   }
 
   *#receiveFromInitiator(chunk: Uint8Array): Generator<Uint8Array> {

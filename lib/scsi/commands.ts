@@ -3,6 +3,7 @@
 import { compareAndWrite } from "./cdb/compare_and_write.ts";
 import { receiveDiagnosticResults, sendDiagnostic } from "./cdb/diagnostic.ts";
 import { formatUnit } from "./cdb/format_unit.ts";
+import { extendedCopy } from "./cdb/extended_copy.ts";
 import { getLbaStatus } from "./cdb/get_lba_status.ts";
 import { inquiry } from "./cdb/inquiry.ts";
 import { logSense } from "./cdb/log_sense.ts";
@@ -16,6 +17,11 @@ import { preventAllow } from "./cdb/prevent_allow.ts";
 import { read10, read12, read16, read6 } from "./cdb/read.ts";
 import { readCapacity10, readCapacity16 } from "./cdb/read_capacity.ts";
 import { readDefectData10, readDefectData12 } from "./cdb/read_defect_data.ts";
+import {
+  receiveCopyFailureDetails,
+  receiveCopyOperatingParameters,
+  receiveCopyStatus,
+} from "./cdb/receive_copy_results.ts";
 import { reportLuns } from "./cdb/report_luns.ts";
 import {
   reportSupportedOperationCodes,
@@ -78,6 +84,10 @@ export const commands: readonly Command[] = [
   modeSense10,
   ...persistentReserveIn,
   ...persistentReserveOut,
+  extendedCopy,
+  receiveCopyStatus,
+  receiveCopyOperatingParameters,
+  receiveCopyFailureDetails,
   read16,
   compareAndWrite,
   write16,

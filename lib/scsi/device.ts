@@ -4,6 +4,7 @@
  */
 
 import { invariant } from "../base/errors.ts";
+import { Copies } from "./copy/records.ts";
 import type { LogicalUnit } from "./logical_unit.ts";
 import type { Nexus } from "./nexus.ts";
 import { SenseCode } from "./sense_code.ts";
@@ -18,6 +19,8 @@ export interface Member {
 
 /** All logical units behind one target. They come and go while initiators are logged in. */
 export class Device {
+  /** Of its copy manager. */
+  readonly copies = new Copies();
   readonly #members = new Map<number, Member>();
 
   /** Ascending. */

@@ -104,6 +104,7 @@ export class Disk implements LogicalUnit {
     this.#unit.callers.delete(nexus.id);
     this.#unit.reservations.release(nexus);
     this.#unit.medium.allow(nexus);
+    this.#unit.device.copies.forget(nexus.id);
   }
 
   /**
@@ -186,6 +187,7 @@ export class Disk implements LogicalUnit {
     kind: "logical-unit" | "target-warm" | "target-cold",
     by?: Nexus,
   ): void {
+    this.#unit.resets++;
     this.#unit.modes.reset();
     this.#unit.reservations.reset();
     this.#unit.medium.reset();

@@ -33,6 +33,8 @@ export const Opcode = {
   MODE_SENSE_10: 0x5a,
   PERSISTENT_RESERVE_IN: 0x5e,
   PERSISTENT_RESERVE_OUT: 0x5f,
+  THIRD_PARTY_COPY_OUT: 0x83,
+  THIRD_PARTY_COPY_IN: 0x84,
   READ_16: 0x88,
   COMPARE_AND_WRITE: 0x89,
   WRITE_16: 0x8a,
@@ -71,6 +73,16 @@ export const MaintenanceIn = {
   REPORT_TARGET_PORT_GROUPS: 0x0a,
   REPORT_SUPPORTED_OPERATION_CODES: 0x0c,
   REPORT_SUPPORTED_TASK_MANAGEMENT_FUNCTIONS: 0x0d,
+} as const;
+
+/** Service actions of THIRD-PARTY COPY OUT. */
+export const ThirdPartyCopyOut = { EXTENDED_COPY_LID1: 0x00 } as const;
+
+/** Service actions of THIRD-PARTY COPY IN. */
+export const ThirdPartyCopyIn = {
+  RECEIVE_COPY_STATUS_LID1: 0x00,
+  RECEIVE_COPY_OPERATING_PARAMETERS: 0x03,
+  RECEIVE_COPY_FAILURE_DETAILS_LID1: 0x04,
 } as const;
 
 /** Service actions of PERSISTENT RESERVE IN. */

@@ -4,6 +4,7 @@
  */
 
 import type { Extent } from "../base/extent.ts";
+import type { LogicalUnit } from "./logical_unit.ts";
 import type { KeptReservations } from "./reservation.ts";
 
 /** What a command ends with: a status and, with CHECK CONDITION, sense data in the format that the control mode page asks for. */
@@ -225,6 +226,56 @@ export interface AbortTasks {
   readonly nexuses: ReadonlySet<number>;
 }
 
+/** One end of what is copied. */
+export interface CopyEnd {
+  /** A unit of the same target. */
+  readonly unit: LogicalUnit;
+  /** Where in its bytes it begins. */
+  readonly offset: number;
+}
+
+/** Bytes that are copied in one go, as if all were read before the first is written. */
+export interface CopySegment {
+  /** Where they are read. */
+  readonly source: CopyEnd;
+  /** Where they are written. */
+  readonly destination: CopyEnd;
+  /** How many; 0 copies nothing. */
+  readonly length: number;
+  /** So many zeros are written behind them. */
+  readonly padBytes: number;
+  /** Stable before GOOD. */
+  readonly fua: boolean;
+}
+
+/** What the copy manager says while a copy is carried out, and what it is told of it. */
+export interface CopyOperation {
+  /** Segments, carried out in their order. */
+  readonly segments: number;
+  /** It begins; or the outcome where it may not. {@linkcode end} follows in the first case, and only then. */
+  begin(): Outcome | undefined;
+  /** A segment whose turn has come, or how the command ends because it cannot be copied. */
+  segment(index: number): CopySegment | Outcome;
+  /** How the command ends because that segment must not be read or written, or must not any more. Looked at before each access. */
+  objection(): Outcome | undefined;
+  /** So many bytes of the segment were written. */
+  written(bytes: number): void;
+  /** All of the segment was. */
+  segmentDone(): void;
+  /** How the command ends because one of the segment's ends failed so. */
+  failed(side: "source" | "destination", outcome: Outcome): Outcome;
+  /** It has ended; undefined: nobody waits for it any more. */
+  end(outcome: Outcome | undefined): void;
+}
+
+/** EXTENDED COPY: from unit to unit of one target. */
+export interface Copy {
+  /** Which plan it is. */
+  readonly kind: "copy";
+  /** What is copied. */
+  readonly operation: CopyOperation;
+}
+
 /** The plans before in order; the first that does not end with GOOD ends the command. */
 export interface Sequence {
   /** Which plan it is. */
@@ -246,6 +297,7 @@ export type Plan =
   | Compare
   | Probe
   | MapQuery
+  | Copy
   | Or
   | WriteAtomic
   | Erase

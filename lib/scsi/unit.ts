@@ -87,6 +87,8 @@ export class Unit {
   readonly keepsReservations: boolean;
   /** Who is logged in, by nexus. */
   readonly callers = new Map<number, Caller>();
+  /** Resets since power on: whoever works on it for long sees by this that it was reset. */
+  resets = 0;
   #blocks: number;
 
   /** A unit as after power on. @throws {InvariantError} where the size is less than a block */

@@ -4,13 +4,18 @@
  * Reads and writes answer at once, out of the system's page cache; only a flush waits.
  */
 
+import { equalBytes } from "../base/bytes.ts";
 import type { Extent } from "../base/extent.ts";
 import type { File } from "../base/file.ts";
 import { MediaError } from "../base/media_error.ts";
 import { Failure, readError, resizeError } from "./failure.ts";
 import { GroupCommit } from "./group_commit.ts";
 import { checkRange, checkSize } from "./range.ts";
-import type { Health, Maybe, Store } from "./store.ts";
+import type { AtomicWrites, Health, Maybe, Store } from "./store.ts";
+import { MAX_INTENT_BYTES, type WriteIntent } from "./write_intent.ts";
+
+/** What the system allocates at a time: a write that found no room has changed all of such a piece or nothing. */
+const RESTORED_BYTES = 4096;
 
 /** How much is zeroed in one write where the file system cannot punch holes. */
 const ZEROS_BYTES = 1024 * 1024;
@@ -29,12 +34,37 @@ export class FileStore implements Store {
    */
   #written = 1;
   #stable = 0;
+  /**
+   * All or nothing, by a record beside the data:
+   *
+   *     record kept, stable ──> written ──> stable ──> record cleared, stable ──> resolved
+   *
+   * A crash before the first arrow has left nothing, one after it is made good when the store is opened again. A record is cleared before
+   * any later flush is answered, so it never undoes what was promised after it.
+   */
+  readonly atomic?: AtomicWrites;
+  readonly #intent: WriteIntent | undefined;
+  /** Counts records that were written out; equal to `#cleared` where none is left. */
+  #kept = 0;
+  #cleared = 0;
+  #turn: Promise<unknown> = Promise.resolve();
 
-  /** The volume is as long as the file. The store closes the file. */
-  constructor(file: File) {
+  /** The volume is as long as the file. The store closes the files. @throws {VaultError} where an unfinished atomic write cannot be ended */
+  constructor(file: File, intent?: WriteIntent) {
     this.#file = file;
     this.#sizeBytes = file.size();
     checkSize(this.#sizeBytes);
+    this.#intent = intent;
+    if (!intent) return;
+    this.atomic = {
+      maxBytes: MAX_INTENT_BYTES,
+      write: (offset, from) => this.#writeAtomically(offset, from),
+    };
+    const unfinished = intent.read();
+    if (!unfinished) return;
+    const { offset, data } = unfinished;
+    if (offset + data.length <= this.#sizeBytes) file.write(offset, data);
+    this.#kept++;
   }
 
   get sizeBytes(): number {
@@ -106,6 +136,52 @@ export class FileStore implements Store {
     } finally {
       await this.#commit.settled();
       this.#file.close();
+      this.#intent?.close();
+    }
+  }
+
+  /** One at a time: there is one record. */
+  #writeAtomically(offset: number, from: Uint8Array): Promise<void> {
+    const written = this.#turn.then(() => this.#writeWhole(offset, from));
+    this.#turn = written.catch(() => {});
+    return written;
+  }
+
+  async #writeWhole(offset: number, from: Uint8Array): Promise<void> {
+    const intent = this.#intent;
+    if (!intent) throw new MediaError("read-only", "No atomic writes");
+    checkRange(this.#sizeBytes, offset, from.length);
+    if (this.#kept !== this.#cleared) await this.flush();
+    this.#failure.refuse();
+    const before = new Uint8Array(from.length);
+    this.read(offset, before);
+    try {
+      await intent.keep({ offset, data: from });
+    } catch (thrown) {
+      throw this.#failure.ofWrite(thrown);
+    }
+    try {
+      this.write(offset, from);
+    } catch (thrown) {
+      await this.#takeBack(offset, before);
+      throw thrown;
+    }
+    this.#kept++;
+    await this.flush();
+  }
+
+  /** The write found no room for some of it: nothing of it may stay, here or in the record. */
+  async #takeBack(offset: number, before: Uint8Array): Promise<void> {
+    try {
+      for (let at = 0; at < before.length; at += RESTORED_BYTES) {
+        const was = before.subarray(at, at + RESTORED_BYTES);
+        const is = new Uint8Array(was.length);
+        this.#file.read(offset + at, is);
+        if (!equalBytes(was, is)) this.#file.write(offset + at, was);
+      }
+      await this.#intent?.clear();
+    } catch (thrown) {
+      throw this.#failure.ofSync(thrown);
     }
   }
 
@@ -142,8 +218,13 @@ export class FileStore implements Store {
   async #sync(): Promise<void> {
     this.#failure.refuse();
     const covers = this.#written;
+    const kept = this.#kept;
     try {
       await this.#file.sync();
+      if (kept !== this.#cleared) {
+        await this.#intent?.clear();
+        this.#cleared = kept;
+      }
     } catch (thrown) {
       throw this.#failure.ofSync(thrown);
     }

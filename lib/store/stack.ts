@@ -5,10 +5,16 @@ import { FileStore } from "./file_store.ts";
 import { MemoryStore } from "./memory_store.ts";
 import { ReadOnlyStore } from "./read_only_store.ts";
 import type { Store } from "./store.ts";
+import type { WriteIntent } from "./write_intent.ts";
 
 /** Where a volume's bytes are. */
 export type Bottom =
-  | { readonly kind: "file"; readonly file: File }
+  | {
+    readonly kind: "file";
+    readonly file: File;
+    /** Where a write is kept that is to be done whole or not at all. Without it there are none. */
+    readonly intent?: WriteIntent;
+  }
   | { readonly kind: "memory"; readonly sizeBytes: number };
 
 /** What a volume wants of its store. */
@@ -27,7 +33,7 @@ export function stackStore(options: StackOptions): Store {
 function bottomStore(bottom: Bottom): Store {
   switch (bottom.kind) {
     case "file":
-      return new FileStore(bottom.file);
+      return new FileStore(bottom.file, bottom.intent);
     case "memory":
       return new MemoryStore(bottom.sizeBytes);
   }

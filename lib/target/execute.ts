@@ -17,6 +17,7 @@ import {
   writeProtected,
 } from "./access.ts";
 import { type Done, GOOD, type Job } from "./job.ts";
+import { copy } from "./copying.ts";
 import { erase } from "./erasing.ts";
 import {
   compare,
@@ -68,6 +69,7 @@ export function changes(plan: Plan): boolean {
   return plan.kind === "write" || plan.kind === "unmap" ||
     plan.kind === "write-same" || plan.kind === "or" ||
     plan.kind === "write-atomic" || plan.kind === "erase" ||
+    plan.kind === "copy" ||
     (plan.kind === "compare" && plan.then !== undefined);
 }
 
@@ -102,6 +104,8 @@ function refusalOf(
         : flush(volume, job.nexus);
     case "erase":
       return erase(volume, job, plan);
+    case "copy":
+      return copy(volume, job, plan);
   }
   // The medium may have been taken away while the data came.
   const refusal = volume.unit.refusal(job.nexus);

@@ -36,7 +36,7 @@ import type { Asked, DiscoveredTarget } from "../iscsi/send_targets.ts";
 import { u32 } from "../base/bytes.ts";
 import { Commands } from "./commands.ts";
 import type { Job } from "./job.ts";
-import { DATA_OUT_BUDGET_BYTES } from "./limits.ts";
+import { DATA_OUT_BUDGET_BYTES, MAX_IMMEDIATE_FUNCTIONS } from "./limits.ts";
 import type { Phase } from "./phase.ts";
 import type { Session } from "./session.ts";
 import { type Held, manageTasks } from "./task_management.ts";
@@ -66,6 +66,8 @@ export class FullFeature {
   readonly #cid: number;
   readonly #digests: Digests;
   #heldBytes = 0;
+  /** Task management functions outside of the command window that are not answered yet. */
+  #managing = 0;
   #closing: Promise<void> | undefined;
 
   constructor(options: FullFeatureOptions) {
@@ -211,6 +213,10 @@ export class FullFeature {
     const session = this.#session;
     if (!commands || !session) return this.#refuse(pdu);
     const ask = decodeTaskManagementRequest(pdu.bytes);
+    if (ask.immediate && this.#managing >= MAX_IMMEDIATE_FUNCTIONS) {
+      return this.#reject(reason.REJECT_TOO_MANY_IMMEDIATE_COMMANDS, pdu);
+    }
+    if (ask.immediate) this.#managing++;
     const work = manageTasks(ask, {
       session,
       tasks: commands.tasks,
@@ -218,7 +224,8 @@ export class FullFeature {
       dropHeld: (which) => this.#dropHeld({ ...which, before: ask.cmdSn }),
     });
     work.then(async ({ response, endSessions }) => {
-      if (!ask.immediate) this.#phase.window.complete();
+      if (ask.immediate) this.#managing--;
+      else this.#phase.window.complete();
       this.#phase.replies.taskManagement(ask.initiatorTaskTag, response);
       this.#phase.replies.out.flushSoon();
       if (endSessions) await this.#endSessions(session);

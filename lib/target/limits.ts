@@ -6,6 +6,9 @@ export const COMMAND_WINDOW = 128;
 /** Commands outside of the window (the I bit) that one session may have under way. */
 export const MAX_IMMEDIATE_COMMANDS = 32;
 
+/** The same of task management functions: each waits for the tasks that it ends. */
+export const MAX_IMMEDIATE_FUNCTIONS = 32;
+
 /** What the Data-Out of one session's commands may hold in memory; an R2T waits for its share. */
 export const DATA_OUT_BUDGET_BYTES = 16 * 1024 * 1024;
 

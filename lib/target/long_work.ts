@@ -269,7 +269,7 @@ async function reading(
 }
 
 /** The share of time that a command in pieces takes before it lets others run. */
-class Turn {
+export class Turn {
   readonly #volume: Volume;
   readonly #job: Job;
   #began: number;

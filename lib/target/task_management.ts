@@ -7,6 +7,7 @@
 import type { TaskManagementRequest } from "../iscsi/pdu/task_management_request.ts";
 import * as request from "../iscsi/pdu/task_management_request.ts";
 import {
+  FUNCTION_AUTHORIZATION_FAILED,
   FUNCTION_COMPLETE,
   FUNCTION_NOT_SUPPORTED,
   LUN_DOES_NOT_EXIST,
@@ -41,12 +42,23 @@ export interface FunctionEnd {
   readonly endSessions?: true;
 }
 
+/** What ends the tasks of other sessions, or their reservations, is not for one that may only read. */
+const OF_OTHERS: ReadonlySet<number> = new Set([
+  request.CLEAR_TASK_SET,
+  request.LOGICAL_UNIT_RESET,
+  request.TARGET_WARM_RESET,
+  request.TARGET_COLD_RESET,
+]);
+
 /** Carries the function out. The request's views are lent for the time before the first await. */
 export async function manageTasks(
   ask: TaskManagementRequest,
   options: TaskManagementOptions,
 ): Promise<FunctionEnd> {
   const lun = decodeLun(ask.lun);
+  if (options.session.nexus.readOnly && OF_OTHERS.has(ask.function)) {
+    return { response: FUNCTION_AUTHORIZATION_FAILED };
+  }
   switch (ask.function) {
     case request.TASK_REASSIGN:
       return { response: REASSIGNMENT_NOT_SUPPORTED };

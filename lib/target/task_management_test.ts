@@ -4,6 +4,7 @@ import * as functions from "../iscsi/pdu/task_management_request.ts";
 import { decodeTaskManagementResponse } from "../iscsi/pdu/task_management_response.ts";
 import { systemClock } from "../os/clock.ts";
 import { systemPrimitives } from "../os/primitives.ts";
+import { MAX_IMMEDIATE_FUNCTIONS } from "./limits.ts";
 import { fixturesOf, gate, pattern, settle } from "./testing/fixture.ts";
 import { cdb10 } from "./testing/cdb.ts";
 import type { RawInitiator } from "./testing/raw_initiator.ts";
@@ -165,6 +166,58 @@ Deno.test("a reset does not wait for a session whose initiator does not read", a
   const { initiator } = await session({ n: 2 });
   const reset = { function: functions.LOGICAL_UNIT_RESET };
   expect(await manage(initiator, reset)).toBe(0);
+});
+
+Deno.test("a session that may only read ends nobody else's tasks, and its own", async () => {
+  const { session, unit } = fixture();
+  const writer = await session({ n: 1 });
+  const reader = await session({ n: 2, readOnly: true });
+  const tag = await waitingWrite(writer.initiator);
+  const table = [
+    [functions.CLEAR_TASK_SET, 6],
+    [functions.LOGICAL_UNIT_RESET, 6],
+    [functions.TARGET_WARM_RESET, 6],
+    [functions.TARGET_COLD_RESET, 6],
+    [functions.ABORT_TASK_SET, 0],
+    [functions.ABORT_TASK, 1],
+  ] as const;
+  for (const [code, response] of table) {
+    const ask = { function: code, referenced: 4711 };
+    expect([code, await manage(reader.initiator, ask)]).toEqual([
+      code,
+      response,
+    ]);
+  }
+  expect(unit.log.filter((line) => /^(reset|cleared)/.test(line))).toEqual([]);
+  const data = pattern(1024);
+  await writer.initiator.dataOut({ tag, ttt: 1, offset: 0, data });
+  expect((await writer.initiator.receive()).bytes[0]).toBe(
+    opcode.SCSI_RESPONSE,
+  );
+});
+
+Deno.test("immediate functions that wait for a store are bounded, and those beyond are rejected", async () => {
+  const { session, store, volume } = fixture();
+  const { initiator } = await session();
+  const hold = gate();
+  store.gate = hold.wait;
+  volume.waits = true;
+  const data = pattern(512);
+  await initiator.command({ cdb: cdb10(WRITE, 0, 1), write: 512, data });
+  await settle();
+  const ask = { function: functions.ABORT_TASK_SET };
+  for (let i = 0; i < MAX_IMMEDIATE_FUNCTIONS; i++) {
+    await initiator.taskManagement(ask);
+  }
+  await initiator.taskManagement(ask);
+  expect((await initiator.receive()).bytes[0]).toBe(opcode.REJECT);
+  hold.open();
+  for (let i = 0; i < MAX_IMMEDIATE_FUNCTIONS; i++) {
+    expect((await initiator.receive()).bytes[0]).toBe(
+      opcode.TASK_MANAGEMENT_RESPONSE,
+    );
+  }
+  expect(await manage(initiator, ask)).toBe(0);
 });
 
 Deno.test("what cannot be done is said in the response's own words", async () => {

@@ -1,7 +1,9 @@
 /**
  * Serves one file as a disk on loopback TCP, without a tunnel: for other people's initiators and for measuring.
  *
- *     deno run -A tests/bench/bare_target.ts PORT SIZE_BYTES FILE [512|4096] [--read-only] [--chap USER:SECRET]
+ *     deno run -A tests/bench/bare_target.ts PORT SIZE_BYTES FILE [512|4096] [--read-only] [--removable] [--chap=USER:SECRET]
+ *
+ * Atomic writes are kept in FILE.atomic. What is being erased is noted nowhere: end it in the middle, and it stays half erased.
  */
 
 import { utf8 } from "../../lib/base/bytes.ts";
@@ -12,6 +14,7 @@ import { systemPrimitives } from "../../lib/os/primitives.ts";
 import { listenTcp } from "../../lib/os/tcp.ts";
 import { Disk } from "../../lib/scsi/disk.ts";
 import { stackStore } from "../../lib/store/stack.ts";
+import { WriteIntent } from "../../lib/store/write_intent.ts";
 import { serveConnection } from "../../lib/target/connection.ts";
 import { Targets } from "../../lib/target/targets.ts";
 import { Volume } from "../../lib/target/volume.ts";
@@ -28,7 +31,12 @@ const chap = Deno.args.find((arg) => arg.startsWith("--chap="))?.slice(7);
 
 const file = openFile(path, { create: !exists(path) });
 if (file.size() !== Number(size)) file.truncate(Number(size));
-const store = stackStore({ bottom: { kind: "file", file }, readOnly });
+const record = `${path}.atomic`;
+const intent = new WriteIntent(
+  openFile(record, { create: !exists(record) }),
+  (...parts) => systemPrimitives.hash("sha256", ...parts),
+);
+const store = stackStore({ bottom: { kind: "file", file, intent }, readOnly });
 const unit = new Disk({
   identity: {
     vendor: "VAULT",
@@ -43,6 +51,9 @@ const unit = new Disk({
     sizeBytes: store.sizeBytes,
   },
   readOnly,
+  removable: Deno.args.includes("--removable"),
+  erasureNotes: { write() {}, clear() {} },
+  atomicWrites: !readOnly,
 });
 const log = Deno.args.includes("--verbose") ? stderrLog() : silent;
 const clock = systemClock;

@@ -14,8 +14,6 @@ import { Tunnel } from "../harness/vault.ts";
 const DECIDED_WITHIN_MS = 4000;
 const STILL_CONNECTED = 124;
 const REFUSED = 4;
-/** What TLS turns away is not told why. */
-const UNREACHABLE = 5;
 /** What the tunnel's own client asks for, see PROTOCOL.md. */
 const ALPN = "vault/1";
 const SERVER_NAME = "node.vault.internal";
@@ -100,22 +98,23 @@ scenario(
     const foreign = await TestAuthority.create(tunnel.dir, "foreign");
     const notEnrolled = await authority.issue("laptop");
     const expired = await authority.issue("laptop-old", { expired: true });
-    const impostors: [CertificateFiles, number[]][] = [
-      [notEnrolled, [REFUSED]],
-      [expired, [REFUSED, UNREACHABLE]],
-      [await foreign.issue("laptop"), [REFUSED, UNREACHABLE]],
+    const impostors: [CertificateFiles, RegExp][] = [
+      [notEnrolled, /not that of an enrolled device/],
+      [expired, /does not take this device's certificate: it expired at/],
+      [await foreign.issue("laptop"), /it is not of the node's authority/],
     ];
     const attach = (portal = freePort()) =>
       tunnel.device.run(["attach", "disk", "--portal", `127.0.0.1:${portal}`], {
         timeoutMs: 20_000,
       });
-    for (const [files, statuses] of impostors) {
+    for (const [files, why] of impostors) {
       own.replace({
         certificatePem: Deno.readTextFileSync(files.cert),
         keyPem: Deno.readTextFileSync(files.key),
       });
       const { code, stderr } = await attach();
-      expect(statuses).toContain(code);
+      expect(`${code} ${stderr}`).toMatch(new RegExp(`^${REFUSED} `));
+      expect(stderr).toMatch(why);
       expect(stderr).toContain("vault: hint:");
     }
     // Somebody else's key with the right certificate: what makes the device is the key.

@@ -61,6 +61,8 @@ export async function startNode(
   options: {
     clock?: Clock;
     renewal?: RenewalLimits;
+    /** How long links outlive their connections, at both ends: not at all unless given. */
+    resumeWindowMs?: number;
     persist?: () => Promise<void>;
     identity?: NodeIdentity;
     authority?: Authority;
@@ -92,11 +94,16 @@ export async function startNode(
       persisted++;
       return Promise.resolve();
     }),
+    resumeWindowMs: options.resumeWindowMs ?? 0,
     ...(options.renewal ? { renewal: options.renewal } : {}),
     ...world,
   });
   const address = listener.address;
-  const quiet = { ...world, audit: () => {} };
+  const quiet = {
+    ...world,
+    audit: () => {},
+    resumeWindowMs: options.resumeWindowMs ?? 0,
+  };
   const node: TestNode = {
     authority,
     identity,

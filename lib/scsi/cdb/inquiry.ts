@@ -37,6 +37,8 @@ const SPC_4 = 0x06;
 const HISUP_FORMAT_2 = 0x12;
 /** TPGS: implicit asymmetric access, which is what having one REPORT TARGET PORT GROUPS means. */
 const TPGS_IMPLICIT = 0x10;
+/** 3PC: EXTENDED COPY and what belongs to it. */
+const THIRD_PARTY_COPY = 0x08;
 /** CMDQUE: many commands at once. */
 const CMDQUE = 0x02;
 
@@ -50,7 +52,7 @@ function standard(unit: Unit): Uint8Array {
   data[2] = SPC_4;
   data[3] = HISUP_FORMAT_2;
   data[4] = data.length - 5;
-  data[5] = TPGS_IMPLICIT;
+  data[5] = TPGS_IMPLICIT | THIRD_PARTY_COPY;
   data[7] = CMDQUE;
   data.set(asciiField(vendor, 8), 8);
   data.set(asciiField(product, 16), 16);

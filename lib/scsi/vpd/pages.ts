@@ -8,6 +8,7 @@ import { deviceIdentification } from "./device_identification.ts";
 import { extendedInquiryData } from "./extended_inquiry_data.ts";
 import { logicalBlockProvisioning } from "./logical_block_provisioning.ts";
 import type { VpdPage } from "./page.ts";
+import { thirdPartyCopy } from "./third_party_copy.ts";
 import { unitSerialNumber } from "./unit_serial_number.ts";
 
 /** Supported VPD Pages, 00h: all of these codes, ascending. */
@@ -18,6 +19,7 @@ const pages: ReadonlyMap<number, VpdPage> = new Map<number, VpdPage>([
   [0x80, unitSerialNumber],
   [0x83, deviceIdentification],
   [0x86, extendedInquiryData],
+  [0x8f, thirdPartyCopy],
   [0xb0, blockLimits],
   [0xb1, blockDeviceCharacteristics],
   [0xb2, logicalBlockProvisioning],

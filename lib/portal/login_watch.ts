@@ -3,6 +3,8 @@
  * Login PDUs that pass by (RFC 7143 sections 6.2 and 13.1). Nothing is changed.
  *
  * A key is settled by its second mention: what one side offers, the other answers with the one value that holds.
+ *
+ * It also sees to which target the login is: a conversation may be for one target alone.
  */
 
 import { PeerError } from "../base/errors.ts";
@@ -18,7 +20,8 @@ import { TextCollector } from "../iscsi/text.ts";
 
 type Side = "initiator" | "target";
 
-export class DigestWatch {
+export class LoginWatch {
+  readonly #only: string | undefined;
   readonly #offered = new Map<string, Side>();
   readonly #agreed = new Map<string, string>();
   readonly #text = {
@@ -26,11 +29,16 @@ export class DigestWatch {
     target: new TextCollector(),
   };
 
+  /** `only`: the iSCSI name of the target that the conversation is for; any without it. */
+  constructor(only?: string) {
+    this.#only = only?.toLowerCase();
+  }
+
   /**
    * Takes note of one PDU of a login.
    *
    * @returns the digests once the login has succeeded with this PDU; the watch is over then
-   * @throws {PeerError} for anything but Login PDUs, which nothing else may precede
+   * @throws {PeerError} for anything but Login PDUs, which nothing else may precede, and for a login to another target
    */
   see(bhs: Uint8Array, data: Uint8Array): Digests | undefined {
     const opcode = opcodeOf(bhs);
@@ -58,7 +66,14 @@ export class DigestWatch {
     const goesOn = (bhs[FLAGS_AT]! & CONTINUE_BIT) !== 0;
     for (const { key, value } of this.#text[side].add(data, goesOn) ?? []) {
       this.#mention(side, key, value);
+      if (side === "initiator" && key === "TargetName") this.#expect(value);
     }
+  }
+
+  /** Names are the same whatever their case (RFC 7143 section 4.2.7.2). */
+  #expect(target: string): void {
+    if (this.#only === undefined || target.toLowerCase() === this.#only) return;
+    throw new PeerError("A login to another target than the one attached");
   }
 
   #mention(side: Side, key: string, value: string): void {

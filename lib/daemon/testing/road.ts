@@ -1,0 +1,112 @@
+/** A node, a device that joins it, attachments and the project's own initiator at their portals: for tests of the main road. */
+
+import { silent } from "../../base/log.ts";
+import { connectInitiator } from "../../initiator/initiator.ts";
+import { join } from "../../os/paths.ts";
+import { systemPrimitives } from "../../os/primitives.ts";
+import { connectTcp, parseAddress } from "../../os/tcp.ts";
+import {
+  type AttachmentOptions,
+  runAttachment,
+  type RunningAttachment,
+} from "../attachment.ts";
+import { joinNode } from "../join_node.ts";
+import { type NodeOptions, type RunningNode, runNode } from "../node.ts";
+
+export const ANY_PORT = { hostname: "127.0.0.1", port: 0 };
+export const INITIATOR = "iqn.2026-11.internal.vault:test";
+export const MIB = 1024 * 1024;
+
+/** A node with the volume "photos", and this machine as its device "laptop". */
+export class Road {
+  readonly folder = Deno.makeTempDirSync({ prefix: "vault-road-" });
+  readonly #cleanup: (() => Promise<unknown>)[] = [];
+
+  async node(options: Partial<NodeOptions> = {}): Promise<RunningNode> {
+    const node = await runNode({
+      stateDir: join(this.folder, "vm"),
+      listen: ANY_PORT,
+      log: silent,
+      ...options,
+    });
+    this.#cleanup.push(() => node.stop());
+    return node;
+  }
+
+  async nodeWithVolume(
+    options: Partial<NodeOptions> = {},
+  ): Promise<RunningNode> {
+    const node = await this.node(options);
+    await node.operations.createVolume({
+      name: "photos",
+      sizeBytes: 64 * MIB,
+      blockSizeBytes: 512,
+      readOnly: false,
+    });
+    await this.join(node);
+    return node;
+  }
+
+  async join(node: RunningNode, name = "laptop"): Promise<void> {
+    const { code } = await node.operations.invite({
+      name,
+      expiresMs: 60_000,
+      advertise: node.listen,
+    });
+    await joinNode({
+      stateDir: join(this.folder, "laptop"),
+      code,
+      log: silent,
+    });
+  }
+
+  async attach(
+    options: Partial<AttachmentOptions> = {},
+  ): Promise<RunningAttachment> {
+    const attachment = await runAttachment({
+      stateDir: join(this.folder, "laptop"),
+      volume: "photos",
+      portal: ANY_PORT,
+      readOnly: false,
+      log: silent,
+      ...options,
+    });
+    this.#cleanup.push(() => attachment.stop());
+    return attachment;
+  }
+
+  async session(
+    attachment: RunningAttachment,
+    chap?: { user: string; secret: Uint8Array },
+  ) {
+    const session = await connectInitiator({
+      duplex: await connectTcp(parseAddress(attachment.portal)),
+      primitives: systemPrimitives,
+      initiatorName: INITIATOR,
+      targetName: attachment.iqn,
+      ...(chap ? { chap: { initiator: chap } } : {}),
+    });
+    this.#cleanup.push(() => session.logout().catch(() => {}));
+    return session;
+  }
+
+  async end(): Promise<void> {
+    for (const step of this.#cleanup.reverse()) await step();
+    await Deno.remove(this.folder, { recursive: true });
+  }
+}
+
+/** A test with a road of its own. */
+export function onRoad(
+  name: string,
+  walk: (road: Road) => Promise<void>,
+): void {
+  Deno.test(name, async () => {
+    const road = new Road();
+    try {
+      await walk(road);
+    } finally {
+      await road.end();
+    }
+  });
+}
