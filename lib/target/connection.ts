@@ -27,6 +27,7 @@ import { CommandWindow } from "../iscsi/window.ts";
 import { Entrance, type Entry, OFFER } from "./entrance.ts";
 import { FullFeature } from "./full_feature.ts";
 import { Idleness } from "./idleness.ts";
+import type { Job } from "./job.ts";
 import { COMMAND_WINDOW } from "./limits.ts";
 import { Outgoing } from "./outgoing.ts";
 import { Replies } from "./replies.ts";
@@ -143,8 +144,8 @@ class Connection implements Control {
     this.#out.flushSoon();
   }
 
-  abortTasks(lun: number | undefined): Promise<number> {
-    return this.#feature?.abortTasks(lun) ?? Promise.resolve(0);
+  abortTasks(lun: number | undefined, by?: Job): Promise<number> {
+    return this.#feature?.abortTasks(lun, by) ?? Promise.resolve(0);
   }
 
   async #pump(): Promise<void> {

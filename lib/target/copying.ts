@@ -83,7 +83,6 @@ class Copier {
       const refusal = await this.#read(source, segment, { ...piece, bytes }) ??
         await this.#write(destination, segment, { ...piece, bytes });
       if (refusal) return refusal;
-      this.#operation.written(piece.length);
       if (!(await this.#turn.next())) return undefined;
     }
     return undefined;
@@ -94,10 +93,9 @@ class Copier {
     { source, length }: CopySegment,
     piece: Piece & { readonly bytes: Uint8Array },
   ): Promise<Refusal> {
-    // What lies behind the segment's bytes is filled up with zeros.
+    // What lies behind the segment's bytes is filled up with zeros. That is less than a block, and never a piece of its own.
     const real = Math.min(piece.length, length - piece.from);
     piece.bytes.fill(0, real);
-    if (real <= 0) return Promise.resolve(undefined);
     const offset = source.offset + piece.from;
     return this.#access(volume, "source", {
       extent: { offset, length: real },
@@ -114,6 +112,7 @@ class Copier {
     return this.#access(volume, "destination", {
       extent: { offset, length: piece.length },
       run: () => volume.store.write(offset, piece.bytes),
+      done: () => this.#operation.written(piece.length),
     });
   }
 
@@ -121,7 +120,11 @@ class Copier {
   #access(
     volume: Volume,
     side: "source" | "destination",
-    step: { readonly extent: Extent; readonly run: () => Maybe },
+    step: {
+      readonly extent: Extent;
+      readonly run: () => Maybe;
+      readonly done?: () => void;
+    },
   ): Promise<Refusal> {
     const place = { extent: step.extent, company: "shared" as const };
     return inTurn(volume, place, async () => {
@@ -131,6 +134,7 @@ class Copier {
       try {
         const pending = step.run();
         if (pending) await pending;
+        step.done?.();
         return undefined;
       } catch (thrown) {
         const during = side === "source" ? "read" : "write";

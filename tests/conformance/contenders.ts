@@ -1,5 +1,9 @@
 /** Whom the suite judges: the tunnel and tgt, each with a disk for every run. The disks hold nothing and may be destroyed. */
-import { onlyDisk } from "../harness/libiscsi.ts";
+import { openDisk } from "../../lib/initiator/disk.ts";
+import { connectInitiator } from "../../lib/initiator/initiator.ts";
+import { systemPrimitives } from "../../lib/os/primitives.ts";
+import { connectTcp, parseAddress } from "../../lib/os/tcp.ts";
+import { type FoundDisk, onlyDisk } from "../harness/libiscsi.ts";
 import { freePort, listens } from "../harness/loopback.ts";
 import { Tgt } from "../harness/tgt.ts";
 import { until } from "../harness/until.ts";
@@ -7,7 +11,13 @@ import { enrol, Machine, startAttach, Tunnel } from "../harness/vault.ts";
 import type { RunName } from "./runs.ts";
 
 /** Small, because SANITIZE writes all of it; large enough for every limit that the suite meets. */
-export const DISK_MIB = 64;
+const DISK_MIB = 64;
+/** Large enough for SANITIZE to be noticed. */
+const LARGE_DISK_MIB = 768;
+const MIB = 1024 * 1024;
+
+const sizeMib = (run: RunName) =>
+  run === "large and full" ? LARGE_DISK_MIB : DISK_MIB;
 
 export interface Contender {
   readonly name: "vault" | "tgt";
@@ -29,7 +39,7 @@ export const vault: Contender = {
         await Tunnel.open({
           volumes: [{
             name: "disk",
-            size: `${DISK_MIB}MiB`,
+            size: `${sizeMib(run)}MiB`,
             blockSize: run === "4096-byte blocks" ? 4096 : 512,
             readOnly: run === "read-only",
             removable: run === "removable",
@@ -49,6 +59,7 @@ export const vault: Contender = {
       const disks = await Promise.all(
         portals.map((portal) => onlyDisk(portal)),
       );
+      if (run === "large and full") await fill(disks[0]!);
       return opening(opened, disks.map(({ url }) => url));
     } catch (error) {
       await opened.disposeAsync();
@@ -65,7 +76,7 @@ export const tgt: Contender = {
     try {
       const target = opened.use(
         await Tgt.start({
-          sizeBytes: DISK_MIB * 1024 * 1024,
+          sizeBytes: sizeMib(run) * MIB,
           blockSizeBytes: run === "4096-byte blocks" ? 4096 : 512,
         }),
       );
@@ -78,6 +89,9 @@ export const tgt: Contender = {
         await until("tgt's second portal", () => listens(port));
         urls.push(target.url(port));
       }
+      if (run === "large and full") {
+        await fill(await onlyDisk(`127.0.0.1:${target.port}`));
+      }
       return opening(opened, urls);
     } catch (error) {
       await opened.disposeAsync();
@@ -85,6 +99,22 @@ export const tgt: Contender = {
     }
   },
 };
+
+/** Writes all of a disk. */
+async function fill({ portal, iqn, lun }: FoundDisk): Promise<void> {
+  const session = await connectInitiator({
+    duplex: await connectTcp(parseAddress(portal)),
+    primitives: systemPrimitives,
+    initiatorName: "iqn.2026-01.test.vault:filler",
+    targetName: iqn,
+  });
+  const disk = await openDisk(session, lun);
+  const { blocks, blockSizeBytes } = disk.capacity;
+  const bytes = new Uint8Array(4 * MIB).fill(0x5a);
+  const step = bytes.length / blockSizeBytes;
+  for (let lba = 0; lba < blocks; lba += step) await disk.write(lba, bytes);
+  await session.logout();
+}
 
 function opening(
   opened: AsyncDisposableStack,

@@ -17,13 +17,13 @@ export interface Result extends Judgement {
   readonly ms: number;
 }
 
-/** A lane for each contender and run, with the tests that it holds. */
+/** A lane for each run and contender, with the tests that it holds; that of the slowest test first. */
 export function lanesOf(
   contenders: readonly Contender[],
   tests: readonly string[],
 ): readonly Lane[] {
-  return contenders.flatMap((contender) =>
-    RUNS.map((run) => ({
+  return RUNS.toReversed().flatMap((run) =>
+    contenders.map((contender) => ({
       contender,
       run: run.name,
       tests: tests.filter((test) => run.holds(test)),
