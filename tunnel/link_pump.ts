@@ -156,6 +156,11 @@ export class LinkPump implements Link {
     this.#watchers.push(then);
   }
 
+  /** What waits to be sent or acknowledged, in bytes. */
+  get keptBytes(): number {
+    return this.#sender.keptBytes;
+  }
+
   /** The number of the next record that this end expects. */
   get next(): number {
     return this.#opener.next;

@@ -163,16 +163,18 @@ export class Outbox {
   }
 
   /**
-   * The peer has all records before number `next`: they are forgotten.
+   * The peer has all records before number `next`: they are forgotten. One that says less than was known before is old: it was sent again
+   * after another connection had told more.
    *
-   * @throws {PeerError} where it cannot have them, or has said already that it has more
+   * @throws {PeerError} where it cannot have them
    */
   acknowledge(next: number): void {
-    if (next < this.#acknowledged || next > this.#next) {
+    if (next > this.#next) {
       throw new PeerError(
-        `Records up to ${next} are acknowledged: expected ${this.#acknowledged} to ${this.#next}`,
+        `Records up to ${next} are acknowledged: ${this.#next} were sent`,
       );
     }
+    if (next < this.#acknowledged) return;
     this.#acknowledged = next;
     let first = this.#blocks[0]!;
     while (first !== this.#block && first.next <= next) {
@@ -192,9 +194,14 @@ export class Outbox {
   /**
    * Another connection goes on where the peer has all records before number `next`: those that follow wait to be sent again.
    *
-   * @throws {PeerError} as `acknowledge`
+   * @throws {PeerError} where it cannot have them, or has acknowledged more
    */
   rewind(next: number): void {
+    if (next < this.#acknowledged) {
+      throw new PeerError(
+        `Record ${next} is expected again: those before ${this.#acknowledged} are acknowledged`,
+      );
+    }
     this.acknowledge(next);
     this.#waitingBytes = 0;
     for (const block of this.#blocks) {

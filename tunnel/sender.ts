@@ -74,6 +74,10 @@ export class Sender implements Carrier {
     return this.#outbox.counts;
   }
 
+  get keptBytes(): number {
+    return this.#outbox.keptBytes;
+  }
+
   data(channel: number, bytes: Uint8Array): void {
     if (this.#stopped) return;
     this.#outbox.data(channel, bytes);

@@ -129,8 +129,11 @@ export interface LinkInfo {
   readonly address: string;
   /** When it came up. */
   readonly since: string;
-  /** A node tells of links that are up only; an attachment's may be down, and is dialled again. */
-  readonly state: "up" | "down";
+  /**
+   * A paused link has lost its connection and waits for another: what goes over it waits, too. An attachment's may be down, and is
+   * dialled again; a node does not tell of those.
+   */
+  readonly state: "up" | "paused" | "down";
   /** To the other end. */
   readonly sent: Flow;
   /** From the other end. */

@@ -114,7 +114,7 @@ const LinkInfo = v.object({
   device: v.string(),
   address: v.string(),
   since: v.string(),
-  state: v.picklist(["up", "down"]),
+  state: v.picklist(["up", "paused", "down"]),
   sent: Flow,
   received: Flow,
   macFailures: figure,

@@ -1,11 +1,13 @@
 /**
  * Keeps an attachment's link: dials, and dials again when it is lost.
  *
- *     start ─► up ──lost──► down ──back-off, dial──► up …
- *                             └──refused──► down for good
+ *     start ─► up ──connection lost──► paused ──back-off, resume──► up
+ *               └──link ended──► down ◄──window over, or the node does not know the link any more──┘
+ *                                 ├──back-off, dial──► up, as another link
+ *                                 └──refused──► down for good
  *
- * A link that is lost takes its channels with it, and initiators log in again over the next one. Links that survive their TLS
- * connection will take this place.
+ * A paused link keeps its channels, and initiators notice nothing. One that has ended takes them with it, and initiators log in again
+ * over the next.
  */
 
 import type { Clock } from "../base/clock.ts";
@@ -15,9 +17,15 @@ import type { Primitives } from "../base/primitives.ts";
 import type { LinkInfo } from "../control/operations.ts";
 import { renewalDue } from "../pki/certificate.ts";
 import type { DeviceIdentity } from "../pki/identity.ts";
-import { dialLink, renew } from "../../tunnel/dial.ts";
+import {
+  dialLink,
+  type DialOptions,
+  renew,
+  resumeLink,
+} from "../../tunnel/dial.ts";
 import { RefusedError } from "../../tunnel/handshake.ts";
 import type { Link } from "../../tunnel/link.ts";
+import type { LinkPump } from "../../tunnel/link_pump.ts";
 import { lockRenewal, recallNode, rememberNode } from "./joined.ts";
 import { auditTo } from "./audit_log.ts";
 import { linkCounters, linkInfo } from "./node_traffic.ts";
@@ -27,6 +35,8 @@ import type { StateFolder } from "./state_folder.ts";
 /** The pause before the first new attempt, and the longest. Each is shortened by chance by up to a half, so that many do not come at once. */
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 15_000;
+/** While initiators wait for a link to go on, the pauses are shorter. */
+const LONGEST_RESUME_PAUSE_MS = 4_000;
 
 /** How often a link that stays up looks whether the certificate wants renewing. */
 export const RENEWAL_LOOK_MS = 60 * 60 * 1000;
@@ -38,6 +48,8 @@ export interface LinkKeeperOptions {
   readonly clock: Clock;
   readonly primitives: Primitives;
   readonly log: Log;
+  /** How long links outlive their connections; as usual where left out. */
+  readonly resumeWindowMs?: number;
   readonly onLink?: (
     event: { readonly up: boolean; readonly why: string },
   ) => void;
@@ -98,7 +110,7 @@ export class LinkKeeper {
     if (!info) throw new VaultError("There has been no link yet");
     return {
       ...info,
-      state: this.#link ? "up" : "down",
+      state: this.#link ? info.state : "down",
       macFailures: this.#macFailures + (this.#link?.stats.macFailures ?? 0),
     };
   }
@@ -110,8 +122,12 @@ export class LinkKeeper {
     await this.#link?.close();
   }
 
-  async #keep(first: Link): Promise<void> {
-    for (let link: Link | undefined = first; link; link = await this.#again()) {
+  async #keep(first: LinkPump): Promise<void> {
+    for (
+      let link: LinkPump | undefined = first;
+      link;
+      link = await this.#again()
+    ) {
       this.#begin(link);
       const { reason } = await link.closed;
       this.#end(link, reason);
@@ -120,8 +136,11 @@ export class LinkKeeper {
     this.#tell(this.#over);
   }
 
-  #begin(link: Link): void {
+  #begin(link: LinkPump): void {
     this.#link = link;
+    link.watch((state, reason) => {
+      if (state === "paused") void this.#resume(link, reason);
+    });
     this.#tell(link);
     void this.#keepRenewed(link);
   }
@@ -135,24 +154,67 @@ export class LinkKeeper {
     this.#options.onLink?.({ up: false, why: reason });
   }
 
+  /** Takes a paused link up again, for as long as it waits. */
+  async #resume(link: LinkPump, reason: string): Promise<void> {
+    const { log, onLink } = this.#options;
+    log.warn(`The link to the node is paused: ${reason}`);
+    onLink?.({ up: false, why: reason });
+    const over = new AbortController();
+    void link.closed.then(({ reason }) =>
+      over.abort(new ConnectionLost(reason))
+    );
+    const went = await this.#until({
+      signal: AbortSignal.any([this.#stopped.signal, over.signal]),
+      longestPauseMs: LONGEST_RESUME_PAUSE_MS,
+      attempt: async (signal) => {
+        const options = this.#dialOptions(signal);
+        const known = await resumeLink(link, options);
+        this.#openedBy.set(link, options.identity.certificatePem);
+        return { known };
+      },
+    });
+    if (went?.known) {
+      const { address } = this.#identity;
+      onLink?.({ up: true, why: `The link to ${address} goes on` });
+    } else if (went) {
+      link.abort("the node does not know it any more", "cut");
+    } else if (this.#over) link.abort(this.#over.message, "refused");
+  }
+
   /** The next link, however long it takes; undefined when stopped, or where the node does not want this device any more. */
-  async #again(): Promise<Link | undefined> {
+  async #again(): Promise<LinkPump | undefined> {
+    if (this.#over) return undefined;
+    const link = await this.#until({
+      signal: this.#stopped.signal,
+      longestPauseMs: LONGEST_PAUSE_MS,
+      attempt: () => this.#dial(),
+    });
+    if (link) {
+      const why = `The link to ${this.#identity.address} is up again`;
+      this.#options.onLink?.({ up: true, why });
+    }
+    return link;
+  }
+
+  /** What `attempt` comes to in the end; undefined when aborted, or where the node does not want this device any more. */
+  async #until<T>(
+    how: {
+      signal: AbortSignal;
+      longestPauseMs: number;
+      attempt: (signal: AbortSignal) => Promise<T>;
+    },
+  ): Promise<T | undefined> {
     const { clock, primitives, log, onLink } = this.#options;
-    const { signal } = this.#stopped;
+    const { signal, longestPauseMs } = how;
     for (
       let pauseMs = FIRST_PAUSE_MS;
       !signal.aborted;
-      pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)
+      pauseMs = Math.min(2 * pauseMs, longestPauseMs)
     ) {
       const chance = primitives.random(1)[0]! / 0xff;
       try {
         await clock.sleep(pauseMs * (1 - chance / 2), signal);
-        const link = await this.#dial();
-        onLink?.({
-          up: true,
-          why: `The link to ${this.#identity.address} is up again`,
-        });
-        return link;
+        return await how.attempt(signal);
       } catch (thrown) {
         if (signal.aborted) return undefined;
         // By the node's own word. That the certificate looks expired from here may be the fault of a clock.
@@ -170,20 +232,25 @@ export class LinkKeeper {
     return undefined;
   }
 
-  async #dial(): Promise<Link> {
-    const { clock, primitives, log } = this.#options;
+  async #dial(): Promise<LinkPump> {
+    const options = this.#dialOptions(this.#stopped.signal);
+    const link = await dialLink(options);
+    this.#openedBy.set(link, options.identity.certificatePem);
+    return link;
+  }
+
+  #dialOptions(signal: AbortSignal): DialOptions {
+    const { clock, primitives, log, resumeWindowMs } = this.#options;
     this.#recall();
-    const identity = this.#identity;
-    const link = await dialLink({
-      identity,
+    return {
+      identity: this.#identity,
       clock,
       primitives,
       log,
       audit: auditTo(log),
-      signal: this.#stopped.signal,
-    });
-    this.#openedBy.set(link, identity.certificatePem);
-    return link;
+      signal,
+      ...(resumeWindowMs === undefined ? {} : { resumeWindowMs }),
+    };
   }
 
   /** Another attachment of this machine may have renewed the certificate, whose first use ended the one known here. */

@@ -74,7 +74,7 @@ export function linkInfo(link: Link, rates: Rates): LinkInfo {
     device: link.peer.name,
     address: link.peer.address,
     since: new Date(link.sinceMs).toISOString(),
-    state: "up",
+    state: link.state === "paused" ? "paused" : "up",
     sent: {
       bytes: sent.bytes,
       pdus: sent.frames,

@@ -18,6 +18,8 @@ export interface LinkPairOptions {
   readonly seed?: number;
   readonly chunkBytes?: number;
   readonly windowBytes?: number;
+  /** How long the link outlives its connection; not at all unless given. */
+  readonly resumeWindowMs?: number;
   /** What becomes of each write of the device on its way to the node. */
   readonly meddle?: (bytes: Uint8Array) => readonly Uint8Array[];
 }
@@ -27,14 +29,18 @@ export interface LinkPair {
   readonly node: LinkPump;
   /** The connections below, to be cut. */
   readonly wires: { readonly device: Wire; readonly node: Wire };
+  /** Both ends lose the connection that they have, if any, and go on over another, as if they had proved who they are. */
+  reconnect(): void;
 }
 
 export function linkPair(options: LinkPairOptions = {}): LinkPair {
   const { clock = systemClock, renewal, seed = 1, meddle } = options;
-  const [near, far] = duplexPair({
-    ...(options.chunkBytes ? { chunkBytes: options.chunkBytes } : {}),
-    ...(options.windowBytes ? { windowBytes: options.windowBytes } : {}),
-  });
+  const connect = () =>
+    duplexPair({
+      ...(options.chunkBytes ? { chunkBytes: options.chunkBytes } : {}),
+      ...(options.windowBytes ? { windowBytes: options.windowBytes } : {}),
+    });
+  const [near, far] = connect();
   const up = testDirection({ seed, direction: DEVICE_TO_NODE });
   const down = {
     ...testDirection({ seed: seed + 100, direction: NODE_TO_DEVICE }),
@@ -51,34 +57,45 @@ export function linkPair(options: LinkPairOptions = {}): LinkPair {
     }
     : near;
   const common = { linkId: up.linkId, primitives, clock };
-  const more = renewal ? { renewal } : {};
+  const more = {
+    ...(renewal ? { renewal } : {}),
+    ...(options.resumeWindowMs
+      ? { resume: { secret: up.secret, windowMs: options.resumeWindowMs } }
+      : {}),
+  };
   const peer = (name: string) => ({
     name,
     fingerprint: "f".repeat(64),
     certificate: new Uint8Array(0),
     address: "memory:0",
   });
-  return {
-    device: new LinkPump({
-      ...common,
-      ...more,
-      wire,
-      side: "device",
-      peer: peer("node"),
-      send: up,
-      receive: down,
-    }),
-    node: new LinkPump({
-      ...common,
-      ...more,
-      wire: far,
-      side: "node",
-      peer: peer("laptop"),
-      send: down,
-      receive: up,
-    }),
-    wires: { device: near, node: far },
+  const reconnect = () => {
+    device.pause("cut by the test");
+    node.pause("cut by the test");
+    const [near, far] = connect();
+    const expected = { device: device.next, node: node.next };
+    node.resume(far, { next: expected.device, peer: node.peer });
+    device.resume(near, { next: expected.node, peer: device.peer });
   };
+  const device = new LinkPump({
+    ...common,
+    ...more,
+    wire,
+    side: "device",
+    peer: peer("node"),
+    send: up,
+    receive: down,
+  });
+  const node = new LinkPump({
+    ...common,
+    ...more,
+    wire: far,
+    side: "node",
+    peer: peer("laptop"),
+    send: down,
+    receive: up,
+  });
+  return { device, node, wires: { device: near, node: far }, reconnect };
 }
 
 /** The node's end alone: the other end of `wire` is the test's to play. Keys are those of `linkPair`. */
