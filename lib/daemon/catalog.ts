@@ -7,6 +7,7 @@
  * |---|---|---|
  * | create | a folder `.NAME.…` | removes it |
  * | delete | a folder `.NAME.…` | removes it |
+ * | writing a document | the old one or the new one, and a file `….new` beside it | removes that |
  * | grow (data, then document, then what initiators see) | data longer than the document says, the rest zeros | cuts it |
  * | shrink (document, then what initiators see, then data) | data longer than the document says, the rest given up | cuts it |
  *
@@ -44,6 +45,9 @@ export const MAX_VOLUMES = 1024;
 /** NAA 3h, locally assigned (SPC-5 section 7.7.6.6.4), in the first digit. */
 export const NAA_LOCALLY_ASSIGNED = "3";
 
+/** What the name of a file ends with that `writeWhole` has not finished. */
+const HALF_WRITTEN = ".new";
+
 export class Catalog {
   readonly #folder: string;
   readonly #primitives: Primitives;
@@ -58,10 +62,16 @@ export class Catalog {
     this.#clock = world.clock;
   }
 
-  /** Removes what a crash left half made or half deleted. Only the holder of the node's lock calls it. */
+  /** Removes what a crash left half made, half written or half deleted. Only the holder of the node's lock calls it. */
   recover(): void {
     for (const name of this.#entries()) {
-      if (name.startsWith(".")) remove(join(this.#folder, name));
+      const path = join(this.#folder, name);
+      if (name.startsWith(".")) remove(path);
+      else {
+        for (const file of listFolder(path)) {
+          if (file.endsWith(HALF_WRITTEN)) remove(join(path, file));
+        }
+      }
     }
   }
 

@@ -74,8 +74,16 @@ Deno.test("what a crash left half made is removed, and a volume stays", () =>
     await catalog.create(SPEC);
     Deno.mkdirSync(join(folder, ".photos.half"));
     Deno.writeTextFileSync(join(folder, ".photos.half", "data"), "x");
+    Deno.writeTextFileSync(
+      join(folder, "photos", `reservations.json.${crypto.randomUUID()}.new`),
+      "{",
+    );
     expect(catalog.list().length).toBe(1);
     catalog.recover();
+    expect(
+      [...Deno.readDirSync(join(folder, "photos"))].map(({ name }) => name)
+        .sort(),
+    ).toEqual(["data", "volume.json"]);
     expect([...Deno.readDirSync(folder)].map((entry) => entry.name)).toEqual([
       "photos",
     ]);

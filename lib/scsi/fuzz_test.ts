@@ -108,6 +108,14 @@ function checkPlan(plan: Plan, data: Uint8Array): void {
         if (pass.kind === "overwrite") expect(pass.pattern.length).toBe(512);
       }
       return plan.erasure.begin();
+    case "keep":
+      for (const { port, key } of plan.reservations?.registrations ?? []) {
+        expect(port.length > 0 && key > 0n).toBe(true);
+      }
+      return checkPlan(plan.then((data[0] ?? 0) % 2 === 0), data);
+    case "abort-tasks":
+      for (const id of plan.nexuses) expect([alice.id, bob.id]).toContain(id);
+      return;
     case "flush":
       return;
   }
@@ -125,7 +133,10 @@ Deno.test("no CDB, no parameter list and no order of them gets more than a plan"
       fc.array(step, { minLength: 1, maxLength: 12 }),
       fc.boolean(),
       (steps, readOnly) => {
-        const disk: Disk = diskWith({ blocks: BLOCKS, readOnly }, [alice, bob]);
+        const disk: Disk = diskWith(
+          { blocks: BLOCKS, readOnly, keptReservations: {} },
+          [alice, bob],
+        );
         for (const { cdb, data, nexus } of steps) {
           const before = cdb.slice();
           checkPlan(disk.plan(nexus, cdb), data);

@@ -1,4 +1,5 @@
 import { expect } from "expect";
+import fc from "fast-check";
 import { concat, putU32, utf8 } from "../base/bytes.ts";
 import type { Disk } from "./disk.ts";
 import { MAX_REGISTRATIONS } from "./limits.ts";
@@ -27,7 +28,7 @@ import {
   registered,
   sendList,
 } from "./testing_reservations.ts";
-import { encodeTransportId } from "./transport_id.ts";
+import { decodeTransportId, encodeTransportId } from "./transport_id.ts";
 
 const SPEC_I_PT = 0x08;
 const ALL_TG_PT = 0x04;
@@ -165,6 +166,42 @@ Deno.test("a TransportID may leave out the ISID's zeros, and name a device by it
     expect(out(disk, nexus, ask)).toBe("GOOD");
   }
   expect(statusOf(disk)).toEqual(["alice 7", "bob 8", "carol 8"]);
+});
+
+Deno.test("no list of TransportIDs gets more than a verdict, and none a registration without a name", () => {
+  const ids = concat([idOf(bob), deviceId("iqn.2026-01.example:carol")]);
+  const change = fc.tuple(fc.nat(27 + ids.length), fc.nat(255));
+  fc.assert(
+    fc.property(
+      fc.array(change, { maxLength: 6 }),
+      fc.nat(28 + ids.length),
+      fc.constantFrom(Out.REGISTER, Out.REGISTER_AND_MOVE),
+      (changes, cut, action) => {
+        const list = concat([new Uint8Array(28), ids]);
+        list[15] = 7;
+        list[20] = SPEC_I_PT;
+        list[27] = ids.length;
+        for (const [at, value] of changes) list[at] = value;
+        const disk = held(Type.WRITE_EXCLUSIVE, [alice]);
+        for (const nexus of [alice, carol]) {
+          for (const length of [list.length, list.length - cut]) {
+            const verdict = sendList(disk, nexus, {
+              action,
+              list: list.subarray(0, length),
+            });
+            expect(["GOOD", CONFLICT, "5 26/00", "5 1a/00", "5 24/00"])
+              .toContain(verdict);
+          }
+        }
+        expect(statusOf(disk).length).toBeGreaterThan(0);
+        const full = persistentIn(disk, 3);
+        for (let at = 8; at < full.length; at += 24 + full[at + 23]!) {
+          expect(decodeTransportId(full.subarray(at + 24))).toBeDefined();
+        }
+      },
+    ),
+    { numRuns: 1000 },
+  );
 });
 
 Deno.test("ALL_TG_PT asks for what is so: there is one target port", () => {

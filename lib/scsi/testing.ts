@@ -83,7 +83,7 @@ export function outcomeText({ status, sense }: Outcome): string {
   if (status === Status.GOOD) return "GOOD";
   if (status === Status.RESERVATION_CONFLICT) return "RESERVATION CONFLICT";
   invariant(sense, `Status ${status} without sense data`);
-  const fixed = sense[0] === 0x70 || sense[0] === 0xf0;
+  const fixed = (sense[0]! & 0x7e) === 0x70;
   const [key, asc, ascq] = fixed
     ? [sense[2]!, sense[12]!, sense[13]!]
     : [sense[1]!, sense[2]!, sense[3]!];

@@ -108,6 +108,32 @@ Deno.test("ABORT TASK, a reset and the end of the session stop a copy after the 
   }
 });
 
+Deno.test("a copy that is aborted between its read and its write does not write", async () => {
+  const fake = new FakeStore(BOTH[0].slice());
+  const disks = fixture([{ store: fake }, {}]);
+  const { initiator } = await disks.session();
+  const hold = gate();
+  fake.gate = hold.wait;
+  const list = copyList({
+    cscds: [FIRST, SECOND],
+    segments: [{ blocks: MIB_BLOCKS, destination: 1 }],
+  });
+  const tag = await initiator.command({
+    cdb: copyCdb(list.length),
+    write: list.length,
+    data: list,
+  });
+  await settle();
+  await initiator.taskManagement({ function: ABORT_TASK, referenced: tag });
+  await settle();
+  hold.open();
+  expect((await initiator.receive()).bytes[0]).toBe(0x22);
+  const { store } = disks.target.units.get(1)!;
+  expect(store.nextMapped(0)).toBeUndefined();
+  const { data } = await initiator.run({ cdb: resultsCdb(0), read: 1024 });
+  expect([data[4], u32(data, 8)]).toEqual([2, 0]);
+});
+
 Deno.test("a destination that is reset, goes, shrinks or is reserved meanwhile is written no more", async () => {
   for (
     const [how, code] of [
@@ -129,6 +155,9 @@ Deno.test("a destination that is reset, goes, shrinks or is reserved meanwhile i
       await other.run({ cdb: cdb10(0x56, 0, 0), lun: ONE });
     }
     fake.gate = undefined;
+    await settle();
+    // Nothing is made of what is still being written to.
+    expect([how, fake.calls]).toEqual([how, ["write 0+1048576"]]);
     hold.open();
     expect([how, senseOf(await initiator.ended(tag))])
       .toEqual([how, { key: 0xa, code }]);

@@ -141,3 +141,80 @@ Deno.test("reservations of both ends hold for a copy", async () => {
     expect((await copy(initiator, [{ blocks: 1 }], through)).status).toBe(0);
   }
 });
+
+Deno.test("a disk that others may only read is copied from, and not to", async () => {
+  const disks = fixture([{}, {}, {}]);
+  const { second } = await filled(disks);
+  const { initiator } = await disks.session();
+  const { initiator: holder } = await disks.session({ n: 1 });
+  const persistent = async (action: number, type: number, at: number) => {
+    const cdb = cdb10(0x5f, 0, 0);
+    cdb.set([action, type], 1);
+    cdb[8] = 24;
+    const data = new Uint8Array(24);
+    data[at] = 9;
+    for (const lun of [encodeLun(0), ONE]) {
+      const done = await holder.run({ cdb, write: 24, data, lun });
+      expect(done.status).toBe(0);
+    }
+  };
+  // REGISTER, then RESERVE, both of them with WRITE EXCLUSIVE.
+  await persistent(0, 0, 15);
+  await persistent(1, 1, 7);
+  const through = { lun: encodeLun(2) };
+  const from = await copy(
+    initiator,
+    [{ blocks: 1, destination: 1 }],
+    { ...through, cscds: [FIRST, { naa: naaOf(2) }] },
+  );
+  expect(from.status).toBe(0);
+  const to = await copy(
+    initiator,
+    [{ blocks: 1, destination: 1 }],
+    { ...through, cscds: [{ naa: naaOf(2) }, SECOND] },
+  );
+  expect(senseOf(to)).toEqual({ key: 0xa, code: 0x0d01 });
+  await holds(disks, 1, second);
+});
+
+Deno.test("a destination that is stopped, or that SWP protects, is not written", async () => {
+  const disks = fixture();
+  const { second } = await filled(disks);
+  const { initiator } = await disks.session();
+  const startStop = (start: number) => {
+    const cdb = cdb10(0x1b, 0, 0);
+    cdb[4] = start;
+    return initiator.run({ cdb, lun: ONE });
+  };
+  expect((await startStop(0)).status).toBe(0);
+  expect(senseOf(await copy(initiator, [{ blocks: 1 }])))
+    .toEqual({ key: 0xa, code: 0 });
+  expect(await failure(initiator)).toMatchObject({
+    end: "destination",
+    said: 0x0402,
+  });
+  expect((await startStop(1)).status).toBe(0);
+
+  const sense = cdb10(0x1a, 0, 0);
+  sense.set([0x08, 0x0a, 0, 255], 1);
+  const { data } = await initiator.run({ cdb: sense, read: 255, lun: ONE });
+  const list = data.slice();
+  list.fill(0, 0, 4);
+  list[4 + 4]! |= 0x08;
+  const select = cdb10(0x15, 0, 0);
+  select.set([0x10, 0, 0, list.length], 1);
+  const set = await initiator.run({
+    cdb: select,
+    write: list.length,
+    data: list,
+    lun: ONE,
+  });
+  expect(set.status).toBe(0);
+  expect(senseOf(await copy(initiator, [{ blocks: 1 }])))
+    .toEqual({ key: 0xa, code: 0 });
+  expect(await failure(initiator)).toMatchObject({
+    end: "destination",
+    said: 0x2700,
+  });
+  await holds(disks, 1, second);
+});

@@ -152,6 +152,14 @@ Deno.test("between 512 and 4096 bytes a block: whole blocks, padded, cut, or ref
   padded.second.set(part(padded.first, 0, 9), 4096);
   await holds(padded.disks, 1, padded.second);
 
+  // What would have to be kept for the next segment is not padded instead.
+  const kept = await attempt({ blocks: 9, flags: 1 }, [
+    small,
+    { ...large, pad: true },
+  ]);
+  expect(senseOf(kept.ended)).toEqual({ key: 0xa, code: 0x260a });
+  await holds(kept.disks, 1, kept.second);
+
   const cut = await attempt({ ...back, blocks: 9, flags: 2 }, [
     small,
     { ...large, pad: true },

@@ -56,6 +56,24 @@ export class Client {
   }
 }
 
+/** Parameter data of a command that has to go well, and the pages of INQUIRY. */
+export async function fetch(
+  client: Client,
+  cdb: readonly number[],
+  length: number,
+): Promise<Uint8Array> {
+  const { verdict, data } = await client.run({
+    cdb: Uint8Array.from(cdb),
+    dataInLength: length,
+  });
+  if (!verdict.startsWith("GOOD")) throw new Error(`${cdb}: ${verdict}`);
+  return data;
+}
+
+export function vpd(client: Client, page: number): Promise<Uint8Array> {
+  return fetch(client, [0x12, 1, page, 0x01, 0x00, 0], 256);
+}
+
 export interface ServedDisk extends AsyncDisposable {
   readonly store: Store;
   readonly volume: Volume;

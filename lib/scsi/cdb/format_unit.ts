@@ -45,7 +45,10 @@ export const formatUnit: Command = {
     return {
       kind: "data-out",
       length,
-      then: (list) => take(caller, list.subarray(0, length)),
+      then: (list) =>
+        list.length < length
+          ? unit.illegal(SenseCode.PARAMETER_LIST_LENGTH_ERROR)
+          : take(caller, list.subarray(0, length)),
     };
   },
 };
