@@ -137,6 +137,8 @@ Deno.test("nobody else takes up a link: not another device, nor whoever does not
     const forged = Object.create(impostor, {
       linkId: { value: device.linkId },
       resumption: { value: resumption(impostor) },
+      next: { value: 0 },
+      peer: { value: impostor.peer },
     }) as LinkPump;
     expect(await resumeLink(forged, options(identity))).toBe(false);
     await Promise.all([becomes(link, "paused"), becomes(theirs, "paused")]);
