@@ -280,7 +280,11 @@ class Attachment implements RunningAttachment {
         readOnly,
         portal: this.portal,
       });
-      await relay({ initiator: socket, target: channel });
+      await relay({
+        initiator: socket,
+        target: channel,
+        answerPings: true,
+      });
     } catch (thrown) {
       socket.abort();
       if (thrown instanceof ConnectionLost) log.debug(thrown.message);

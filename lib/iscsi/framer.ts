@@ -18,6 +18,7 @@ import {
   padded,
   TOTAL_AHS_LENGTH_AT,
 } from "./pdu/bhs.ts";
+import { OPCODE_MASK } from "./pdu/opcode.ts";
 
 /** The most that TotalAHSLength can say, in bytes: 255 words. */
 const MAX_AHS_BYTES = 255 * 4;
@@ -137,12 +138,12 @@ export class Framer {
 
   /**
    * For a relay: as many of the next whole PDUs as lie in one piece and fit into `maxBytes` (one at least, whatever its
-   * length), as one view. Undefined where more bytes are needed. Digests are verified where the framer does that at all, and
+   * length), as one view; a PDU of the opcode `apart` is never in a view with others. Undefined where more bytes are needed. Digests are verified where the framer does that at all, and
    * a data digest that does not hold is then the relay's affair: it is not told.
    *
    * @throws {PeerError} as `next`
    */
-  nextRun(maxBytes: number): Uint8Array | undefined {
+  nextRun(maxBytes: number, apart = NOTHING): Uint8Array | undefined {
     if (this.#keptBytes > 0) return this.#nextStraddling()?.bytes;
     const chunk = this.#chunk;
     const start = this.#at;
@@ -150,9 +151,11 @@ export class Framer {
     for (;;) {
       const length = this.#lengthAt(chunk, end);
       if (length === 0 || end + length > chunk.length) break;
-      if (end > start && end + length - start > maxBytes) break;
+      const alone = (chunk[end]! & OPCODE_MASK) === apart;
+      if (end > start && (alone || end + length - start > maxBytes)) break;
       if (this.#verify) this.#check(chunk.subarray(end, end + length));
       end += length;
+      if (alone) break;
     }
     if (end === start) {
       this.#keepRest();
@@ -258,3 +261,5 @@ export class Framer {
 }
 
 const EMPTY = new Uint8Array(0);
+/** No PDU has this opcode. */
+const NOTHING = -1;

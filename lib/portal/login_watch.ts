@@ -18,12 +18,16 @@ import {
 import { LOGIN_REQUEST, LOGIN_RESPONSE } from "../iscsi/pdu/opcode.ts";
 import { TextCollector } from "../iscsi/text.ts";
 
+/** What holds where an initiator declares none (RFC 7143 section 13.12). */
+const DEFAULT_MAX_RECV_DATA_SEGMENT_LENGTH = 8192;
+
 type Side = "initiator" | "target";
 
 export class LoginWatch {
   readonly #only: string | undefined;
   readonly #offered = new Map<string, Side>();
   readonly #agreed = new Map<string, string>();
+  #maxDataBytes = DEFAULT_MAX_RECV_DATA_SEGMENT_LENGTH;
   readonly #text = {
     initiator: new TextCollector(),
     target: new TextCollector(),
@@ -32,6 +36,11 @@ export class LoginWatch {
   /** `only`: the iSCSI name of the target that the conversation is for; any without it. */
   constructor(only?: string) {
     this.#only = only?.toLowerCase();
+  }
+
+  /** The longest data segment that the initiator takes, as it has declared (RFC 7143 section 13.12). */
+  get maxDataBytes(): number {
+    return this.#maxDataBytes;
   }
 
   /**
@@ -67,6 +76,10 @@ export class LoginWatch {
     for (const { key, value } of this.#text[side].add(data, goesOn) ?? []) {
       this.#mention(side, key, value);
       if (side === "initiator" && key === "TargetName") this.#expect(value);
+      if (side === "initiator" && key === "MaxRecvDataSegmentLength") {
+        // What makes no sense is the target's to refuse.
+        this.#maxDataBytes = Number(value) || this.#maxDataBytes;
+      }
     }
   }
 

@@ -12,7 +12,9 @@ import { ConnectionLost, PeerError } from "../base/errors.ts";
 import { MAX_PDU_BYTES } from "../base/limits.ts";
 import { Framer, type Pdu } from "../iscsi/framer.ts";
 import type { Digests } from "../iscsi/layout.ts";
+import { NOP_OUT } from "../iscsi/pdu/opcode.ts";
 import { LoginWatch } from "./login_watch.ts";
+import { Pings } from "./pings.ts";
 
 /** The longest data segment that is passed on, in bytes; headers have the rest of {@linkcode MAX_PDU_BYTES}. */
 export const MAX_RELAYED_DATA_SEGMENT_BYTES = MAX_PDU_BYTES - 4096;
@@ -26,6 +28,8 @@ export interface RelayOptions {
   readonly target: Duplex;
   /** Looks at each PDU of the target before it is passed on, and gives another in its place or undefined. */
   readonly rewrite?: (pdu: Pdu, digests: Digests) => Uint8Array | undefined;
+  /** The initiator's pings are answered here (pings.ts). */
+  readonly answerPings?: boolean;
   /** The iSCSI name of the one target to which a login may be; any without it. */
   readonly only?: string;
 }
@@ -55,7 +59,10 @@ export async function relay(options: RelayOptions): Promise<void> {
 
 async function pump(from: Duplex, to: Duplex, side: Side): Promise<void> {
   for (let chunk; (chunk = await from.read());) {
-    for (const run of side.receive(chunk)) await to.write(run);
+    for (const run of side.receive(chunk)) {
+      const answer = side.answer?.(run);
+      await (answer ? from.write(answer) : to.write(run));
+    }
   }
   side.end();
   await to.close();
@@ -65,6 +72,8 @@ async function pump(from: Duplex, to: Duplex, side: Side): Promise<void> {
 export interface Side {
   /** Runs of whole PDUs, lent until the next call. @throws {PeerError} */
   receive(chunk: Uint8Array): Iterable<Uint8Array>;
+  /** What a run is answered with at once, in place of passing it on. */
+  answer?(run: Uint8Array): Uint8Array | undefined;
   /** No more bytes will come. @throws {PeerError} where that cuts a PDU */
   end(): void;
 }
@@ -73,6 +82,7 @@ export interface Side {
 export class Conversation {
   readonly initiator: Side = {
     receive: (chunk) => this.#receiveFromInitiator(chunk),
+    answer: (run) => this.#answer(run),
     end: () => expectNoRest(this.#fromInitiator),
   };
   readonly target: Side = {
@@ -83,10 +93,16 @@ export class Conversation {
   readonly #fromTarget = new Framer(FRAMING);
   readonly #watch: LoginWatch;
   readonly #rewrite: RelayOptions["rewrite"];
+  readonly #answerPings: boolean;
+  /** Where pings are answered, once the login is over. */
+  #pings: Pings | undefined;
   #digests: Digests | undefined;
 
-  constructor(options: Pick<RelayOptions, "rewrite" | "only"> = {}) {
+  constructor(
+    options: Pick<RelayOptions, "rewrite" | "only" | "answerPings"> = {},
+  ) {
     this.#rewrite = options.rewrite;
+    this.#answerPings = options.answerPings ?? false;
     this.#watch = new LoginWatch(options.only);
   }
 
@@ -99,7 +115,15 @@ export class Conversation {
       this.#watch.see(pdu.bhs, pdu.data);
       yield pdu.bytes;
     }
-    for (let run; (run = framer.nextRun(MAX_RUN_BYTES));) yield run;
+    for (let run; (run = framer.nextRun(MAX_RUN_BYTES, NOP_OUT));) yield run;
+  }
+
+  /** A ping's answer; else undefined, and the run is as the target is to get it. */
+  #answer(run: Uint8Array): Uint8Array | undefined {
+    if (!this.#pings) return undefined;
+    const answer = this.#pings.answer(run);
+    if (!answer) this.#pings.fromInitiator(run);
+    return answer;
   }
 
   *#receiveFromTarget(chunk: Uint8Array): Generator<Uint8Array> {
@@ -109,7 +133,7 @@ export class Conversation {
       const pdu = framer.next();
       if (!pdu) return;
       const digests = this.#watch.see(pdu.bhs, pdu.data);
-      if (digests) this.#beginFullFeaturePhase(digests);
+      if (digests) this.#beginFullFeaturePhase(pdu.bhs, digests);
       yield pdu.bytes;
     }
     if (this.#rewrite) {
@@ -117,16 +141,22 @@ export class Conversation {
         yield this.#rewrite(pdu, this.#digests) ?? pdu.bytes;
       }
     } else {
-      for (let run; (run = framer.nextRun(MAX_RUN_BYTES));) yield run;
+      for (let run; (run = framer.nextRun(MAX_RUN_BYTES));) {
+        yield this.#pings?.fromTarget(run) ?? run;
+      }
     }
   }
 
   /** The initiator sends nothing between its last Login Request and this, so both framers are between two PDUs. */
-  #beginFullFeaturePhase(digests: Digests): void {
+  #beginFullFeaturePhase(response: Uint8Array, digests: Digests): void {
     if (this.#fromInitiator.pendingBytes > 0) {
       throw new PeerError("Expected the login to end before another PDU");
     }
     this.#digests = digests;
+    if (this.#answerPings) {
+      const { maxDataBytes } = this.#watch;
+      this.#pings = new Pings(response, { digests, maxDataBytes });
+    }
     this.#fromInitiator.set({ digests });
     this.#fromTarget.set({ digests });
   }
