@@ -2,7 +2,7 @@
 
 /** A SCSI command. Data goes one way: out (`dataOut`) or in (`dataInLength` or `into`). */
 export interface Command {
-  /** The logical unit, 0 to 16383. A volume of this project is LUN 0. */
+  /** The logical unit, 0 to 16383. A volume of this project is LUN 0 of a target of its own, or another of a target that it shares. */
   readonly lun: number;
   /** The command descriptor block, at most 16 bytes; what is missing of them is sent as zeros. */
   readonly cdb: Uint8Array;

@@ -59,6 +59,11 @@ export class Pdu {
     return u24(this.bytes, DATA_SEGMENT_LENGTH_AT);
   }
 
+  /** The same, for longer than the buffer lives in which it came. */
+  copy(): Pdu {
+    return new Pdu(this.bytes.slice(), this.#dataAt, this.dataDigestOk);
+  }
+
   /** The data segment without padding. */
   get data(): Uint8Array {
     return this.bytes.subarray(this.#dataAt, this.#dataAt + this.dataLength);

@@ -6,7 +6,8 @@
 import { PeerError } from "../base/errors.ts";
 import type { Pdu } from "../iscsi/framer.ts";
 import { decodeAhs, wholeCdb } from "../iscsi/pdu/ahs.ts";
-import { RESERVED_TAG } from "../iscsi/pdu/bhs.ts";
+import { initiatorTaskTagOf, RESERVED_TAG } from "../iscsi/pdu/bhs.ts";
+import { decodeLun } from "../iscsi/pdu/lun.ts";
 import {
   REJECT_INVALID_PDU_FIELD,
   REJECT_TASK_IN_PROGRESS,
@@ -16,28 +17,24 @@ import {
   decodeScsiCommand,
   type ScsiCommand,
 } from "../iscsi/pdu/scsi_command.ts";
-import { type Residual, residualOf } from "../iscsi/transfer.ts";
-import type { Outcome } from "../scsi/plan.ts";
+import type { Outcome, Plan } from "../scsi/plan.ts";
 import { Status } from "../scsi/status.ts";
-import {
-  flush,
-  readInto,
-  type Refusal,
-  writeFrom,
-  writeProtected,
-} from "./access.ts";
-import { address, illegalRequest } from "./addressing.ts";
-import { DataIn, type Source } from "./data_in.ts";
+import { flush, type Refusal, writeFrom, writeProtected } from "./access.ts";
+import { illegalRequest, unitOf } from "./addressing.ts";
+import { bytesSource, DataIn, type Source, storeSource } from "./data_in.ts";
 import { DataOut } from "./data_out.ts";
 import { changes, execute } from "./execute.ts";
 import { type Done, GOOD } from "./job.ts";
 import { MAX_IMMEDIATE_COMMANDS } from "./limits.ts";
 import type { Phase } from "./phase.ts";
-import { dataOutLength, Task } from "./task.ts";
+import { dataOutLength, residualFor, Task } from "./task.ts";
 import { Tasks } from "./tasks.ts";
 
 /** INVALID FIELD IN COMMAND INFORMATION UNIT (SPC-4 table 56). */
 const INVALID_FIELD_IN_COMMAND_INFORMATION_UNIT = 0x0e03;
+
+/** What a task does before anybody has looked at its CDB. Never answered. */
+const NOTHING: Plan = { kind: "sequence", steps: [] };
 
 export class Commands {
   readonly tasks: Tasks;
@@ -86,12 +83,46 @@ export class Commands {
       return;
     }
     this.#phase.session.commands++;
-    const task = this.#taskOf(command, cdb);
+    const lun = decodeLun(command.lun);
+    const older = lun === undefined
+      ? undefined
+      : this.#phase.session.target.units.get(lun)?.taskSet.before(command.attr);
+    if (older) return this.#wait(pdu.copy(), older);
+    const task = this.#taskOf(command, lun);
+    task.plan = this.#planOf(task, cdb);
     this.#dataOut.begin(task, command.final, pdu.data);
   }
 
   dataOut(pdu: Pdu): void {
-    this.#dataOut.receive(pdu);
+    const early = this.tasks.get(initiatorTaskTagOf(pdu.bytes))?.early;
+    if (!early) return this.#dataOut.receive(pdu);
+    const { firstBurstLength } = this.#phase.parameters;
+    const bytes = early.reduce((sum, { dataLength }) => sum + dataLength, 0);
+    // What nobody asked for is no more than that (RFC 7143 section 13.14).
+    if (bytes + pdu.dataLength > firstBurstLength) {
+      throw new PeerError("More unsolicited data than FirstBurstLength");
+    }
+    early.push(pdu.copy());
+  }
+
+  /** The command has its turn when older tasks of its unit are over; not before it is looked at. */
+  #wait(pdu: Pdu, older: readonly Task[]): void {
+    const command = decodeScsiCommand(pdu.bytes);
+    const task = this.#taskOf(command, decodeLun(command.lun));
+    task.early = [];
+    task.waitsForPeer = true;
+    this.tasks.add(task);
+    const turn = Promise.all(older.map((each) => each.settled()));
+    turn.then(() => {
+      if (task.over) return;
+      const { early = [] } = task;
+      task.early = undefined;
+      task.waitsForPeer = false;
+      task.plan = this.#planOf(task, cdbOf(command, pdu) ?? command.cdb);
+      this.#dataOut.begin(task, command.final, pdu.data);
+      for (const data of early) this.#dataOut.receive(data);
+      this.#phase.replies.out.flushSoon();
+    }).catch(this.#phase.defect);
   }
 
   #reasonAgainst(command: ScsiCommand): number | undefined {
@@ -104,30 +135,37 @@ export class Commands {
     return undefined;
   }
 
-  #taskOf(command: ScsiCommand, cdb: Uint8Array): Task {
+  /** A task that does nothing yet. */
+  #taskOf(command: ScsiCommand, lun: number | undefined): Task {
     const { target, nexus } = this.#phase.session;
-    const { lun, volume, plan } = address(target, nexus, {
-      lunField: command.lun,
-      cdb,
-      dataOutBytes: command.write ? command.expectedDataTransferLength : 0,
-    });
+    const { volume, isThere } = unitOf(target, lun);
     return new Task({
       initiatorTaskTag: command.initiatorTaskTag,
       lunField: command.lun,
-      lun,
+      lun: isThere ? lun : undefined,
       volume,
       nexus,
+      attr: command.attr,
       immediate: command.immediate,
       read: command.read,
       write: command.write,
       expectedLength: command.expectedDataTransferLength,
-      // No command of ours goes both ways, and none that takes data is carried out without.
-      plan: command.read && (command.write || dataOutLength(plan) > 0)
-        ? illegalRequest(INVALID_FIELD_IN_COMMAND_INFORMATION_UNIT)
-        : nexus.readOnly && changes(plan)
-        ? { kind: "answer", outcome: writeProtected(volume, nexus) }
-        : plan,
+      plan: NOTHING,
     });
+  }
+
+  #planOf(task: Task, cdb: Uint8Array): Plan {
+    const { lun, volume, nexus } = task;
+    const { none } = this.#phase.session.target;
+    const unit = lun === undefined ? none : volume.unit;
+    const plan = unit.plan(nexus, cdb, task.expectedOut);
+    // No command of ours goes both ways, and none that takes data is carried out without.
+    if (task.read && (task.write || dataOutLength(plan) > 0)) {
+      return illegalRequest(INVALID_FIELD_IN_COMMAND_INFORMATION_UNIT);
+    }
+    return nexus.readOnly && changes(plan)
+      ? { kind: "answer", outcome: writeProtected(volume, nexus) }
+      : plan;
   }
 
   /** All data of the task are there: `data` is its buffer, or a view of what was received. */
@@ -302,47 +340,4 @@ function cdbOf(command: ScsiCommand, pdu: Pdu): Uint8Array | undefined {
     if (thrown instanceof PeerError) return undefined;
     throw thrown;
   }
-}
-
-function storeSource(
-  task: Task,
-  extent: { readonly offset: number; readonly length: number },
-): Source {
-  return {
-    length: extent.length,
-    fill: (offset, into) =>
-      readInto(task.volume, task.nexus, {
-        offset: extent.offset + offset,
-        into,
-      }),
-  };
-}
-
-function bytesSource(data: Uint8Array): Source {
-  return {
-    length: data.length,
-    fill: (offset, into) => {
-      into.set(data.subarray(offset, offset + into.length));
-      return undefined;
-    },
-  };
-}
-
-/** What the command would have moved, beside what the initiator expected (RFC 7143 section 11.4.5). */
-function residualFor(
-  task: Task,
-  outcome: Outcome,
-  dataInLength: number | undefined,
-): Residual {
-  const { expectedLength } = task;
-  const wanted = dataInLength ?? dataOutLength(task.plan);
-  const sameWay = dataInLength === undefined ? task.write : task.read;
-  const moved = sameWay || expectedLength === 0 ? wanted : 0;
-  // A command that failed has moved no more than what was sent of it, unless it wanted more than the initiator would give.
-  return residualOf(
-    outcome.status === Status.GOOD || moved > expectedLength
-      ? moved
-      : task.bytesSent,
-    expectedLength,
-  );
 }

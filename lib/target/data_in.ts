@@ -9,7 +9,7 @@
 import { MAX_DATA_SEGMENT_BYTES } from "../base/limits.ts";
 import type { Parameters } from "../iscsi/parameters.ts";
 import { ReadTransfer, type Residual, residualOf } from "../iscsi/transfer.ts";
-import type { Refusal } from "./access.ts";
+import { readInto, type Refusal } from "./access.ts";
 import { DataRoom } from "./data_room.ts";
 import { DATA_IN_BUDGET_BYTES } from "./limits.ts";
 import { QUEUE_LIMIT_BYTES } from "./outgoing.ts";
@@ -199,5 +199,31 @@ function cuts(parameters: Parameters) {
       parameters.maxRecvDataSegmentLength,
       MAX_DATA_SEGMENT_BYTES,
     ),
+  };
+}
+
+/** Bytes of the task's volume. */
+export function storeSource(
+  task: Task,
+  extent: { readonly offset: number; readonly length: number },
+): Source {
+  return {
+    length: extent.length,
+    fill: (offset, into) =>
+      readInto(task.volume, task.nexus, {
+        offset: extent.offset + offset,
+        into,
+      }),
+  };
+}
+
+/** Bytes that are there already. */
+export function bytesSource(data: Uint8Array): Source {
+  return {
+    length: data.length,
+    fill: (offset, into) => {
+      into.set(data.subarray(offset, offset + into.length));
+      return undefined;
+    },
   };
 }

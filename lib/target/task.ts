@@ -1,16 +1,22 @@
 /**
  * One SCSI command of one session, from its arrival to its response.
  *
- *     collecting ──all data there──> running ──> over
- *          │                            │
- *          └── fault, abort ────────────┴──────> over
+ *     waiting ──older tasks over──> collecting ──all data there──> running ──> over
+ *        │                              │                            │
+ *        └──────────────────── fault, abort ─────────────────────────┴──────> over
  *
  * Whatever way it ends, it is over exactly once, and nothing of it touches the volume afterwards.
  */
 
-import type { WriteTransfer } from "../iscsi/transfer.ts";
+import type { Pdu } from "../iscsi/framer.ts";
+import {
+  type Residual,
+  residualOf,
+  type WriteTransfer,
+} from "../iscsi/transfer.ts";
 import type { Nexus } from "../scsi/nexus.ts";
-import type { Plan } from "../scsi/plan.ts";
+import type { Outcome, Plan } from "../scsi/plan.ts";
+import { Status } from "../scsi/status.ts";
 import type { Job } from "./job.ts";
 import type { Volume } from "./volume.ts";
 
@@ -21,10 +27,13 @@ export interface TaskOptions {
   readonly lun: number | undefined;
   readonly volume: Volume;
   readonly nexus: Nexus;
+  /** Task attribute. */
+  readonly attr: number;
   readonly immediate: boolean;
   readonly read: boolean;
   readonly write: boolean;
   readonly expectedLength: number;
+  /** Of one that waits for older tasks, what it may do meanwhile: nothing. */
   readonly plan: Plan;
 }
 
@@ -37,6 +46,7 @@ export class Task implements Job {
   readonly lun: number | undefined;
   readonly volume: Volume;
   readonly nexus: Nexus;
+  readonly attr: number;
   readonly readOnly: boolean;
   /** Takes no place in the command window. */
   readonly immediate: boolean;
@@ -44,12 +54,14 @@ export class Task implements Job {
   readonly write: boolean;
   /** Expected Data Transfer Length. */
   readonly expectedLength: number;
-  readonly plan: Plan;
+  plan: Plan;
   aborted = false;
   detached = false;
   over = false;
   dataOut: Uint8Array = NO_DATA;
 
+  /** Data-Out that has come while it waits for older tasks. */
+  early: Pdu[] | undefined;
   /** While data are collected. */
   transfer: WriteTransfer | undefined;
   /** What is collected, from `bufferBase` on; not there before the first piece. */
@@ -77,6 +89,7 @@ export class Task implements Job {
     this.lun = options.lun;
     this.volume = options.volume;
     this.nexus = options.nexus;
+    this.attr = options.attr;
     this.readOnly = options.nexus.readOnly ?? false;
     this.immediate = options.immediate;
     this.read = options.read;
@@ -126,4 +139,23 @@ export function dataOutLength(plan: Plan): number {
     default:
       return 0;
   }
+}
+
+/** What the command would have moved, beside what the initiator expected (RFC 7143 section 11.4.5). */
+export function residualFor(
+  task: Task,
+  outcome: Outcome,
+  dataInLength: number | undefined,
+): Residual {
+  const { expectedLength } = task;
+  const wanted = dataInLength ?? dataOutLength(task.plan);
+  const sameWay = dataInLength === undefined ? task.write : task.read;
+  const moved = sameWay || expectedLength === 0 ? wanted : 0;
+  // A command that failed has moved no more than what was sent of it, unless it wanted more than the initiator would give.
+  return residualOf(
+    outcome.status === Status.GOOD || moved > expectedLength
+      ? moved
+      : task.bytesSent,
+    expectedLength,
+  );
 }

@@ -36,12 +36,14 @@ export class Tasks {
     if (this.#byTag.get(task.initiatorTaskTag) === task) return;
     this.#byTag.set(task.initiatorTaskTag, task);
     if (task.immediate) this.#immediate++;
+    if (task.lun !== undefined) task.volume.taskSet.add(task);
   }
 
   /** The task is over: room for another. To be called once, before its response shows MaxCmdSN. */
   end(task: Task): void {
-    if (this.#byTag.delete(task.initiatorTaskTag) && task.immediate) {
-      this.#immediate--;
+    if (this.#byTag.delete(task.initiatorTaskTag)) {
+      task.volume.taskSet.remove(task);
+      if (task.immediate) this.#immediate--;
     }
     if (!task.immediate) this.#window.complete();
     task.end();

@@ -1,7 +1,7 @@
 /** Several logical units behind one target, which come and go while initiators are logged in. */
 
 import { expect } from "expect";
-import { u32 } from "../base/bytes.ts";
+import { toHex, u32 } from "../base/bytes.ts";
 import { encodeLun } from "../iscsi/pdu/lun.ts";
 import { systemClock } from "../os/clock.ts";
 import { systemPrimitives } from "../os/primitives.ts";
@@ -116,4 +116,23 @@ Deno.test("a reset of one unit leaves the others alone; one of the target does n
   await reset(6, ONE);
   expect([await ready(encodeLun(0)), await ready(ONE)])
     .toEqual([0x2902, 0x2902]);
+});
+
+Deno.test("each unit has its own designators, and all of them the same target and port", async () => {
+  const { session } = fixture();
+  const { initiator } = await session();
+  const cdb = Uint8Array.of(0x12, 1, 0x83, 0, 255, ...new Uint8Array(11));
+  const [ofUnits, ofTarget] = [new Set<string>(), new Set<string>()];
+  for (const lun of [encodeLun(0), ONE]) {
+    const { data } = await initiator.run({ cdb, read: 255, lun });
+    for (let at = 4; at < data.length; at += 4 + data[at + 3]!) {
+      const designator = toHex(data.subarray(at, at + 4 + data[at + 3]!));
+      const ofUnit = (data[at + 1]! & 0x30) === 0;
+      expect(ofUnit && ofUnits.has(designator)).toBe(false);
+      (ofUnit ? ofUnits : ofTarget).add(designator);
+    }
+  }
+  // NAA and T10 vendor ID of each; relative port, port name, port group, target name of both.
+  expect(ofUnits.size).toBe(4);
+  expect(ofTarget.size).toBe(4);
 });

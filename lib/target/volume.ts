@@ -11,6 +11,7 @@ import type { Store } from "../store/store.ts";
 import type { Job } from "./job.ts";
 import { carryOut } from "./erasing.ts";
 import { Order } from "./order.ts";
+import { TaskSet } from "./task_set.ts";
 
 export interface VolumeOptions {
   readonly unit: LogicalUnit;
@@ -30,6 +31,7 @@ export class Volume {
   readonly clock: Clock;
   readonly log: Log;
   readonly order = new Order();
+  readonly taskSet = new TaskSet();
   readonly #keep: VolumeOptions["keep"];
   /** The units of its target by LUN, itself among them. */
   beside: ReadonlyMap<number, Volume> = new Map([[0, this]]);

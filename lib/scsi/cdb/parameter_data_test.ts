@@ -119,7 +119,7 @@ Deno.test("VPD B0h names the limits that the commands keep", () => {
 });
 
 Deno.test("VPD 86h, B1h and B2h", () => {
-  expect(inquiry(0x86).subarray(0, 8)).toEqual(hex("00 86 003c 00 01 01 00"));
+  expect(inquiry(0x86).subarray(0, 8)).toEqual(hex("00 86 003c 00 07 01 00"));
   expect(inquiry(0xb1).subarray(0, 9)).toEqual(
     hex("00 b1 003c 0001 00 40 02"),
   );

@@ -2,14 +2,14 @@
 
 import type { VpdPage } from "./page.ts";
 
-/** SIMPSUP: the SIMPLE task attribute. The others are not promised. */
-const SIMPSUP = 0x01;
+/** HEADSUP, ORDSUP and SIMPSUP: the task attributes (SAM-5 section 8.7). */
+const TASK_ATTRIBUTES = 0x07;
 /** V_SUP: there is a volatile cache. */
 const V_SUP = 0x01;
 
 export const extendedInquiryData: VpdPage = () => {
   const body = new Uint8Array(60);
-  body[1] = SIMPSUP;
+  body[1] = TASK_ATTRIBUTES;
   body[2] = V_SUP;
   return body;
 };

@@ -17,7 +17,10 @@ import { encodeLoginRequest } from "../../iscsi/pdu/login_request.ts";
 import { decodeLoginResponse } from "../../iscsi/pdu/login_response.ts";
 import { encodeNopOut } from "../../iscsi/pdu/nop_out.ts";
 import * as opcode from "../../iscsi/pdu/opcode.ts";
-import { encodeScsiCommand } from "../../iscsi/pdu/scsi_command.ts";
+import {
+  ATTR_SIMPLE,
+  encodeScsiCommand,
+} from "../../iscsi/pdu/scsi_command.ts";
 import {
   decodeScsiResponse,
   decodeSense,
@@ -38,6 +41,8 @@ export interface CommandFields {
   readonly data?: Uint8Array;
   readonly final?: boolean;
   readonly immediate?: boolean;
+  /** Task attribute; SIMPLE unless given. */
+  readonly attr?: number;
   readonly lun?: Uint8Array;
   readonly tag?: number;
   readonly cmdSn?: number;
@@ -170,7 +175,7 @@ export class RawInitiator {
           final: fields.final ?? true,
           read: fields.read !== undefined,
           write: fields.write !== undefined,
-          attr: 1,
+          attr: fields.attr ?? ATTR_SIMPLE,
           totalAhsLength: 0,
           dataSegmentLength: data.length,
           lun: fields.lun ?? LUN_0,
