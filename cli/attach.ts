@@ -10,6 +10,7 @@ import { command, jsonOption, stateDirOf } from "./command.ts";
 import { withAttachment } from "./daemons.ts";
 import { logFrom } from "./log.ts";
 import { osLogin, type Secrets } from "./os_login.ts";
+import { resumeWindowOf } from "./resume_window.ts";
 import { runDaemon } from "./run_daemon.ts";
 import { checkSecret, inputLines, readKnownSecret } from "./secret.ts";
 import { note, print, printFacts, printJson, warn } from "./terminal.ts";
@@ -28,6 +29,7 @@ interface AttachOptions {
   readonly mutualSecretFile?: string;
   readonly readOnly?: true;
   readonly node?: string;
+  readonly resumeWindow?: string;
   readonly unsafeNonLoopback?: true;
   readonly background?: true;
   readonly verbose?: true;
@@ -70,6 +72,10 @@ export function attachCommand() {
     .option(
       "--unsafe-non-loopback",
       "let --portal leave loopback, where iSCSI is not protected",
+    )
+    .option(
+      "--resume-window <duration>",
+      "how long the link may be without a connection unnoticed; 0 is not at all (default: 120s)",
     )
     .option("--background", "start it detached, and return once it is ready")
     .option("--verbose", "log details, too")
@@ -133,6 +139,7 @@ async function foreground(ask: Ask): Promise<void> {
       portal: choosePortal(options.portal),
       readOnly: options.readOnly ?? false,
       ...(options.node === undefined ? {} : { node: options.node }),
+      ...resumeWindowOf(options),
       ...(options.unsafeNonLoopback ? { unsafeNonLoopback: true } : {}),
       ...(options.login ? { osLogin: osLogin(secrets) } : {}),
       onLink: ({ up, why }) =>

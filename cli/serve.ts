@@ -8,6 +8,7 @@ import { startInBackground } from "./background.ts";
 import { command, stateDirOf } from "./command.ts";
 import { isServing } from "./daemons.ts";
 import { logFrom } from "./log.ts";
+import { resumeWindowOf } from "./resume_window.ts";
 import { runDaemon } from "./run_daemon.ts";
 import { formatSize } from "./size.ts";
 import { note, print, warn } from "./terminal.ts";
@@ -18,6 +19,7 @@ interface ServeOptions {
   readonly listen: string;
   readonly forward?: string;
   readonly target?: string;
+  readonly resumeWindow?: string;
   readonly unsafeNonLoopback?: true;
   readonly background?: true;
   readonly verbose?: true;
@@ -56,6 +58,10 @@ export function serveCommand() {
     .option(
       "--unsafe-non-loopback",
       "let --forward and --target leave loopback, where iSCSI is not protected",
+    )
+    .option(
+      "--resume-window <duration>",
+      "how long a device that lost its connection may take to come back unnoticed; 0 is not at all (default: 120s)",
     )
     .option("--background", "start it detached, and return once it is ready")
     .option("--verbose", "log details, too")
@@ -117,6 +123,7 @@ async function foreground(
     const node = await runNode({
       stateDir,
       ...addresses,
+      ...resumeWindowOf(options),
       ...(options.unsafeNonLoopback ? { unsafeNonLoopback: true } : {}),
       log: logFrom(options.verbose ? "debug" : "info"),
     });

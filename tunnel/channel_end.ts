@@ -34,6 +34,8 @@ export interface Carrier {
   frame(type: number, channel: number, body: Uint8Array): void;
   /** Undefined where more may be sent now, else a promise of that. */
   room(): Promise<void> | undefined;
+  /** See {@linkcode Duplex.pauses}. */
+  readonly pauses: number;
   /** The channel is over; its frames are of no interest any more. */
   forget(channel: number): void;
 }
@@ -78,6 +80,10 @@ export class ChannelEnd implements Channel {
     this.id = options.id;
     this.request = options.request;
     this.answer = options.answer;
+  }
+
+  get pauses(): number {
+    return this.#carrier.pauses;
   }
 
   read(): Promise<Uint8Array | undefined> {

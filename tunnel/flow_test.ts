@@ -110,6 +110,7 @@ function lonelyChannel(): { end: ChannelEnd; said: [number, number][] } {
     frame: (type, _, body) => said.push([type, body.length]),
     room: () => undefined,
     forget: () => {},
+    pauses: 0,
   };
   const end = new ChannelEnd(carrier, { id: 1, request: {}, answer: {} });
   return { end, said };
@@ -224,6 +225,7 @@ function testMux(): { mux: Mux; said: [number, number, Uint8Array][] } {
       frame: (type, channel, body) => said.push([type, channel, body]),
       room: () => undefined,
       forget: () => {},
+      pauses: 0,
     },
     events: { offered: () => {}, ponged: () => {}, acknowledged: () => {} },
   });

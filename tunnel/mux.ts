@@ -87,6 +87,9 @@ export class Mux {
       data: (channel, bytes) => carrier.data(channel, bytes),
       frame: (type, channel, body) => carrier.frame(type, channel, body),
       room: () => carrier.room(),
+      get pauses() {
+        return carrier.pauses;
+      },
       forget: (channel) => {
         this.#open.delete(channel);
         carrier.forget(channel);

@@ -40,6 +40,7 @@ export class Sender implements Carrier {
   readonly #outbox: Outbox;
   readonly #keeps: boolean;
   readonly #failed: (thrown: unknown) => void;
+  #pauses = 0;
   #writing = false;
   #flushQueued = false;
   #stopped = false;
@@ -74,6 +75,10 @@ export class Sender implements Carrier {
     return this.#outbox.counts;
   }
 
+  get pauses(): number {
+    return this.#pauses;
+  }
+
   get keptBytes(): number {
     return this.#outbox.keptBytes;
   }
@@ -104,6 +109,7 @@ export class Sender implements Carrier {
 
   /** The connection is lost: what comes waits for another. */
   pause(): void {
+    this.#pauses++;
     this.#wire = undefined;
     this.#writing = false;
   }
@@ -111,6 +117,7 @@ export class Sender implements Carrier {
   /** Goes on over another connection with record number `next`, from which on the peer has none. @throws {PeerError} where it cannot be so */
   resume(wire: Wire, next: number): void {
     this.#outbox.rewind(next);
+    this.#pauses++;
     this.#wire = wire;
     this.#flush();
     this.#giveRoom();

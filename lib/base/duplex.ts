@@ -30,6 +30,12 @@ export interface Duplex {
   /** Ends this direction after all that was written; the peer reads undefined. Reading goes on. Harmless when repeated. */
   close(): Promise<void>;
 
+  /**
+   * How often what carries the conversation has paused and gone on: odd while it is paused. Absent where it never does. While it is paused
+   * nothing comes, and that means nothing.
+   */
+  readonly pauses?: number;
+
   /** Cuts both directions at once. Pending and later reads and writes reject with `reason`. Harmless when repeated. */
   abort(reason?: Error): void;
 }

@@ -54,6 +54,8 @@ export interface AttachmentOptions {
   readonly readOnly?: boolean;
   /** Logs the operating system's initiator in, and out again before the attachment ends. */
   readonly osLogin?: OsLogin;
+  /** How long the link may be without a connection with no initiator noticing; 120 s unless given, 0 for not at all. The node has its own. */
+  readonly resumeWindowMs?: number;
   /** Told when the link goes away and comes back. */
   readonly onLink?: (
     event: { readonly up: boolean; readonly why: string },
@@ -138,6 +140,9 @@ export async function runAttachment(
       primitives,
       log,
       ...(options.onLink ? { onLink: options.onLink } : {}),
+      ...(options.resumeWindowMs === undefined
+        ? {}
+        : { resumeWindowMs: options.resumeWindowMs }),
     });
     undo.push(() => keeper.stop());
     const readOnly = options.readOnly ?? false;

@@ -45,6 +45,8 @@ export interface NodeOptions {
   readonly forward?: Address;
   /** Offers the volumes to this machine's own initiators, too. */
   readonly target?: Address;
+  /** How long a device that has lost its connection may take to come back with nobody noticing; 120 s unless given, 0 for not at all. */
+  readonly resumeWindowMs?: number;
   /** Lets `target` and `forward` be addresses that others can reach. iSCSI is not protected there. */
   readonly unsafeNonLoopback?: boolean;
   /** Where it says what happens, refusals and failed MACs among it; nowhere unless given. */
@@ -324,6 +326,9 @@ function openLinks(parts: Parts, audit: Audit): Promise<LinkListener> {
     authority: state.authority,
     registry: state.registry,
     invitations: state.invitations,
+    ...(parts.resumeWindowMs === undefined
+      ? {}
+      : { resumeWindowMs: parts.resumeWindowMs }),
     // What it throws is the promise's affair: strangers bring it about, and nobody above them catches anything.
     persist: () => new Promise((resolve) => resolve(state.persist())),
     primitives,

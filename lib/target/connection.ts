@@ -116,6 +116,7 @@ class Connection implements Control {
       clock,
       pingAfterMs,
       pingAnswerMs,
+      pauses: () => duplex.pauses ?? 0,
       ping: () => this.#ping(),
       gone: () => this.cut("The initiator does not answer"),
     });

@@ -4,6 +4,9 @@
  *     quiet for pingAfterMs ──ping──> quiet for pingAnswerMs ──> gone
  *        └────────── any sign of life begins anew ──────┘
  *
+ * While what carries the conversation is paused, silence says nothing, and what was asked before the pause may be answered late: then it
+ * begins anew, too.
+ *
  * A sign of life only sets a flag: there is one timer a connection, and none is set or stopped per PDU.
  */
 
@@ -14,6 +17,8 @@ export interface IdlenessOptions {
   /** 0: nobody is ever pinged. */
   readonly pingAfterMs: number;
   readonly pingAnswerMs: number;
+  /** See {@linkcode Duplex.pauses}. */
+  readonly pauses: () => number;
   readonly ping: () => void;
   readonly gone: () => void;
 }
@@ -51,8 +56,10 @@ export class Idleness {
   /** Calls `quiet` after `ms` without a sign of life. */
   #after(ms: number, quiet: () => void): void {
     this.#active = false;
+    const pauses = this.#options.pauses();
     this.#stopTimer = this.#options.clock.after(ms, () => {
-      if (this.#active) this.#watch();
+      const wasPaused = pauses % 2 === 1 || this.#options.pauses() !== pauses;
+      if (this.#active || wasPaused) this.#watch();
       else quiet();
     });
   }
