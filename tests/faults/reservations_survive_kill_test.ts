@@ -107,9 +107,10 @@ scenario("a kept reservation survives kill -9 of serve at any moment", {
     });
     await pause(20 + Math.random() * 200);
     await tunnel.serve.stop("SIGKILL");
+    tunnel.serve = await startServe(tunnel.node, tunnel.servePort);
+    // Until then the initiators wait; the node that comes back knows nothing of their sessions.
     await registering;
     other.abort();
-    tunnel.serve = await startServe(tunnel.node, tunnel.servePort);
   }
   expect(acknowledged).toBeGreaterThan(ROUNDS);
 });
