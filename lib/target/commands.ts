@@ -49,6 +49,7 @@ export class Commands {
     this.#dataIn = new DataIn({
       phase,
       sent: (task) => this.#end(task),
+      abandoned: (task) => this.#abandon(task),
       refused: (task, refusal) => this.#respond(task, refusal),
     });
     this.#dataOut = new DataOut({
@@ -190,7 +191,7 @@ export class Commands {
   #finish(task: Task, done: Done): void {
     // It was aborted while what it had begun went on.
     if (task.over) return;
-    if (task.aborted) return this.#end(task);
+    if (task.aborted) return this.#abandon(task);
     if (done.data && done.outcome.status === Status.GOOD) {
       this.#send(task, bytesSource(done.data));
     } else this.#respond(task, done.outcome);
@@ -216,7 +217,7 @@ export class Commands {
   }
 
   #written(task: Task, refusal: Refusal): void {
-    if (task.aborted) return this.#end(task);
+    if (task.aborted) return this.#abandon(task);
     if (refusal) return this.#respond(task, refusal);
     if (task.plan.kind !== "write" || !task.plan.fua) {
       return this.#respond(task, GOOD);
@@ -246,7 +247,7 @@ export class Commands {
   }
 
   #pieceWritten(task: Task, refusal: Refusal): boolean {
-    if (task.aborted) this.#end(task);
+    if (task.aborted) this.#abandon(task);
     else if (refusal) this.#respond(task, refusal);
     else if (task.fault !== undefined) this.#fault(task, task.fault);
     else return true;
@@ -298,7 +299,14 @@ export class Commands {
   #aborted(task: Task): void {
     const mayEnd = task.waitsForPeer || task.detached ||
       (task.transfer && !task.busy);
-    if (mayEnd) this.#end(task);
+    if (mayEnd) this.#abandon(task);
+  }
+
+  /** What was aborted is over: without a response, unless whoever aborted it wants one. */
+  #abandon(task: Task): void {
+    if (!task.verdict) return this.#end(task);
+    this.#respond(task, task.verdict);
+    this.#phase.replies.out.flushSoon();
   }
 
   #respond(task: Task, outcome: Outcome, dataInLength?: number): void {

@@ -5,6 +5,8 @@ import type { ChapPolicy } from "../iscsi/login_security.ts";
 import { Device } from "../scsi/device.ts";
 import type { LogicalUnit } from "../scsi/logical_unit.ts";
 import { NoUnit } from "../scsi/no_unit.ts";
+import { SenseCode } from "../scsi/sense_code.ts";
+import { illegalRequest } from "./addressing.ts";
 import type { Job } from "./job.ts";
 import type { Volume } from "./volume.ts";
 import type { Session } from "./session.ts";
@@ -28,6 +30,9 @@ export interface Resize {
    */
   readonly record?: () => void;
 }
+
+/** What the commands of a unit that goes are answered with. */
+const NO_UNIT = illegalRequest(SenseCode.LOGICAL_UNIT_NOT_SUPPORTED).outcome;
 
 export class Target {
   readonly iqn: string;
@@ -67,8 +72,9 @@ export class Target {
   }
 
   /**
-   * Nothing reaches it any more, and every session is told at its other units (3F/0E). Commands that are under way there end without an
-   * answer. Nothing touches its store when the promise resolves or rejects; LUN 0 goes with its target.
+   * Nothing reaches it any more, and every session is told at its other units (3F/0E). Commands that are under way there are answered like
+   * those that come later: LOGICAL UNIT NOT SUPPORTED. Nothing touches its store when the promise resolves or rejects; LUN 0 goes with its
+   * target.
    *
    * @throws {MediaError} where what was written cannot be made stable
    */
@@ -78,7 +84,9 @@ export class Target {
     this.#units.delete(lun);
     volume.unit.disappear();
     await Promise.all(
-      [...this.sessions].map(({ control }) => control.abortTasks(lun)),
+      [...this.sessions].map(({ control }) =>
+        control.dismissTasks(lun, NO_UNIT)
+      ),
     );
     await volume.stopErasing();
     await volume.order.settled();
