@@ -61,6 +61,8 @@ export interface SessionOptions {
 export class Session {
   readonly target: Target;
   readonly nexus: Nexus;
+  /** Behind which the initiator is. */
+  readonly device: string;
   readonly tsih: number;
   readonly control: Control;
   readonly read: Count = { bytes: 0, pdus: 0 };
@@ -75,6 +77,7 @@ export class Session {
     this.#options = options;
     this.target = options.target;
     this.nexus = options.nexus;
+    this.device = options.device;
     this.tsih = options.tsih;
     this.control = options.control;
     this.ended = new Promise((resolve) => this.#over = resolve);

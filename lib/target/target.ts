@@ -8,6 +8,7 @@ import { NoUnit } from "../scsi/no_unit.ts";
 import { SenseCode } from "../scsi/sense_code.ts";
 import { illegalRequest } from "./addressing.ts";
 import type { Job } from "./job.ts";
+import { PortOwners } from "./port_owners.ts";
 import type { Volume } from "./volume.ts";
 import type { Session } from "./session.ts";
 
@@ -45,6 +46,7 @@ export class Target {
   chap: ChapPolicy;
   /** Those in full feature phase, and those that are ending. */
   readonly sessions = new Set<Session>();
+  readonly #portOwners = new PortOwners();
 
   constructor(options: TargetOptions) {
     invariant(options.units.has(0), `${options.iqn} has no logical unit 0`);
@@ -58,6 +60,30 @@ export class Target {
   /** By LUN. */
   get units(): ReadonlyMap<number, Volume> {
     return this.#units;
+  }
+
+  /** The device that an initiator port belongs to: it has a session or a registration here. */
+  ownerOf(initiatorPort: string): string | undefined {
+    const inUse = new Set(
+      [...this.sessions].map(({ nexus }) => nexus.initiatorPort),
+    );
+    this.#portOwners.keep((port) =>
+      inUse.has(port) ||
+      [...this.#units.values()].some(({ unit }) => unit.isRegistered(port))
+    );
+    return this.#portOwners.get(initiatorPort);
+  }
+
+  /** The session has begun. Its initiator port belongs to its device from now on. */
+  begin(session: Session): void {
+    const { nexus, device } = session;
+    this.sessions.add(session);
+    this.#portOwners.set(nexus.initiatorPort, device);
+    for (const { unit } of this.#units.values()) unit.join(nexus);
+    session.ended.then(() => {
+      this.sessions.delete(session);
+      for (const { unit } of this.#units.values()) unit.leave(nexus);
+    });
   }
 
   /** Every session reaches it from now on, and is told at its other units (3F/0E). The LUN must be free. */
