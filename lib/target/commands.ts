@@ -3,9 +3,7 @@
  * once.
  */
 
-import { PeerError } from "../base/errors.ts";
 import type { Pdu } from "../iscsi/framer.ts";
-import { decodeAhs, wholeCdb } from "../iscsi/pdu/ahs.ts";
 import { initiatorTaskTagOf, RESERVED_TAG } from "../iscsi/pdu/bhs.ts";
 import { decodeLun } from "../iscsi/pdu/lun.ts";
 import {
@@ -20,7 +18,7 @@ import {
 import type { Outcome, Plan } from "../scsi/plan.ts";
 import { Status } from "../scsi/status.ts";
 import { flush, type Refusal, writeFrom, writeProtected } from "./access.ts";
-import { illegalRequest, unitOf } from "./addressing.ts";
+import { cdbOf, illegalRequest, unitOf } from "./addressing.ts";
 import { bytesSource, DataIn, type Source, storeSource } from "./data_in.ts";
 import { DataOut } from "./data_out.ts";
 import { changes, execute } from "./execute.ts";
@@ -335,17 +333,5 @@ export class Commands {
         if (!task.over) this.#end(task);
       },
     );
-  }
-}
-
-/** The whole CDB, or undefined where the additional header segments are malformed. */
-function cdbOf(command: ScsiCommand, pdu: Pdu): Uint8Array | undefined {
-  if (command.totalAhsLength === 0) return command.cdb;
-  try {
-    const { extendedCdb } = decodeAhs(pdu.ahs);
-    return wholeCdb(command.cdb, extendedCdb);
-  } catch (thrown) {
-    if (thrown instanceof PeerError) return undefined;
-    throw thrown;
   }
 }
