@@ -3,6 +3,7 @@
  * once.
  */
 
+import { PeerError } from "../base/errors.ts";
 import type { Pdu } from "../iscsi/framer.ts";
 import { initiatorTaskTagOf, RESERVED_TAG } from "../iscsi/pdu/bhs.ts";
 import { decodeLun } from "../iscsi/pdu/lun.ts";
