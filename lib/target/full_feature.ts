@@ -239,9 +239,11 @@ export class FullFeature {
   }
 
   /** After TARGET COLD RESET, once its initiator was told. */
-  async #endSessions(session: Session): Promise<void> {
+  async #endSessions({ target }: Session): Promise<void> {
+    // Who logs in while the answer is on its way has not been reset.
+    const sessions = [...target.sessions];
     await this.#phase.replies.out.drained();
-    await session.target.endSessions("The target was reset");
+    await target.endSessions("The target was reset", sessions);
   }
 
   /** Commands that have come but wait for their turn will not have it; gives how many there were. */

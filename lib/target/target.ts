@@ -157,9 +157,12 @@ export class Target {
     }));
   }
 
-  /** Ends every session and resolves when nothing of them is left. */
-  async endSessions(why: string): Promise<void> {
-    await Promise.all([...this.sessions].map((session) => session.end(why)));
+  /** Ends these sessions, all unless told otherwise, and resolves when nothing of them is left. */
+  async endSessions(
+    why: string,
+    sessions: Iterable<Session> = this.sessions,
+  ): Promise<void> {
+    await Promise.all([...sessions].map((session) => session.end(why)));
   }
 
   /** Makes all volumes stable. @throws {MediaError} the first that fails */
