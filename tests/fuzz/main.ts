@@ -9,7 +9,7 @@
  *     --cases 100          ends after so many, on each ground
  */
 import { parseArgs } from "node:util";
-import { stopLeftOvers } from "../harness/process.ts";
+import { daemonsReport, stopLeftOvers } from "../harness/process.ts";
 import { campaign, type Standing } from "./campaign.ts";
 import { type Ground, inProcess, throughTunnel } from "./ground.ts";
 
@@ -52,6 +52,10 @@ try {
     await using ground = await make();
     await run(ground);
   }
+} catch (error) {
+  // The last words of the daemons, if it was theirs.
+  say(daemonsReport());
+  throw error;
 } finally {
   await stopLeftOvers();
 }
