@@ -202,7 +202,13 @@ export type {
 } from "./lib/iscsi/send_targets.ts";
 
 // Implement a store, and offer it as a disk.
-export type { Health, Maybe, Store } from "./lib/store/store.ts";
+export type {
+  AtomicWrites,
+  BeforeChange,
+  Health,
+  Maybe,
+  Store,
+} from "./lib/store/store.ts";
 export type { Extent } from "./lib/base/extent.ts";
 export { MediaError, type MediaFault } from "./lib/base/media_error.ts";
 export { MemoryStore } from "./lib/store/memory_store.ts";

@@ -55,7 +55,13 @@ const GROUPS: readonly Group[] = [
     name: "interop",
     paths: ["tests/interop"],
     flags: [],
-    timeoutMs: 9 * MINUTE_MS,
+    timeoutMs: 12 * MINUTE_MS,
+  },
+  {
+    name: "fuzz",
+    paths: ["tests/fuzz"],
+    flags: [],
+    timeoutMs: 4 * MINUTE_MS,
   },
 ];
 

@@ -46,6 +46,8 @@ trusted() {
         d???????w[tT]*) ;;
         d???????w*) exit 1 ;;
         d????w???[tT]*) ;;
+        # An access control list: these bits are its mask, and tell nothing of whom it lets write.
+        d????w????+*) exit 1 ;;
         d????w*) [ "$group" = "$uid" ] || exit 1 ;;
         d*) ;;
         *) exit 1 ;;

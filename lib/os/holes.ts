@@ -3,6 +3,8 @@
  * because the runtime does not offer them. Elsewhere `punch` says that it cannot, and everything counts as data.
  */
 
+import { openLibc } from "./libc.ts";
+
 export interface Holes {
   /** False where nothing was changed because file system or platform cannot. */
   punch(offset: number, length: number): boolean;
@@ -26,21 +28,8 @@ const symbols = {
 let opened: Deno.DynamicLibrary<typeof symbols> | undefined | "none";
 
 function libc(): Deno.DynamicLibrary<typeof symbols> | undefined {
-  if (opened === undefined) {
-    opened = Deno.build.os === "linux" ? tryOpen() : "none";
-  }
+  opened ??= openLibc(symbols) ?? "none";
   return opened === "none" ? undefined : opened;
-}
-
-function tryOpen(): Deno.DynamicLibrary<typeof symbols> | "none" {
-  for (const name of ["libc.so.6", `libc.musl-${Deno.build.arch}.so.1`]) {
-    try {
-      return Deno.dlopen(name, symbols);
-    } catch {
-      // The other C library, then; without either the store writes zeros.
-    }
-  }
-  return "none";
 }
 
 /** Holes of the open file `fd`. */

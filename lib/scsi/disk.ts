@@ -107,6 +107,11 @@ export class Disk implements LogicalUnit {
     this.#unit.device.copies.forget(nexus.id);
   }
 
+  /** Whether the initiator port has a registration. */
+  isRegistered(initiatorPort: string): boolean {
+    return this.#unit.reservations.keys.has(initiatorPort);
+  }
+
   /**
    * What the CDB asks for, or why it is refused.
    *

@@ -16,6 +16,9 @@ export interface LogicalUnit {
   /** See {@linkcode join}. */
   leave(nexus: Nexus): void;
 
+  /** Whether the initiator port has a registration (PERSISTENT RESERVE OUT): it outlives the port's sessions. */
+  isRegistered(initiatorPort: string): boolean;
+
   /**
    * What the CDB asks for, or why it is refused: unit attentions, reservations, bad fields and the capacity are looked at here.
    * Pure state, no I/O; the CDB is lent for the call. `dataOutBytes` is what the transport expects the initiator to send (its Expected

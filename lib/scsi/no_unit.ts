@@ -72,6 +72,11 @@ export class NoUnit implements LogicalUnit {
   disappear(): void {}
   join(): void {}
   leave(): void {}
+
+  isRegistered(): boolean {
+    return false;
+  }
+
   resized(): void {}
   reset(): void {}
   commandsCleared(): void {}

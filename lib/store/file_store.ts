@@ -5,13 +5,20 @@
  */
 
 import { equalBytes } from "../base/bytes.ts";
+import { invariant } from "../base/errors.ts";
 import type { Extent } from "../base/extent.ts";
 import type { File } from "../base/file.ts";
 import { MediaError } from "../base/media_error.ts";
 import { Failure, readError, resizeError } from "./failure.ts";
 import { GroupCommit } from "./group_commit.ts";
 import { checkRange, checkSize } from "./range.ts";
-import type { AtomicWrites, Health, Maybe, Store } from "./store.ts";
+import type {
+  AtomicWrites,
+  BeforeChange,
+  Health,
+  Maybe,
+  Store,
+} from "./store.ts";
 import { MAX_INTENT_BYTES, type WriteIntent } from "./write_intent.ts";
 
 /** What the system allocates at a time: a write that found no room has changed all of such a piece or nothing. */
@@ -48,6 +55,7 @@ export class FileStore implements Store {
   #kept = 0;
   #cleared = 0;
   #turn: Promise<unknown> = Promise.resolve();
+  #beforeChange: BeforeChange | undefined;
 
   /** The volume is as long as the file. The store closes the files. @throws {VaultError} where an unfinished atomic write cannot be ended */
   constructor(file: File, intent?: WriteIntent) {
@@ -85,7 +93,9 @@ export class FileStore implements Store {
   }
 
   write(offset: number, from: Uint8Array): Maybe {
-    checkRange(this.#sizeBytes, offset, from.length);
+    const { length } = from;
+    checkRange(this.#sizeBytes, offset, length);
+    if (this.#beforeChange) this.#beforeChange({ offset, length });
     this.#mutate(() => this.#file.write(offset, from));
   }
 
@@ -93,9 +103,16 @@ export class FileStore implements Store {
     const { offset, length } = extent;
     checkRange(this.#sizeBytes, offset, length);
     if (length === 0) return;
+    this.#beforeChange?.(extent);
     this.#mutate(() => {
       if (!this.#file.punch(offset, length)) this.#zero(offset, length);
     });
+  }
+
+  watch(before: BeforeChange): () => void {
+    invariant(!this.#beforeChange, "A store that is watched already");
+    this.#beforeChange = before;
+    return () => this.#beforeChange = undefined;
   }
 
   flush(): Promise<void> {
@@ -120,6 +137,8 @@ export class FileStore implements Store {
   async resize(sizeBytes: number): Promise<void> {
     checkSize(sizeBytes);
     this.#failure.refuse();
+    const lost = this.#sizeBytes - sizeBytes;
+    if (lost > 0) this.#beforeChange?.({ offset: sizeBytes, length: lost });
     this.#written++;
     try {
       this.#file.truncate(sizeBytes);

@@ -2,7 +2,7 @@
 
 import type { Extent } from "../base/extent.ts";
 import { MediaError } from "../base/media_error.ts";
-import type { Health, Maybe, Store } from "./store.ts";
+import type { BeforeChange, Health, Maybe, Store } from "./store.ts";
 
 /** A store that reads like its inner one and refuses every change. */
 export class ReadOnlyStore implements Store {
@@ -33,6 +33,11 @@ export class ReadOnlyStore implements Store {
 
   unmap(_extent: Extent): Maybe {
     throw refusal();
+  }
+
+  /** There is nothing to be told. */
+  watch(_before: BeforeChange): () => void {
+    return () => {};
   }
 
   /** Nothing was written here, so all of it is stable. */

@@ -28,6 +28,9 @@ export interface AtomicWrites {
   write(offset: number, from: Uint8Array): Promise<void>;
 }
 
+/** Called with an extent whose bytes are about to change. It must not throw. */
+export type BeforeChange = (extent: Extent) => void;
+
 /** Bytes at offsets. */
 export interface Store {
   /** Length in bytes. Changes by `resize` alone. */
@@ -64,6 +67,12 @@ export interface Store {
 
   /** Where the store can promise that. */
   readonly atomic?: AtomicWrites;
+
+  /**
+   * Calls `before` ahead of every change, while reads still see the old bytes, until the returned function is called. One at a time may
+   * watch. Only a store whose reads answer at once can: a copy of it as it is now is made so, while it is in use.
+   */
+  watch?(before: BeforeChange): () => void;
 
   /** Makes the extent read as zeros and gives its space back where possible. Ordered like a write. */
   unmap(extent: Extent): Maybe;

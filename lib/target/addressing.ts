@@ -1,6 +1,9 @@
 /** Which logical unit a command is for, and what it asks for there. */
 
-import { invariant } from "../base/errors.ts";
+import { invariant, PeerError } from "../base/errors.ts";
+import type { Pdu } from "../iscsi/framer.ts";
+import { decodeAhs, wholeCdb } from "../iscsi/pdu/ahs.ts";
+import type { ScsiCommand } from "../iscsi/pdu/scsi_command.ts";
 import type { Answer } from "../scsi/plan.ts";
 import { encodeSense } from "../scsi/sense.ts";
 import { SenseKey } from "../scsi/sense_code.ts";
@@ -29,4 +32,16 @@ export function illegalRequest(code: number): Answer {
       sense: encodeSense({ key: SenseKey.ILLEGAL_REQUEST, code }, false),
     },
   };
+}
+
+/** The whole CDB, or undefined where the additional header segments are malformed. */
+export function cdbOf(command: ScsiCommand, pdu: Pdu): Uint8Array | undefined {
+  if (command.totalAhsLength === 0) return command.cdb;
+  try {
+    const { extendedCdb } = decodeAhs(pdu.ahs);
+    return wholeCdb(command.cdb, extendedCdb);
+  } catch (thrown) {
+    if (thrown instanceof PeerError) return undefined;
+    throw thrown;
+  }
 }

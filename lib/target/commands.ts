@@ -5,7 +5,6 @@
 
 import { PeerError } from "../base/errors.ts";
 import type { Pdu } from "../iscsi/framer.ts";
-import { decodeAhs, wholeCdb } from "../iscsi/pdu/ahs.ts";
 import { initiatorTaskTagOf, RESERVED_TAG } from "../iscsi/pdu/bhs.ts";
 import { decodeLun } from "../iscsi/pdu/lun.ts";
 import {
@@ -20,7 +19,7 @@ import {
 import type { Outcome, Plan } from "../scsi/plan.ts";
 import { Status } from "../scsi/status.ts";
 import { flush, type Refusal, writeFrom, writeProtected } from "./access.ts";
-import { illegalRequest, unitOf } from "./addressing.ts";
+import { cdbOf, illegalRequest, unitOf } from "./addressing.ts";
 import { bytesSource, DataIn, type Source, storeSource } from "./data_in.ts";
 import { DataOut } from "./data_out.ts";
 import { changes, execute } from "./execute.ts";
@@ -49,6 +48,7 @@ export class Commands {
     this.#dataIn = new DataIn({
       phase,
       sent: (task) => this.#end(task),
+      abandoned: (task) => this.#abandon(task),
       refused: (task, refusal) => this.#respond(task, refusal),
     });
     this.#dataOut = new DataOut({
@@ -190,7 +190,7 @@ export class Commands {
   #finish(task: Task, done: Done): void {
     // It was aborted while what it had begun went on.
     if (task.over) return;
-    if (task.aborted) return this.#end(task);
+    if (task.aborted) return this.#abandon(task);
     if (done.data && done.outcome.status === Status.GOOD) {
       this.#send(task, bytesSource(done.data));
     } else this.#respond(task, done.outcome);
@@ -216,7 +216,7 @@ export class Commands {
   }
 
   #written(task: Task, refusal: Refusal): void {
-    if (task.aborted) return this.#end(task);
+    if (task.aborted) return this.#abandon(task);
     if (refusal) return this.#respond(task, refusal);
     if (task.plan.kind !== "write" || !task.plan.fua) {
       return this.#respond(task, GOOD);
@@ -246,7 +246,7 @@ export class Commands {
   }
 
   #pieceWritten(task: Task, refusal: Refusal): boolean {
-    if (task.aborted) this.#end(task);
+    if (task.aborted) this.#abandon(task);
     else if (refusal) this.#respond(task, refusal);
     else if (task.fault !== undefined) this.#fault(task, task.fault);
     else return true;
@@ -298,7 +298,14 @@ export class Commands {
   #aborted(task: Task): void {
     const mayEnd = task.waitsForPeer || task.detached ||
       (task.transfer && !task.busy);
-    if (mayEnd) this.#end(task);
+    if (mayEnd) this.#abandon(task);
+  }
+
+  /** What was aborted is over: without a response, unless whoever aborted it wants one. */
+  #abandon(task: Task): void {
+    if (!task.verdict) return this.#end(task);
+    this.#respond(task, task.verdict);
+    this.#phase.replies.out.flushSoon();
   }
 
   #respond(task: Task, outcome: Outcome, dataInLength?: number): void {
@@ -327,17 +334,5 @@ export class Commands {
         if (!task.over) this.#end(task);
       },
     );
-  }
-}
-
-/** The whole CDB, or undefined where the additional header segments are malformed. */
-function cdbOf(command: ScsiCommand, pdu: Pdu): Uint8Array | undefined {
-  if (command.totalAhsLength === 0) return command.cdb;
-  try {
-    const { extendedCdb } = decodeAhs(pdu.ahs);
-    return wholeCdb(command.cdb, extendedCdb);
-  } catch (thrown) {
-    if (thrown instanceof PeerError) return undefined;
-    throw thrown;
   }
 }

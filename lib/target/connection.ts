@@ -24,6 +24,7 @@ import {
   parseAddress,
 } from "../iscsi/send_targets.ts";
 import { CommandWindow } from "../iscsi/window.ts";
+import type { Outcome } from "../scsi/plan.ts";
 import { Entrance, type Entry, OFFER } from "./entrance.ts";
 import { FullFeature } from "./full_feature.ts";
 import { Idleness } from "./idleness.ts";
@@ -147,6 +148,10 @@ class Connection implements Control {
 
   abortTasks(lun: number | undefined, by?: Job): Promise<number> {
     return this.#feature?.abortTasks(lun, by) ?? Promise.resolve(0);
+  }
+
+  async dismissTasks(lun: number, verdict: Outcome): Promise<void> {
+    await this.#feature?.dismissTasks(lun, verdict);
   }
 
   async #pump(): Promise<void> {

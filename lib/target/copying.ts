@@ -126,6 +126,9 @@ class Copier {
       readonly done?: () => void;
     },
   ): Promise<Refusal> {
+    // Whoever erases the medium is not waited for.
+    const gone = this.#operation.objection();
+    if (gone) return Promise.resolve(gone);
     const place = { extent: step.extent, company: "shared" as const };
     return inTurn(volume, place, async () => {
       if (this.#job.aborted) return undefined;

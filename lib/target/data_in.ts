@@ -30,6 +30,8 @@ export interface DataInOptions {
   readonly phase: Phase;
   /** The task's data are sent, with its status where `withStatus`: it is over. */
   readonly sent: (task: Task) => void;
+  /** The task was aborted, and nothing more is sent of it. */
+  readonly abandoned: (task: Task) => void;
   /** The task ends with this instead. */
   readonly refused: (task: Task, refusal: NonNullable<Refusal>) => void;
 }
@@ -45,11 +47,13 @@ interface Sending {
 export class DataIn {
   readonly #phase: Phase;
   readonly #sent: (task: Task) => void;
+  readonly #abandoned: (task: Task) => void;
   readonly #refused: (task: Task, refusal: NonNullable<Refusal>) => void;
   readonly #room = new DataRoom(DATA_IN_BUDGET_BYTES);
   constructor(options: DataInOptions) {
     this.#phase = options.phase;
     this.#sent = options.sent;
+    this.#abandoned = options.abandoned;
     this.#refused = options.refused;
   }
 
@@ -180,7 +184,7 @@ export class DataIn {
   }
 
   #abandon(task: Task): void {
-    if (!task.over) this.#sent(task);
+    if (!task.over) this.#abandoned(task);
   }
 
   #later(task: Task, work: Promise<void>): void {

@@ -10,6 +10,7 @@ import type { ChapPolicy } from "../iscsi/login_security.ts";
 import { type Offer, TARGET_OFFER } from "../iscsi/offer.ts";
 import { BHS_BYTES } from "../iscsi/pdu/bhs.ts";
 import {
+  AUTHORIZATION_FAILURE,
   decodeLoginResponse,
   encodeLoginResponse,
   OUT_OF_RESOURCES,
@@ -17,7 +18,7 @@ import {
   TARGET_REMOVED,
 } from "../iscsi/pdu/login_response.ts";
 import { COMMAND_WINDOW } from "./limits.ts";
-import type { Control, Session } from "./session.ts";
+import { type Control, Session } from "./session.ts";
 import type { Target } from "./target.ts";
 import type { Refused, Targets } from "./targets.ts";
 
@@ -46,10 +47,12 @@ export type Entry =
     readonly session: Session | undefined;
   };
 
-const REFUSALS: Readonly<Record<Refused, number>> = {
+const REFUSALS: Readonly<Record<Refused["kind"], number>> = {
   gone: TARGET_REMOVED,
   full: OUT_OF_RESOURCES,
   draining: SERVICE_UNAVAILABLE,
+  // Not a target error: the initiator would try again and again.
+  "another-device": AUTHORIZATION_FAILURE,
 };
 
 export class Entrance {
@@ -106,9 +109,9 @@ export class Entrance {
       tsih: login.tsih,
       control: this.#control,
     });
-    if (typeof session === "string") {
-      const refusal = refusalOf(response, REFUSALS[session]);
-      return this.#refused(refusal, `the target is ${session}`);
+    if (!(session instanceof Session)) {
+      const { kind, why } = session;
+      return this.#refused(refusalOf(response, REFUSALS[kind]), why);
     }
     log.info(`${login.initiatorName} has logged in to ${target.name}`, {
       device,

@@ -231,3 +231,33 @@ Deno.test("a connection that may only read erases nothing", async () => {
   expect(bytes()[0]).toBe(1);
   expect(await run(READY)).toBe("GOOD");
 });
+
+Deno.test("long work that is under way gives way to it at its next extent, and does not wait", async () => {
+  const releases: (() => void)[] = [];
+  const { run, volume } = erasable({
+    schedule: ({ kind }) =>
+      kind === "unmap"
+        ? { delay: new Promise<void>((resolve) => releases.push(resolve)) }
+        : undefined,
+  });
+  const job = {
+    nexus: NEXUS,
+    dataOut: new Uint8Array(0),
+    readOnly: false,
+    aborted: false,
+  };
+  const unmapping = execute(volume, job, {
+    kind: "unmap",
+    extents: [0, 1, 2].map((n) => ({ offset: n * BLOCK, length: BLOCK })),
+    fua: false,
+  });
+  await settle();
+  expect(await run(FORMAT_LATER, "00020000")).toBe("GOOD");
+  releases[0]?.();
+  expect(verdictOf(await unmapping)).toBe("2 04/04");
+  await settle();
+  releases[1]?.();
+  await volume.order.settled();
+  expect(releases.length).toBe(2);
+  expect(await run(READY)).toBe("GOOD");
+});

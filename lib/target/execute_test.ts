@@ -101,11 +101,12 @@ Deno.test("a store that throws or rejects gives the unit's outcome, at once or l
 });
 
 Deno.test("the failure of an immediate flush is reported by the next one", async () => {
-  const { volume, store } = setUp();
+  const { volume, store, unit } = setUp();
   const plan: Plan = { kind: "flush", immediate: true };
   store.broken = (what) => what === "flush";
   expect((await execute(volume, JOB, plan)).outcome.status).toBe(Status.GOOD);
   await settle();
+  expect(unit.log).toEqual(["deferred flush"]);
   Object.assign(store, { health: { state: "failed", why: "no medium" } });
   expect((await execute(volume, JOB, plan)).outcome.status).toBe(
     Status.CHECK_CONDITION,

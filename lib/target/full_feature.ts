@@ -33,6 +33,7 @@ import { decodeScsiCommand } from "../iscsi/pdu/scsi_command.ts";
 import { decodeTaskManagementRequest } from "../iscsi/pdu/task_management_request.ts";
 import { decodeTextRequest } from "../iscsi/pdu/text_request.ts";
 import type { Asked, DiscoveredTarget } from "../iscsi/send_targets.ts";
+import type { Outcome } from "../scsi/plan.ts";
 import { u32 } from "../base/bytes.ts";
 import { Commands } from "./commands.ts";
 import type { Job } from "./job.ts";
@@ -131,6 +132,11 @@ export class FullFeature {
       task !== by && (lun === undefined || task.lun === lun)
     );
     return held + (begun ?? 0);
+  }
+
+  /** See {@linkcode Control.dismissTasks}. A command that waits for its turn finds nobody there when it comes. */
+  async dismissTasks(lun: number, verdict: Outcome): Promise<void> {
+    await this.commands?.tasks.abort((task) => task.lun === lun, verdict);
   }
 
   /** Ends all tasks and resolves when none of them can touch a volume any more. */
@@ -233,9 +239,11 @@ export class FullFeature {
   }
 
   /** After TARGET COLD RESET, once its initiator was told. */
-  async #endSessions(session: Session): Promise<void> {
+  async #endSessions({ target }: Session): Promise<void> {
+    // Who logs in while the answer is on its way has not been reset.
+    const sessions = [...target.sessions];
     await this.#phase.replies.out.drained();
-    await session.target.endSessions("The target was reset");
+    await target.endSessions("The target was reset", sessions);
   }
 
   /** Commands that have come but wait for their turn will not have it; gives how many there were. */

@@ -5,6 +5,7 @@ import { silent } from "../base/log.ts";
 import { systemClock } from "../os/clock.ts";
 import { FakeStore } from "./testing/fakes.ts";
 import { systemPrimitives } from "../os/primitives.ts";
+import { Dice } from "../../tests/fuzz/dice.ts";
 import { fixturesOf, IQN, pattern } from "./testing/fixture.ts";
 import { cdb10 } from "./testing/cdb.ts";
 import type { RawInitiator } from "./testing/raw_initiator.ts";
@@ -20,28 +21,6 @@ const STREAMS = Number(Deno.env.get("FUZZ_STREAMS") ?? 400);
 const SEED = Number(Deno.env.get("FUZZ_SEED") ?? 20260101);
 
 const FUZZED = "iqn.2026-01.example:fuzzed";
-
-/** Numbers that look random and come again with the seed (xorshift32). */
-class Dice {
-  #state: number;
-  constructor(seed: number) {
-    this.#state = seed | 1;
-  }
-  next(below: number): number {
-    let x = this.#state;
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    this.#state = x;
-    return (x >>> 0) % below;
-  }
-  of<T>(items: readonly T[]): T {
-    return items[this.next(items.length)]!;
-  }
-  bytes(length: number): Uint8Array {
-    return Uint8Array.from({ length }, () => this.next(256));
-  }
-}
 
 const OPCODES = [0, 1, 1, 1, 1, 1, 1, 2, 4, 5, 5, 5, 5, 5];
 /** Most of these end the session, so they are rare. */

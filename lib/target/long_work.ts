@@ -31,14 +31,17 @@ export const UNMAP_PIECE_MAX_BYTES = 1024 * 1024 * 1024;
 const TURN_MS = 2;
 
 /** Each extent reads as zeros afterwards. */
-export function unmap(
+export async function unmap(
   volume: Volume,
   job: Job,
   plan: Unmap,
 ): Promise<Refusal> {
-  return changing(volume, job, plan.fua, async (turn) => {
+  let refusal: Refusal;
+  const failure = await changing(volume, job, plan.fua, async (turn) => {
     for (const extent of plan.extents) {
-      if (job.aborted) return;
+      // The medium may have gone since the last one; whoever erases it is not waited for.
+      refusal = volume.unit.refusal(job.nexus);
+      if (refusal || job.aborted) return;
       await inTurn(
         volume,
         { extent, company: "shared" },
@@ -46,6 +49,7 @@ export function unmap(
       );
     }
   });
+  return refusal ?? failure;
 }
 
 /** The pattern over and over. */

@@ -6,6 +6,7 @@
  */
 
 import type { Nexus } from "../scsi/nexus.ts";
+import type { Outcome } from "../scsi/plan.ts";
 import type { Job } from "./job.ts";
 import type { Target } from "./target.ts";
 
@@ -20,6 +21,8 @@ export interface Control {
    * how many there were. Where one of the session's own tasks asks, that goes on, and so does what came after it.
    */
   abortTasks(lun: number | undefined, by?: Job): Promise<number>;
+  /** Ends the tasks of a logical unit that is no more, each with `verdict`. Resolves when they cannot touch it any more. */
+  dismissTasks(lun: number, verdict: Outcome): Promise<void>;
 }
 
 /** Bytes and PDUs of one direction since login. */
@@ -58,6 +61,8 @@ export interface SessionOptions {
 export class Session {
   readonly target: Target;
   readonly nexus: Nexus;
+  /** Behind which the initiator is. */
+  readonly device: string;
   readonly tsih: number;
   readonly control: Control;
   readonly read: Count = { bytes: 0, pdus: 0 };
@@ -72,6 +77,7 @@ export class Session {
     this.#options = options;
     this.target = options.target;
     this.nexus = options.nexus;
+    this.device = options.device;
     this.tsih = options.tsih;
     this.control = options.control;
     this.ended = new Promise((resolve) => this.#over = resolve);

@@ -5,7 +5,10 @@ import type { ChapPolicy } from "../iscsi/login_security.ts";
 import { Device } from "../scsi/device.ts";
 import type { LogicalUnit } from "../scsi/logical_unit.ts";
 import { NoUnit } from "../scsi/no_unit.ts";
+import { SenseCode } from "../scsi/sense_code.ts";
+import { illegalRequest } from "./addressing.ts";
 import type { Job } from "./job.ts";
+import { PortOwners } from "./port_owners.ts";
 import type { Volume } from "./volume.ts";
 import type { Session } from "./session.ts";
 
@@ -29,6 +32,9 @@ export interface Resize {
   readonly record?: () => void;
 }
 
+/** What the commands of a unit that goes are answered with. */
+const NO_UNIT = illegalRequest(SenseCode.LOGICAL_UNIT_NOT_SUPPORTED).outcome;
+
 export class Target {
   readonly iqn: string;
   readonly name: string;
@@ -40,6 +46,7 @@ export class Target {
   chap: ChapPolicy;
   /** Those in full feature phase, and those that are ending. */
   readonly sessions = new Set<Session>();
+  readonly #portOwners = new PortOwners();
 
   constructor(options: TargetOptions) {
     invariant(options.units.has(0), `${options.iqn} has no logical unit 0`);
@@ -55,6 +62,30 @@ export class Target {
     return this.#units;
   }
 
+  /** The device that an initiator port belongs to: it has a session or a registration here. */
+  ownerOf(initiatorPort: string): string | undefined {
+    const inUse = new Set(
+      [...this.sessions].map(({ nexus }) => nexus.initiatorPort),
+    );
+    this.#portOwners.keep((port) =>
+      inUse.has(port) ||
+      [...this.#units.values()].some(({ unit }) => unit.isRegistered(port))
+    );
+    return this.#portOwners.get(initiatorPort);
+  }
+
+  /** The session has begun. Its initiator port belongs to its device from now on. */
+  begin(session: Session): void {
+    const { nexus, device } = session;
+    this.sessions.add(session);
+    this.#portOwners.set(nexus.initiatorPort, device);
+    for (const { unit } of this.#units.values()) unit.join(nexus);
+    session.ended.then(() => {
+      this.sessions.delete(session);
+      for (const { unit } of this.#units.values()) unit.leave(nexus);
+    });
+  }
+
   /** Every session reaches it from now on, and is told at its other units (3F/0E). The LUN must be free. */
   addUnit(lun: number, volume: Volume): void {
     invariant(!this.#units.has(lun), `LUN ${lun} of ${this.iqn} is taken`);
@@ -67,8 +98,9 @@ export class Target {
   }
 
   /**
-   * Nothing reaches it any more, and every session is told at its other units (3F/0E). Commands that are under way there end without an
-   * answer. Nothing touches its store when the promise resolves or rejects; LUN 0 goes with its target.
+   * Nothing reaches it any more, and every session is told at its other units (3F/0E). Commands that are under way there are answered like
+   * those that come later: LOGICAL UNIT NOT SUPPORTED. Nothing touches its store when the promise resolves or rejects; LUN 0 goes with its
+   * target.
    *
    * @throws {MediaError} where what was written cannot be made stable
    */
@@ -78,7 +110,9 @@ export class Target {
     this.#units.delete(lun);
     volume.unit.disappear();
     await Promise.all(
-      [...this.sessions].map(({ control }) => control.abortTasks(lun)),
+      [...this.sessions].map(({ control }) =>
+        control.dismissTasks(lun, NO_UNIT)
+      ),
     );
     await volume.stopErasing();
     await volume.order.settled();
@@ -123,9 +157,12 @@ export class Target {
     }));
   }
 
-  /** Ends every session and resolves when nothing of them is left. */
-  async endSessions(why: string): Promise<void> {
-    await Promise.all([...this.sessions].map((session) => session.end(why)));
+  /** Ends these sessions, all unless told otherwise, and resolves when nothing of them is left. */
+  async endSessions(
+    why: string,
+    sessions: Iterable<Session> = this.sessions,
+  ): Promise<void> {
+    await Promise.all([...sessions].map((session) => session.end(why)));
   }
 
   /** Makes all volumes stable. @throws {MediaError} the first that fails */

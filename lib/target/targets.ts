@@ -33,7 +33,11 @@ export interface Applicant {
 }
 
 /** Why a session is not begun. */
-export type Refused = "gone" | "full" | "draining";
+export interface Refused {
+  readonly kind: "gone" | "full" | "draining" | "another-device";
+  /** For people. */
+  readonly why: string;
+}
 
 export class Targets {
   readonly limits: Limits;
@@ -126,19 +130,30 @@ export class Targets {
 
   /**
    * Begins a session. One of the same initiator port is ended first (RFC 7143 section 6.3.5), and none of its commands can touch the
-   * volume any more when this resolves.
+   * volume any more when this resolves. Where the port is another device's, the session is refused (`port_owners.ts`).
    */
   async admit(applicant: Applicant): Promise<Session | Refused> {
     const { target } = applicant;
     const initiatorPort = portName(applicant.initiator, applicant.isid);
-    for (const session of target.sessions) {
-      if (session.nexus.initiatorPort === initiatorPort) {
-        await session.end("The initiator has logged in again");
-      }
+    const owner = target.ownerOf(initiatorPort);
+    if (owner !== undefined && owner !== applicant.device) {
+      return anotherDevice(owner);
     }
-    if (this.#draining) return "draining";
-    if (this.#targets.get(target.iqn) !== target) return "gone";
-    if (target.sessions.size >= this.limits.sessionsPerTarget) return "full";
+    for (const session of target.sessions) {
+      if (session.nexus.initiatorPort !== initiatorPort) continue;
+      // One that has come while an older one ended.
+      if (session.device !== applicant.device) {
+        return anotherDevice(session.device);
+      }
+      await session.end("The initiator has logged in again");
+    }
+    if (this.#draining) return { kind: "draining", why: "the node stops" };
+    if (this.#targets.get(target.iqn) !== target) {
+      return { kind: "gone", why: "the target is served no more" };
+    }
+    if (target.sessions.size >= this.limits.sessionsPerTarget) {
+      return { kind: "full", why: "the target has too many sessions" };
+    }
     const session = new Session({
       target,
       nexus: {
@@ -152,12 +167,7 @@ export class Targets {
       since: this.#clock.now(),
       control: applicant.control,
     });
-    target.sessions.add(session);
-    for (const { unit } of target.units.values()) unit.join(session.nexus);
-    session.ended.then(() => {
-      target.sessions.delete(session);
-      for (const { unit } of target.units.values()) unit.leave(session.nexus);
-    });
+    target.begin(session);
     return session;
   }
 
@@ -195,6 +205,12 @@ export class Targets {
       throw flush.reason;
     }
   }
+}
+
+function anotherDevice(device: string): Refused {
+  const why =
+    `${device} has a session or a registration under the same initiator name and ISID: give one of the two another initiator name`;
+  return { kind: "another-device", why };
 }
 
 /** The initiator port's name (RFC 7143 section 4.2.7.1). */

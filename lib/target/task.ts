@@ -56,6 +56,8 @@ export class Task implements Job {
   readonly expectedLength: number;
   plan: Plan;
   aborted = false;
+  /** Of one that is aborted, what its initiator is told nevertheless. */
+  verdict: Outcome | undefined;
   detached = false;
   over = false;
   dataOut: Uint8Array = NO_DATA;

@@ -1,6 +1,7 @@
 /** The tasks of one session that are not over, by Initiator Task Tag. */
 
 import type { CommandWindow } from "../iscsi/window.ts";
+import type { Outcome } from "../scsi/plan.ts";
 import type { Task } from "./task.ts";
 
 export class Tasks {
@@ -50,12 +51,17 @@ export class Tasks {
   }
 
   /**
-   * Ends the tasks that `which` chooses, without a response. Resolves when none of them can touch a volume any more, with how many there
-   * were.
+   * Ends the tasks that `which` chooses, without a response, or with `verdict`. Resolves when none of them can touch a volume any more, with
+   * how many there were.
    */
-  async abort(which: (task: Task) => boolean): Promise<number> {
+  async abort(
+    which: (task: Task) => boolean,
+    verdict?: Outcome,
+  ): Promise<number> {
     const chosen = [...this.#byTag.values()].filter(which);
     for (const task of chosen) {
+      // Whoever aborted it before has the last word.
+      if (!task.aborted) task.verdict = verdict;
       task.aborted = true;
       this.#onAbort(task);
     }

@@ -24,6 +24,7 @@ const PACKAGES = {
   "qemu-system-x86_64": "qemu-system-x86",
   "mmdebstrap": "mmdebstrap",
   "tcpdump": "tcpdump",
+  "mkfs.xfs": "xfsprogs",
   "bash": "bash",
   "zsh": "zsh",
   "fish": "fish",

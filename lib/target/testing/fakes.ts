@@ -101,6 +101,9 @@ export class FakeUnit implements LogicalUnit {
   leave(nexus: Nexus): void {
     this.log.push(`leave ${nexus.initiatorPort}`);
   }
+  isRegistered(): boolean {
+    return false;
+  }
   plan(_nexus: Nexus, cdb: Uint8Array): Plan {
     const forced = this.next;
     if (forced) {

@@ -8,7 +8,7 @@ import {
 import { scenario } from "../harness/scenario.ts";
 import { throughTunnel } from "../harness/subject.ts";
 
-scenario("sg3_utils runs clean", {
+scenario("the SCSI tools of Linux run clean", {
   peers: [...throughTunnel.peers, ...GUEST_PEERS],
   timeoutMs: GUEST_SCENARIO_MS,
 }, async () => {
