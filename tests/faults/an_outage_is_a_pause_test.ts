@@ -189,7 +189,7 @@ scenario(
     await disk.flush();
     await tunnel.serve.stop("SIGKILL");
     const reading = disk.read(0, PIECE_BLOCKS).then(() => "read", () => "cut");
-      tunnel.serve = await startServe(tunnel.node, tunnel.servePort);
+    tunnel.serve = await startServe(tunnel.node, tunnel.servePort);
     expect(await reading).toBe("cut");
     session.abort();
     const again = await eventually(

@@ -155,6 +155,7 @@ export class Passage {
   #client: Deno.Conn;
   #server: Deno.Conn;
   #over = false;
+  #halfOpen = false;
 
   constructor(proxy: Proxy, ends: { client: Deno.Conn; server: Deno.Conn }) {
     this.#proxy = proxy;
@@ -170,8 +171,15 @@ export class Passage {
   cut(): void {
     if (this.#over) return;
     this.#over = true;
-    this.#client.close();
+    if (!this.#halfOpen) this.#client.close();
     this.#server.close();
+  }
+
+  /** The client loses the connection, and the server hears nothing of it. The server's end is closed with the proxy. */
+  cutTowardsClient(): void {
+    if (this.#over) return;
+    this.#halfOpen = true;
+    this.#client.close();
   }
 
   async #relay(
@@ -192,8 +200,8 @@ export class Passage {
       }
       await to.closeWrite();
     } catch {
-      // One end has gone: so does the other.
-      this.cut();
+      // One end has gone: so does the other, unless it is not to notice.
+      if (!this.#halfOpen) this.cut();
     }
   }
 
