@@ -1,7 +1,7 @@
 /**
  * The volumes of a node as they lie on disk: `volumes/NAME/volume.json`, which is the truth about a volume, `data`, its bytes, and
  * `reservations.json` where an initiator wants them kept. `atomic` holds a write that is to be done whole or not at all, until it is, and
- * `erasure.json` is there while the volume is erased.
+ * `erasure.json` is there while the volume is erased. Snapshots lie in `snapshots` (`snapshot_folder.ts`).
  *
  * | a crash in | leaves | and the next start |
  * |---|---|---|
@@ -36,6 +36,7 @@ import { WriteIntent } from "../store/write_intent.ts";
 import { ErasureFile } from "./erasure_file.ts";
 import { ReservationFile } from "./reservation_file.ts";
 import { expectNobodyBehind, placeOf } from "./placement.ts";
+import { SnapshotFolder } from "./snapshot_folder.ts";
 
 const NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 /** A volume's end must be representable, with room for the arithmetic on it: 4 PiB. */
@@ -71,6 +72,7 @@ export class Catalog {
         for (const file of listFolder(path)) {
           if (file.endsWith(HALF_WRITTEN)) remove(join(path, file));
         }
+        this.snapshots(name).recover();
       }
     }
   }
@@ -177,6 +179,11 @@ export class Catalog {
   /** The file that holds the volume's bytes. */
   dataPath(name: string): string {
     return join(this.#folder, name, "data");
+  }
+
+  /** Its snapshots. */
+  snapshots(name: string): SnapshotFolder {
+    return new SnapshotFolder(name, join(this.#folder, name));
   }
 
   /** Reservations that outlive the process. */

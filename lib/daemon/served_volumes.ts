@@ -1,11 +1,12 @@
 /** The volumes of a running node: each one's store open, its disk offered as a target or behind that of another. */
 
 import type { Clock } from "../base/clock.ts";
-import { messageOf, VaultError } from "../base/errors.ts";
+import { invariant, messageOf, VaultError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { Store } from "../store/store.ts";
 import type { Resize, Target } from "../target/target.ts";
 import type { Targets } from "../target/targets.ts";
+import type { Volume } from "../target/volume.ts";
 import type { Catalog } from "./catalog.ts";
 import { chapPolicy } from "./chap_policy.ts";
 import { addDiskTarget, type DiskOptions, diskVolume } from "./disk_target.ts";
@@ -91,6 +92,64 @@ export class ServedVolumes {
         hint: `A target is attached as a whole: vault attach ${target.name}`,
       },
     );
+  }
+
+  /** The logical unit that it is. @throws {VaultError} where it is not served */
+  unit(name: string): Volume {
+    const { target, lun } = this.#get(name);
+    const unit = target.units.get(lun);
+    invariant(unit, `Volume "${name}" is served and is no unit`);
+    return unit;
+  }
+
+  /** @throws {VaultError} `conflict` while a session is logged in to the volume's target */
+  expectUnused(name: string): void {
+    const { sessions } = this.#get(name).target;
+    if (sessions.size === 0) return;
+    throw new VaultError(
+      `Volume "${name}" is in use: ${sessions.size} ${
+        sessions.size === 1 ? "session is" : "sessions are"
+      } logged in`,
+      {
+        kind: "conflict",
+        hint:
+          "`vault status` shows by whom. Detach it there, and try again: vault detach VOLUME",
+      },
+    );
+  }
+
+  /**
+   * Lets `change` put another file, and maybe another size, in the place of the volume's. A volume whose change has failed is served no
+   * more: nobody may write to a file that is out of its place.
+   *
+   * @throws {VaultError} `conflict` while somebody is logged in, before anything has happened; and what `change` throws
+   */
+  async replaceBytes(
+    name: string,
+    change: () => VolumeDocument,
+  ): Promise<void> {
+    const unit = this.unit(name);
+    this.expectUnused(name);
+    // Nothing is awaited from here until the new bytes are there, so nobody logs in between.
+    const before = unit.store;
+    try {
+      const store = this.#options.catalog.openStore(change());
+      unit.replaceStore(store);
+      this.#served.set(name, { ...this.#get(name), store });
+    } catch (thrown) {
+      await this.discard(name);
+      throw new VaultError(messageOf(thrown), {
+        hint:
+          `Volume "${name}" is not served until \`vault serve\` is started again, which finishes what has begun.`,
+        cause: thrown,
+      });
+    }
+    try {
+      await before.close();
+    } catch (thrown) {
+      // Bytes that nobody wants any more.
+      this.#options.log.warn(messageOf(thrown));
+    }
   }
 
   /** Whether the volume still takes writes, for people. */
