@@ -21,7 +21,7 @@ export interface VolumeSpec {
   readonly lun?: number;
 }
 
-/** A volume as it is. */
+/** A volume as it is. Where its own document is damaged, sizes are 0 and texts are empty: its name is known, what it takes, and its health. */
 export interface VolumeInfo extends VolumeSpec {
   /** The volume whose target it is behind: itself, or another. */
   readonly target: string;
@@ -37,7 +37,7 @@ export interface VolumeInfo extends VolumeSpec {
   readonly allocatedBytes: number;
   /** When it was made. */
   readonly createdAt: string;
-  /** "ok", or that it takes no more writes, and why. */
+  /** "ok", or that it takes no more writes or is not served, and why. */
   readonly health: string;
   /** CHAP users of its target, never their secrets. Empty: no CHAP is asked. */
   readonly chapUsers: readonly string[];

@@ -28,7 +28,8 @@ import { Revocations } from "./revocations.ts";
 import { SnapshotOperations } from "./snapshot_operations.ts";
 import type { ServedVolumes } from "./served_volumes.ts";
 import { VERSION } from "./version.ts";
-import { volumeInfo } from "./volume_info.ts";
+import { faultsOf, notServed, type Survey } from "./volume_faults.ts";
+import { damagedVolumeInfo, volumeInfo } from "./volume_info.ts";
 
 /** What a running node adds. */
 export interface Live {
@@ -91,7 +92,7 @@ class Operations implements EndingOperations {
       running: live !== undefined,
       version: VERSION,
       node: this.#state.identity.nodeId,
-      volumes: this.#state.catalog.list().map((volume) => this.#info(volume)),
+      volumes: this.#volumes(),
       links: live?.links() ?? [],
       sessions: live?.sessions() ?? [],
       ...(live
@@ -107,15 +108,15 @@ class Operations implements EndingOperations {
   }
 
   listVolumes(): Promise<readonly VolumeInfo[]> {
-    return Promise.resolve(
-      this.#state.catalog.list().map((volume) => this.#info(volume)),
-    );
+    return new Promise((resolve) => resolve(this.#volumes()));
   }
 
   showVolume(name: string): Promise<VolumeInfo> {
-    return new Promise((resolve) =>
-      resolve(this.#info(this.#state.catalog.get(name)))
-    );
+    return new Promise((resolve) => {
+      const volume = this.#volumes().find((volume) => volume.name === name);
+      // Where there is none it says so.
+      resolve(volume ?? this.#info(this.#state.catalog.get(name)));
+    });
   }
 
   createVolume(spec: VolumeSpec): Promise<VolumeInfo> {
@@ -153,10 +154,12 @@ class Operations implements EndingOperations {
 
   deleteVolume(name: string): Promise<void> {
     return this.#inTurn(async () => {
-      this.#state.catalog.deletable(name);
+      this.#state.catalog.expectDeletable(name);
       await this.#snapshots.stop(name, `Volume "${name}" was deleted`);
       if (this.#live) await this.#live.volumes.discard(name);
       this.#state.catalog.delete(name);
+      // It may have been in another's way.
+      this.#live?.volumes.openAll();
     });
   }
 
@@ -252,6 +255,28 @@ class Operations implements EndingOperations {
         ...(invitation ? { invitation: invitationInfo(invitation) } : {}),
       });
     });
+  }
+
+  /** All, those that are damaged, too. */
+  #volumes(): VolumeInfo[] {
+    const { catalog, identity } = this.#state;
+    const { nodeId } = identity;
+    const survey = catalog.survey();
+    const healthOf = this.#healthOf(survey);
+    return [...survey].map(([name, found]) => {
+      const known = { catalog, nodeId, health: healthOf(name) };
+      return found instanceof VaultError
+        ? damagedVolumeInfo(name, known)
+        : volumeInfo(found, known);
+    });
+  }
+
+  #healthOf(survey: Survey): (name: string) => string {
+    const { volumes } = this.#live ?? {};
+    if (volumes) return (name) => volumes.health(name);
+    const { catalog } = this.#state;
+    const faults = faultsOf(survey, (volume) => catalog.expectServable(volume));
+    return (name) => faults.has(name) ? notServed(faults.get(name)) : "ok";
   }
 
   #info(document: VolumeDocument): VolumeInfo {

@@ -1,24 +1,27 @@
 /** A volume as people are told of it. */
 
+import { VaultError } from "../base/errors.ts";
 import type { VolumeInfo } from "../control/operations.ts";
-import { openFile } from "../os/file.ts";
 import type { Catalog } from "./catalog.ts";
 import type { VolumeDocument } from "./documents.ts";
 import { targetName } from "./target_name.ts";
 
+interface Known {
+  readonly catalog: Catalog;
+  readonly nodeId: string;
+  readonly health: string;
+}
+
 export function volumeInfo(
   document: VolumeDocument,
-  node: {
-    readonly catalog: Catalog;
-    readonly nodeId: string;
-    readonly health: string;
-  },
+  node: Known,
 ): VolumeInfo {
   const { name, createdAt, serial, naa, behind } = document;
   const { catalog, nodeId, health } = node;
   const target = behind?.target ?? name;
   // CHAP is the target's.
-  const { chap } = catalog.find(target) ?? document;
+  const found = catalog.look(target);
+  const { chap } = found instanceof VaultError ? document : found;
   return {
     name,
     sizeBytes: document.sizeBytes,
@@ -30,7 +33,7 @@ export function volumeInfo(
     iqn: targetName(nodeId, target),
     serial,
     naa,
-    allocatedBytes: allocatedBytes(catalog.dataPath(name)),
+    allocatedBytes: catalog.allocatedBytes(name),
     createdAt,
     health,
     chapUsers: chap.users.map(({ user }) => user),
@@ -38,11 +41,25 @@ export function volumeInfo(
   };
 }
 
-function allocatedBytes(path: string): number {
-  const file = openFile(path, { readOnly: true });
-  try {
-    return file.allocated();
-  } finally {
-    file.close();
-  }
+/** Of one whose document cannot be used: its name is known, and what it takes. */
+export function damagedVolumeInfo(
+  name: string,
+  { catalog, nodeId, health }: Known,
+): VolumeInfo {
+  return {
+    name,
+    sizeBytes: 0,
+    blockSizeBytes: 512,
+    readOnly: false,
+    removable: false,
+    target: name,
+    lun: 0,
+    iqn: targetName(nodeId, name),
+    serial: "",
+    naa: "",
+    allocatedBytes: catalog.allocatedBytes(name),
+    createdAt: "",
+    health,
+    chapUsers: [],
+  };
 }
