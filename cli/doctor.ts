@@ -37,6 +37,7 @@ async function examine(stateDir: string): Promise<readonly Finding[]> {
     ],
     ["keys", async () => (await import("./checks/keys.ts")).checkKeys],
     ["nodes", async () => (await import("./checks/nodes.ts")).checkNodes],
+    ["volumes", async () => (await import("./checks/volumes.ts")).checkVolumes],
     [
       "initiator",
       async () => (await import("./checks/initiator.ts")).checkInitiator,

@@ -152,8 +152,10 @@ function announce(
   if (status.forward !== undefined) {
     print(`The tunnel ends at the iSCSI target at ${status.forward}.`);
   } else {
-    for (const volume of status.volumes) {
-      print(`Volume "${volume.name}": ${formatSize(volume.sizeBytes)}.`);
+    for (const { name, sizeBytes, health } of status.volumes) {
+      // The log has said why.
+      if (health !== "ok") warn(`Volume "${name}" is ${health}`);
+      else print(`Volume "${name}": ${formatSize(sizeBytes)}.`);
     }
     if (status.volumes.length === 0) {
       note("No volumes yet: vault volume create NAME --size SIZE");

@@ -118,7 +118,10 @@ async function showVolumes(node: NodeStatus): Promise<void> {
   ]);
   const ill = node.volumes.filter((volume) => volume.health !== "ok");
   for (const volume of ill) {
-    note(red(`Volume "${volume.name}" takes no more writes: ${volume.health}`));
+    const what = volume.health.startsWith("not served")
+      ? "is"
+      : "takes no more writes:";
+    note(red(`Volume "${volume.name}" ${what} ${volume.health}`));
   }
 }
 

@@ -26,6 +26,14 @@ export function volumeShowCommand() {
 function factsOf(
   volume: VolumeInfo,
 ): readonly (readonly [string, string | undefined])[] {
+  if (volume.sizeBytes === 0) {
+    // Its document is damaged: that is all that is known.
+    return [
+      ["volume", volume.name],
+      ["used", formatSize(volume.allocatedBytes)],
+      ["health", volume.health],
+    ];
+  }
   return [
     ["volume", volume.name],
     ["size", `${formatSize(volume.sizeBytes)} (${volume.sizeBytes} bytes)`],

@@ -7,6 +7,7 @@
  */
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
+import { V8_FLAGS } from "./run_flags.ts";
 import { selfExtracting } from "./self_extracting.ts";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
@@ -56,7 +57,10 @@ async function compile(
     [Symbol.dispose]: () => Deno.removeSync(folder, { recursive: true }),
   };
   const command = new Deno.Command(Deno.execPath(), {
-    args: ["compile", "-A", "--target", target, "--output", fresh, entry],
+    args: [
+      ...["compile", "-A", V8_FLAGS],
+      ...["--target", target, "--output", fresh, entry],
+    ],
     cwd: root,
     env: { NO_COLOR: "1" },
     stdin: "null",
@@ -132,6 +136,7 @@ async function pack(): Promise<void> {
           "--no-remote",
         ],
         "--no-code-cache",
+        V8_FLAGS,
       ],
     });
     replace(ours, file);

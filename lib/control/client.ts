@@ -15,6 +15,8 @@ import type {
   NodeOperations,
   NodeStatus,
   Revocation,
+  SnapshotInfo,
+  SnapshotWork,
   VolumeInfo,
   VolumeSpec,
 } from "./operations.ts";
@@ -171,6 +173,31 @@ export class NodeClient implements NodeOperations {
 
   async deleteVolume(name: string): Promise<void> {
     await this.#caller.call("deleteVolume", NODE_METHODS.deleteVolume, name);
+  }
+
+  listSnapshots(volume?: string): Promise<readonly SnapshotInfo[]> {
+    const method = NODE_METHODS.listSnapshots;
+    return this.#caller.call("listSnapshots", method, volume ?? null);
+  }
+
+  createSnapshot(volume: string, name?: string): Promise<SnapshotWork> {
+    const method = NODE_METHODS.createSnapshot;
+    return this.#caller.call("createSnapshot", method, volume, name ?? null);
+  }
+
+  async deleteSnapshot(volume: string, name: string): Promise<void> {
+    const method = NODE_METHODS.deleteSnapshot;
+    await this.#caller.call("deleteSnapshot", method, volume, name);
+  }
+
+  restoreSnapshot(volume: string, name: string): Promise<SnapshotWork> {
+    const method = NODE_METHODS.restoreSnapshot;
+    return this.#caller.call("restoreSnapshot", method, volume, name);
+  }
+
+  snapshotWork(volume: string): Promise<SnapshotWork> {
+    const method = NODE_METHODS.snapshotWork;
+    return this.#caller.call("snapshotWork", method, volume);
   }
 
   async setChap(volume: string, chap: ChapSecret): Promise<void> {

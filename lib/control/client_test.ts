@@ -3,7 +3,16 @@ import { utf8 } from "../base/bytes.ts";
 import { duplexPair } from "../base/duplex_pair.ts";
 import { silent } from "../base/log.ts";
 import { AttachmentClient, NodeClient } from "./client.ts";
-import { Door, info, SPEC, STATUS, STILL, withNode } from "./node_fixture.ts";
+import {
+  Door,
+  info,
+  SNAPSHOT,
+  SPEC,
+  STATUS,
+  STILL,
+  withNode,
+  WORK,
+} from "./node_fixture.ts";
 import type { AttachmentStatus } from "./operations.ts";
 import { attachmentHandlers, serveControl } from "./server.ts";
 
@@ -38,6 +47,27 @@ Deno.test("each operation arrives with its parameters and brings its answer back
       ["invite", ask],
       [],
       ["revoke", "laptop"],
+    ]);
+  }));
+
+Deno.test("so does each operation on snapshots", () =>
+  withNode(async ({ client, asked }) => {
+    expect(await client.listSnapshots()).toEqual([SNAPSHOT]);
+    expect(await client.listSnapshots("photos")).toEqual([SNAPSHOT]);
+    expect(await client.createSnapshot("photos")).toEqual(WORK);
+    expect(await client.createSnapshot("photos", "monday")).toEqual(WORK);
+    await client.deleteSnapshot("photos", "monday");
+    const { kind } = await client.restoreSnapshot("photos", "monday");
+    expect(kind).toBe("restore");
+    expect((await client.snapshotWork("photos")).done).toBe(true);
+    expect(asked).toEqual([
+      [undefined],
+      ["photos"],
+      ["photos", undefined],
+      ["photos", "monday"],
+      ["photos", "monday"],
+      ["photos", "monday"],
+      ["photos"],
     ]);
   }));
 

@@ -9,6 +9,8 @@ import { NodeClient } from "./client.ts";
 import type {
   NodeOperations,
   NodeStatus,
+  SnapshotInfo,
+  SnapshotWork,
   VolumeInfo,
   VolumeSpec,
 } from "./operations.ts";
@@ -46,6 +48,25 @@ export const STATUS: NodeStatus = {
   sessions: [],
 };
 
+export const SNAPSHOT: SnapshotInfo = {
+  volume: "photos",
+  name: "monday",
+  createdAt: "2026-11-22T12:00:00.000Z",
+  sizeBytes: 2 ** 30,
+  blockSizeBytes: 512,
+  allocatedBytes: 4096,
+};
+
+export const WORK: SnapshotWork = {
+  kind: "create",
+  volume: "photos",
+  snapshot: "monday",
+  by: "copy",
+  copiedBytes: 2 ** 20,
+  totalBytes: 2 ** 30,
+  done: false,
+};
+
 /** A node that writes down what it is asked. */
 function fakeNode() {
   const asked: unknown[][] = [];
@@ -80,6 +101,11 @@ function fakeNode() {
     resizeVolume: (name, sizeBytes) =>
       note(info({ ...SPEC, name, sizeBytes }))("resizeVolume", name, sizeBytes),
     deleteVolume: () => Promise.reject(new TypeError("a defect")),
+    listSnapshots: note([SNAPSHOT]),
+    createSnapshot: note(WORK),
+    deleteSnapshot: note(undefined),
+    restoreSnapshot: note({ ...WORK, kind: "restore" }),
+    snapshotWork: note({ ...WORK, done: true }),
     setChap: note(undefined),
     removeChap: note(undefined),
     setMutualChap: note(undefined),

@@ -21,7 +21,7 @@ export interface VolumeSpec {
   readonly lun?: number;
 }
 
-/** A volume as it is. */
+/** A volume as it is. Where its own document is damaged, sizes are 0 and texts are empty: its name is known, what it takes, and its health. */
 export interface VolumeInfo extends VolumeSpec {
   /** The volume whose target it is behind: itself, or another. */
   readonly target: string;
@@ -37,12 +37,46 @@ export interface VolumeInfo extends VolumeSpec {
   readonly allocatedBytes: number;
   /** When it was made. */
   readonly createdAt: string;
-  /** "ok", or that it takes no more writes, and why. */
+  /** "ok", or that it takes no more writes or is not served, and why. */
   readonly health: string;
   /** CHAP users of its target, never their secrets. Empty: no CHAP is asked. */
   readonly chapUsers: readonly string[];
   /** The name under which the target answers mutual CHAP. */
   readonly chapMutualUser?: string;
+}
+
+/** A volume as it was at one moment. */
+export interface SnapshotInfo {
+  /** The volume's name. */
+  readonly volume: string;
+  /** 1 to 63 lower-case letters, digits and hyphens; the volume has no other of that name. */
+  readonly name: string;
+  /** The moment. */
+  readonly createdAt: string;
+  /** How large the volume was. */
+  readonly sizeBytes: number;
+  /** The volume's logical block. */
+  readonly blockSizeBytes: 512 | 4096;
+  /** What it occupies on the medium; what it shares with the volume or with other snapshots counts in each of them. */
+  readonly allocatedBytes: number;
+}
+
+/** A snapshot that is being made, or put back. */
+export interface SnapshotWork {
+  /** Whether the snapshot is made, or takes the place of the volume's bytes. */
+  readonly kind: "create" | "restore";
+  /** The volume's name. */
+  readonly volume: string;
+  /** The snapshot's name. */
+  readonly snapshot: string;
+  /** "reflink" shares the bytes, which takes no time and no room; "copy" takes both, because the file system cannot share. */
+  readonly by: "reflink" | "copy";
+  /** How much of the volume has been looked at. */
+  readonly copiedBytes: number;
+  /** How much there is. */
+  readonly totalBytes: number;
+  /** Whether it has come to its end, and counts. */
+  readonly done: boolean;
 }
 
 /** A device that was enrolled, revoked ones among them. */
@@ -234,6 +268,22 @@ export interface NodeOperations {
   removeChap(volume: string, user: string): Promise<void>;
   /** What the target proves to initiators that ask; undefined ends mutual CHAP. */
   setMutualChap(volume: string, chap: ChapSecret | undefined): Promise<void>;
+  /** The snapshots of a volume, of all volumes where none is named. */
+  listSnapshots(volume?: string): Promise<readonly SnapshotInfo[]>;
+  /**
+   * Begins to keep the volume as it is now, in use or not: all that was flushed is in it. Named after the time unless told otherwise. Done at
+   * once by reflink; a copy goes on after the answer, and `snapshotWork` tells how far it is. A crash leaves all of it or nothing.
+   */
+  createSnapshot(volume: string, name?: string): Promise<SnapshotWork>;
+  /** Its bytes are gone when this resolves. One that is being made is made no more. */
+  deleteSnapshot(volume: string, name: string): Promise<void>;
+  /**
+   * Begins to give the volume the bytes and the size that it had, for good; like `createSnapshot`. Refused while a session is logged in to
+   * its target.
+   */
+  restoreSnapshot(volume: string, name: string): Promise<SnapshotWork>;
+  /** How far the volume's last `createSnapshot` or `restoreSnapshot` is; rejects with what has ended it before it was done. */
+  snapshotWork(volume: string): Promise<SnapshotWork>;
   /** Every device that was ever enrolled. */
   devices(): Promise<readonly DeviceInfo[]>;
   /** Every invitation that is open: neither used nor expired nor withdrawn. */

@@ -66,6 +66,25 @@ const VolumeInfo = v.object({
   chapMutualUser: v.exactOptional(v.string()),
 });
 
+const SnapshotInfo = v.object({
+  volume: v.string(),
+  name: v.string(),
+  createdAt: v.string(),
+  sizeBytes: bytes,
+  blockSizeBytes,
+  allocatedBytes: bytes,
+});
+
+const SnapshotWork = v.object({
+  kind: v.picklist(["create", "restore"]),
+  volume: v.string(),
+  snapshot: v.string(),
+  by: v.picklist(["reflink", "copy"]),
+  copiedBytes: bytes,
+  totalBytes: bytes,
+  done: v.boolean(),
+});
+
 const DeviceInfo = v.object({
   name: v.string(),
   fingerprint: v.string(),
@@ -164,6 +183,20 @@ export const NODE_METHODS = {
   createVolume: { params: v.strictTuple([VolumeSpec]), result: VolumeInfo },
   resizeVolume: { params: v.strictTuple([text, bytes]), result: VolumeInfo },
   deleteVolume: { params: v.strictTuple([text]), result: nothing },
+  listSnapshots: {
+    params: v.strictTuple([v.nullable(text)]),
+    result: v.array(SnapshotInfo),
+  },
+  createSnapshot: {
+    params: v.strictTuple([text, v.nullable(text)]),
+    result: SnapshotWork,
+  },
+  deleteSnapshot: { params: v.strictTuple([text, text]), result: nothing },
+  restoreSnapshot: {
+    params: v.strictTuple([text, text]),
+    result: SnapshotWork,
+  },
+  snapshotWork: { params: v.strictTuple([text]), result: SnapshotWork },
   setChap: { params: v.strictTuple([text, ChapSecret]), result: nothing },
   removeChap: { params: v.strictTuple([text, text]), result: nothing },
   setMutualChap: {

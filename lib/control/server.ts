@@ -68,6 +68,26 @@ export function nodeHandlers(node: NodeOperations): Handlers {
       method(m.resizeVolume, (name, size) => node.resizeVolume(name, size)),
     ],
     ["deleteVolume", method(m.deleteVolume, (name) => node.deleteVolume(name))],
+    [
+      "listSnapshots",
+      method(m.listSnapshots, (of) => node.listSnapshots(of ?? undefined)),
+    ],
+    [
+      "createSnapshot",
+      method(
+        m.createSnapshot,
+        (of, name) => node.createSnapshot(of, name ?? undefined),
+      ),
+    ],
+    [
+      "deleteSnapshot",
+      method(m.deleteSnapshot, (of, name) => node.deleteSnapshot(of, name)),
+    ],
+    [
+      "restoreSnapshot",
+      method(m.restoreSnapshot, (of, name) => node.restoreSnapshot(of, name)),
+    ],
+    ["snapshotWork", method(m.snapshotWork, (of) => node.snapshotWork(of))],
     ["setChap", method(m.setChap, (name, chap) => node.setChap(name, chap))],
     [
       "removeChap",

@@ -1,7 +1,7 @@
 /**
  * The volumes of a node as they lie on disk: `volumes/NAME/volume.json`, which is the truth about a volume, `data`, its bytes, and
  * `reservations.json` where an initiator wants them kept. `atomic` holds a write that is to be done whole or not at all, until it is, and
- * `erasure.json` is there while the volume is erased.
+ * `erasure.json` is there while the volume is erased. Snapshots lie in `snapshots` (`snapshot_folder.ts`).
  *
  * | a crash in | leaves | and the next start |
  * |---|---|---|
@@ -36,6 +36,8 @@ import { WriteIntent } from "../store/write_intent.ts";
 import { ErasureFile } from "./erasure_file.ts";
 import { ReservationFile } from "./reservation_file.ts";
 import { expectNobodyBehind, placeOf } from "./placement.ts";
+import type { Survey } from "./volume_faults.ts";
+import { SnapshotFolder } from "./snapshot_folder.ts";
 
 const NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 /** A volume's end must be representable, with room for the arithmetic on it: 4 PiB. */
@@ -52,6 +54,8 @@ export class Catalog {
   readonly #folder: string;
   readonly #primitives: Primitives;
   readonly #clock: Clock;
+  /** What a crash has left and nobody could clear up, by volume. */
+  readonly #unrecovered = new Map<string, VaultError>();
 
   constructor(
     folder: string,
@@ -62,24 +66,56 @@ export class Catalog {
     this.#clock = world.clock;
   }
 
-  /** Removes what a crash left half made, half written or half deleted. Only the holder of the node's lock calls it. */
+  /**
+   * Removes what a crash left half made, half written or half deleted. Where that cannot be done, the volume cannot be used. Only the holder
+   * of the node's lock calls it.
+   */
   recover(): void {
     for (const name of this.#entries()) {
-      const path = join(this.#folder, name);
-      if (name.startsWith(".")) remove(path);
+      if (name.startsWith(".")) remove(join(this.#folder, name));
       else {
-        for (const file of listFolder(path)) {
-          if (file.endsWith(HALF_WRITTEN)) remove(join(path, file));
+        try {
+          this.#recover(name);
+        } catch (thrown) {
+          if (!(thrown instanceof VaultError)) throw thrown;
+          this.#unrecovered.set(name, thrown);
         }
       }
     }
   }
 
-  /** Sorted by name. @throws {VaultError} where a document is damaged */
+  #recover(name: string): void {
+    const path = join(this.#folder, name);
+    for (const file of listFolder(path)) {
+      if (file.endsWith(HALF_WRITTEN)) remove(join(path, file));
+    }
+    this.snapshots(name).recover();
+  }
+
+  /** Sorted by name: those whose document can be used. */
   list(): VolumeDocument[] {
-    return this.#entries().filter((name) => NAME.test(name)).map((
-      name,
-    ) => this.get(name));
+    return [...this.survey().values()].flatMap((found) =>
+      found instanceof VaultError ? [] : [found]
+    );
+  }
+
+  /** All that there are, sorted by name. */
+  survey(): Survey {
+    const names = this.#entries().filter((name) => NAME.test(name));
+    return new Map(names.map((name) => [name, this.look(name)]));
+  }
+
+  /** The volume's document, or why there is none that can be used. */
+  look(name: string): VolumeDocument | VaultError {
+    try {
+      return this.#unrecovered.get(name) ?? this.find(name) ??
+        new VaultError(`${this.#documentPath(name)} is missing`, {
+          hint: "It was removed from outside. Put it back from a copy.",
+        });
+    } catch (thrown) {
+      if (thrown instanceof VaultError) return thrown;
+      throw thrown;
+    }
   }
 
   /** @throws {VaultError} where there is none */
@@ -92,11 +128,19 @@ export class Catalog {
     });
   }
 
-  /** Undefined where there is none. @throws {VaultError} where its document is damaged */
+  /** Undefined where there is none. @throws {VaultError} where its document is damaged, or is another volume's */
   find(name: string): VolumeDocument | undefined {
-    return NAME.test(name)
-      ? readDocument(this.#documentPath(name), VolumeDocument)
-      : undefined;
+    if (!NAME.test(name)) return undefined;
+    const path = this.#documentPath(name);
+    const document = readDocument(path, VolumeDocument);
+    if (!document || document.name === name) return document;
+    throw new VaultError(
+      `Cannot use ${path}: it is that of "${document.name}"`,
+      {
+        hint:
+          "A volume that was copied as a folder is the same disk twice: remove the folder, and make a volume with vault volume create.",
+      },
+    );
   }
 
   /** @throws {VaultError} where the name or the LUN is taken or the specification makes no sense */
@@ -159,24 +203,59 @@ export class Catalog {
     }
   }
 
-  /** The volume, where nothing is in the way of deleting it. @throws {VaultError} where there is none, or others are behind its target */
-  deletable(name: string): VolumeDocument {
-    const document = this.get(name);
+  /** Damaged or not, it can be deleted. @throws {VaultError} where there is none, or others are behind its target */
+  expectDeletable(name: string): void {
+    const survey = this.survey();
+    if (!survey.has(name)) this.get(name);
     expectNobodyBehind(name, this.list());
-    return document;
   }
 
-  /** Its bytes are gone when this returns. @throws {VaultError} like {@linkcode deletable} */
+  /** Its bytes are gone when this returns. @throws {VaultError} like {@linkcode expectDeletable} */
   delete(name: string): void {
-    this.deletable(name);
+    this.expectDeletable(name);
     const gone = join(this.#folder, `.${name}.${crypto.randomUUID()}`);
     rename(join(this.#folder, name), gone);
+    this.#unrecovered.delete(name);
     remove(gone);
+  }
+
+  /** Looks, and changes nothing. @throws {VaultError} where something is in the way of serving the volume */
+  expectServable(document: VolumeDocument): void {
+    const { name, sizeBytes, blockSizeBytes } = document;
+    checkSize(sizeBytes, blockSizeBytes);
+    const file = openFile(this.dataPath(name), { readOnly: true });
+    try {
+      this.#expectWhole(document, file.size());
+    } finally {
+      file.close();
+    }
+    this.reservations(name).read();
+    this.erasure(name).read();
+  }
+
+  /** What its bytes occupy; 0 where they cannot be found. */
+  allocatedBytes(name: string): number {
+    let file: ReturnType<typeof openFile>;
+    try {
+      file = openFile(this.dataPath(name), { readOnly: true });
+    } catch {
+      return 0;
+    }
+    try {
+      return file.allocated();
+    } finally {
+      file.close();
+    }
   }
 
   /** The file that holds the volume's bytes. */
   dataPath(name: string): string {
     return join(this.#folder, name, "data");
+  }
+
+  /** Its snapshots. */
+  snapshots(name: string): SnapshotFolder {
+    return new SnapshotFolder(name, join(this.#folder, name));
   }
 
   /** Reservations that outlive the process. */
@@ -217,14 +296,23 @@ export class Catalog {
 
   /** Opens the data file, cut to the document's size. @throws {VaultError} where it is missing or was cut from outside */
   openData(document: VolumeDocument): ReturnType<typeof openFile> {
-    const path = this.dataPath(document.name);
-    const file = openFile(path);
-    const size = file.size();
-    if (size > document.sizeBytes) file.truncate(document.sizeBytes);
-    if (size >= document.sizeBytes) return file;
-    file.close();
+    const file = openFile(this.dataPath(document.name));
+    try {
+      const size = file.size();
+      this.#expectWhole(document, size);
+      if (size > document.sizeBytes) file.truncate(document.sizeBytes);
+      return file;
+    } catch (thrown) {
+      file.close();
+      throw thrown;
+    }
+  }
+
+  #expectWhole({ name, sizeBytes }: VolumeDocument, size: number): void {
+    if (size >= sizeBytes) return;
+    const path = this.dataPath(name);
     throw new VaultError(
-      `Cannot open volume "${document.name}": ${path} has ${size} bytes and should have ${document.sizeBytes}`,
+      `Cannot open volume "${name}": ${path} has ${size} bytes and should have ${sizeBytes}`,
       {
         hint:
           "The file was cut from outside. Put it back from a copy, or delete the volume.",

@@ -130,7 +130,11 @@ Deno.test("a damaged document is named, not overwritten", () =>
     const path = join(folder, "photos", "volume.json");
     for (const text of ["", "{", "[]", '{"version":2}']) {
       Deno.writeTextFileSync(path, text);
-      expect(() => catalog.list()).toThrow(`Cannot use ${path}`);
+      expect(() => catalog.get("photos")).toThrow(`Cannot use ${path}`);
+      expect(catalog.list()).toEqual([]);
+      expect(catalog.survey().get("photos")).toMatchObject({
+        message: expect.stringContaining(`Cannot use ${path}`),
+      });
       expect(Deno.readTextFileSync(path)).toBe(text);
     }
   }));

@@ -41,6 +41,16 @@ export const VolumeDocument = v.object({
 });
 export type VolumeDocument = v.InferOutput<typeof VolumeDocument>;
 
+/** `node/volumes/NAME/snapshots/SNAPSHOT/snapshot.json`: a volume as it was. The bytes are in `data` beside it. */
+export const SnapshotDocument = v.object({
+  version: v.literal(1),
+  name: v.string(),
+  createdAt: Time,
+  sizeBytes: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
+  blockSizeBytes: v.picklist([512, 4096]),
+});
+export type SnapshotDocument = v.InferOutput<typeof SnapshotDocument>;
+
 /** A certificate and its private key: `node/ca.json`. */
 export const AuthorityDocument = v.object({
   version: v.literal(1),

@@ -93,8 +93,9 @@ export interface RunningNode {
  * await Deno.remove(stateDir, { recursive: true });
  * ```
  *
- * @throws {VaultError} where it runs already, an address is taken or not loopback, a volume cannot be opened, or the tunnel lets in
- * whom it must not
+ * A volume that cannot be opened is not served: its health and the log say why.
+ *
+ * @throws {VaultError} where it runs already, an address is taken or not loopback, or the tunnel lets in whom it must not
  */
 export async function runNode(options: NodeOptions): Promise<RunningNode> {
   for (const address of [options.target, options.forward]) {
@@ -207,7 +208,7 @@ class Node implements RunningNode {
       log,
     });
     try {
-      volumes.openAll(state.catalog.list());
+      volumes.openAll();
       // Whom the self-test has turned away is no news.
       const audit = quietly(log);
       const links = await openLinks(parts, audit.tell);

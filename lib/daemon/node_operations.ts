@@ -12,10 +12,11 @@ import type {
   NodeStatus,
   Revocation,
   SessionInfo,
+  SnapshotInfo,
+  SnapshotWork,
   VolumeInfo,
   VolumeSpec,
 } from "../control/operations.ts";
-import { openFile } from "../os/file.ts";
 import { invite } from "../pki/invite.ts";
 import type { InvitationRecord } from "../pki/invitations.ts";
 import type { DeviceRecord } from "../pki/registry.ts";
@@ -24,9 +25,11 @@ import { chapPolicy, checkChapPolicy } from "./chap_policy.ts";
 import type { VolumeDocument } from "./documents.ts";
 import type { NodeState } from "./node_state.ts";
 import { Revocations } from "./revocations.ts";
+import { SnapshotOperations } from "./snapshot_operations.ts";
 import type { ServedVolumes } from "./served_volumes.ts";
-import { targetName } from "./target_name.ts";
 import { VERSION } from "./version.ts";
+import { faultsOf, notServed, type Survey } from "./volume_faults.ts";
+import { damagedVolumeInfo, volumeInfo } from "./volume_info.ts";
 
 /** What a running node adds. */
 export interface Live {
@@ -64,6 +67,7 @@ class Operations implements EndingOperations {
   readonly #state: NodeState;
   readonly #live: Live | undefined;
   readonly #revocations: Revocations;
+  readonly #snapshots: SnapshotOperations;
   readonly #options: NodeOperationsOptions;
   /** Changes come one after the other: each reads a document and replaces it. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -74,6 +78,12 @@ class Operations implements EndingOperations {
     this.#state = options.state;
     this.#live = options.live;
     this.#revocations = new Revocations(options.state);
+    this.#snapshots = new SnapshotOperations({
+      catalog: options.state.catalog,
+      clock: options.clock,
+      served: options.live?.volumes,
+      inTurn: (change) => this.#inTurn(change),
+    });
   }
 
   status(): Promise<NodeStatus> {
@@ -82,7 +92,7 @@ class Operations implements EndingOperations {
       running: live !== undefined,
       version: VERSION,
       node: this.#state.identity.nodeId,
-      volumes: this.#state.catalog.list().map((volume) => this.#info(volume)),
+      volumes: this.#volumes(),
       links: live?.links() ?? [],
       sessions: live?.sessions() ?? [],
       ...(live
@@ -98,15 +108,15 @@ class Operations implements EndingOperations {
   }
 
   listVolumes(): Promise<readonly VolumeInfo[]> {
-    return Promise.resolve(
-      this.#state.catalog.list().map((volume) => this.#info(volume)),
-    );
+    return new Promise((resolve) => resolve(this.#volumes()));
   }
 
   showVolume(name: string): Promise<VolumeInfo> {
-    return new Promise((resolve) =>
-      resolve(this.#info(this.#state.catalog.get(name)))
-    );
+    return new Promise((resolve) => {
+      const volume = this.#volumes().find((volume) => volume.name === name);
+      // Where there is none it says so.
+      resolve(volume ?? this.#info(this.#state.catalog.get(name)));
+    });
   }
 
   createVolume(spec: VolumeSpec): Promise<VolumeInfo> {
@@ -126,6 +136,7 @@ class Operations implements EndingOperations {
     return this.#inTurn(async () => {
       const before = this.#state.catalog.get(name);
       checkSize(sizeBytes, before.blockSizeBytes);
+      this.#snapshots.expectIdle(name);
       if (before.readOnly) {
         throw new VaultError(`Volume "${name}" is read-only`, {
           kind: "refused",
@@ -143,10 +154,33 @@ class Operations implements EndingOperations {
 
   deleteVolume(name: string): Promise<void> {
     return this.#inTurn(async () => {
-      this.#state.catalog.deletable(name);
+      this.#state.catalog.expectDeletable(name);
+      await this.#snapshots.stop(name, `Volume "${name}" was deleted`);
       if (this.#live) await this.#live.volumes.discard(name);
       this.#state.catalog.delete(name);
+      // It may have been in another's way.
+      this.#live?.volumes.openAll();
     });
+  }
+
+  listSnapshots(volume?: string): Promise<readonly SnapshotInfo[]> {
+    return new Promise((resolve) => resolve(this.#snapshots.list(volume)));
+  }
+
+  createSnapshot(volume: string, name?: string): Promise<SnapshotWork> {
+    return this.#inTurn(() => this.#snapshots.create(volume, name));
+  }
+
+  deleteSnapshot(volume: string, name: string): Promise<void> {
+    return this.#inTurn(() => this.#snapshots.delete(volume, name));
+  }
+
+  restoreSnapshot(volume: string, name: string): Promise<SnapshotWork> {
+    return this.#inTurn(() => this.#snapshots.restore(volume, name));
+  }
+
+  snapshotWork(volume: string): Promise<SnapshotWork> {
+    return new Promise((resolve) => resolve(this.#snapshots.work(volume)));
   }
 
   setChap(volume: string, chap: ChapSecret): Promise<void> {
@@ -223,39 +257,35 @@ class Operations implements EndingOperations {
     });
   }
 
-  #info(document: VolumeDocument): VolumeInfo {
-    const { name, createdAt, serial, naa, behind } = document;
-    const target = behind?.target ?? name;
-    // CHAP is the target's.
-    const { chap } = this.#state.catalog.find(target) ?? document;
-    return {
-      name,
-      sizeBytes: document.sizeBytes,
-      blockSizeBytes: document.blockSizeBytes,
-      readOnly: document.readOnly,
-      removable: document.removable ?? false,
-      target,
-      lun: behind?.lun ?? 0,
-      iqn: targetName(this.#state.identity.nodeId, target),
-      serial,
-      naa,
-      allocatedBytes: this.#allocated(name),
-      createdAt,
-      health: this.#live?.volumes.health(name) ?? "ok",
-      chapUsers: chap.users.map(({ user }) => user),
-      ...(chap.mutual ? { chapMutualUser: chap.mutual.user } : {}),
-    };
+  /** All, those that are damaged, too. */
+  #volumes(): VolumeInfo[] {
+    const { catalog, identity } = this.#state;
+    const { nodeId } = identity;
+    const survey = catalog.survey();
+    const healthOf = this.#healthOf(survey);
+    return [...survey].map(([name, found]) => {
+      const known = { catalog, nodeId, health: healthOf(name) };
+      return found instanceof VaultError
+        ? damagedVolumeInfo(name, known)
+        : volumeInfo(found, known);
+    });
   }
 
-  #allocated(name: string): number {
-    const file = openFile(this.#state.catalog.dataPath(name), {
-      readOnly: true,
+  #healthOf(survey: Survey): (name: string) => string {
+    const { volumes } = this.#live ?? {};
+    if (volumes) return (name) => volumes.health(name);
+    const { catalog } = this.#state;
+    const faults = faultsOf(survey, (volume) => catalog.expectServable(volume));
+    return (name) => faults.has(name) ? notServed(faults.get(name)) : "ok";
+  }
+
+  #info(document: VolumeDocument): VolumeInfo {
+    const { catalog, identity } = this.#state;
+    return volumeInfo(document, {
+      catalog,
+      nodeId: identity.nodeId,
+      health: this.#live?.volumes.health(document.name) ?? "ok",
     });
-    try {
-      return file.allocated();
-    } finally {
-      file.close();
-    }
   }
 
   #changeChap(
@@ -310,6 +340,7 @@ class Operations implements EndingOperations {
   async end(): Promise<void> {
     this.#ended = true;
     await this.#turn;
+    await this.#snapshots.stopAll("The node has ended");
   }
 
   #inTurn<T>(change: () => T | Promise<T>): Promise<T> {

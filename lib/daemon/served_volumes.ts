@@ -1,16 +1,18 @@
 /** The volumes of a running node: each one's store open, its disk offered as a target or behind that of another. */
 
 import type { Clock } from "../base/clock.ts";
-import { messageOf, VaultError } from "../base/errors.ts";
+import { invariant, messageOf, VaultError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { Store } from "../store/store.ts";
 import type { Resize, Target } from "../target/target.ts";
 import type { Targets } from "../target/targets.ts";
+import type { Volume } from "../target/volume.ts";
 import type { Catalog } from "./catalog.ts";
 import { chapPolicy } from "./chap_policy.ts";
 import { addDiskTarget, type DiskOptions, diskVolume } from "./disk_target.ts";
 import type { VolumeDocument } from "./documents.ts";
 import { targetName } from "./target_name.ts";
+import { type Faults, faultsOf, notServed } from "./volume_faults.ts";
 
 export interface ServedVolumesOptions {
   readonly catalog: Catalog;
@@ -29,29 +31,51 @@ interface Served {
 export class ServedVolumes {
   readonly #options: ServedVolumesOptions;
   readonly #served = new Map<string, Served>();
+  /** Of those that could not be served from the beginning. */
+  #faults: Faults | undefined;
 
   constructor(options: ServedVolumesOptions) {
     this.#options = options;
   }
 
-  /** Opens volumes and offers them. @throws {VaultError} where one's data cannot be opened, or its target is not there */
-  openAll(documents: readonly VolumeDocument[]): void {
-    // A volume comes behind a target that is there.
-    for (const document of documents) if (!document.behind) this.open(document);
-    for (const document of documents) if (document.behind) this.open(document);
+  /**
+   * Opens all volumes and offers them. What cannot be served is told, and stands in nobody's way. Later it tries again those that it could
+   * not serve, for what was in their way may be gone.
+   */
+  openAll(): void {
+    const { catalog, log } = this.#options;
+    const before = this.#faults;
+    this.#faults = faultsOf(catalog.survey(), (document) => {
+      const { name } = document;
+      if (this.#served.has(name)) return;
+      if (before && !before.has(name)) throw outOfService();
+      this.open(document);
+    });
+    for (const [name, fault] of this.#faults) {
+      if (before?.has(name)) continue;
+      const { message, hint } = withoutService(name, fault);
+      log.error(message, hint === undefined ? {} : { hint });
+    }
   }
 
   /** Opens the volume and offers it. @throws {VaultError} where its data cannot be opened, or its target is not there */
   open(document: VolumeDocument): void {
+    const { catalog } = this.#options;
+    catalog.expectServable(document);
+    if (document.behind) this.#get(document.behind.target);
+    const store = catalog.openStore(document);
+    try {
+      this.#serve(document, store);
+    } catch (thrown) {
+      // Nothing was written to it.
+      store.close().catch(() => {});
+      throw thrown;
+    }
+  }
+
+  #serve(document: VolumeDocument, store: Store): void {
     const { catalog, nodeId, clock, log } = this.#options;
     const { name, serial, naa, blockSizeBytes, readOnly, behind } = document;
-    if (behind && !this.#served.has(behind.target)) {
-      throw new VaultError(
-        `Cannot serve volume "${name}": there is no volume "${behind.target}", behind whose target it is`,
-        { hint: `Put it back from a copy, or: vault volume delete ${name}` },
-      );
-    }
-    const store = catalog.openStore(document);
     const target = this.#offer(document, {
       store,
       iqn: targetName(nodeId, behind?.target ?? name),
@@ -93,11 +117,72 @@ export class ServedVolumes {
     );
   }
 
+  /** The logical unit that it is. @throws {VaultError} where it is not served */
+  unit(name: string): Volume {
+    const { target, lun } = this.#get(name);
+    const unit = target.units.get(lun);
+    invariant(unit, `Volume "${name}" is served and is no unit`);
+    return unit;
+  }
+
+  /** @throws {VaultError} `conflict` while a session is logged in to the volume's target */
+  expectUnused(name: string): void {
+    const { sessions } = this.#get(name).target;
+    if (sessions.size === 0) return;
+    throw new VaultError(
+      `Volume "${name}" is in use: ${sessions.size} ${
+        sessions.size === 1 ? "session is" : "sessions are"
+      } logged in`,
+      {
+        kind: "conflict",
+        hint:
+          "`vault status` shows by whom. Detach it there, and try again: vault detach VOLUME",
+      },
+    );
+  }
+
+  /**
+   * Lets `change` put another file, and maybe another size, in the place of the volume's. A volume whose change has failed is served no
+   * more: nobody may write to a file that is out of its place.
+   *
+   * @throws {VaultError} `conflict` while somebody is logged in, before anything has happened; and what `change` throws
+   */
+  async replaceBytes(
+    name: string,
+    change: () => VolumeDocument,
+  ): Promise<void> {
+    const unit = this.unit(name);
+    this.expectUnused(name);
+    // Nothing is awaited from here until the new bytes are there, so nobody logs in between.
+    const before = unit.store;
+    try {
+      const store = this.#options.catalog.openStore(change());
+      unit.replaceStore(store);
+      this.#served.set(name, { ...this.#get(name), store });
+    } catch (thrown) {
+      await this.discard(name);
+      throw new VaultError(messageOf(thrown), {
+        hint:
+          `Volume "${name}" is not served until \`vault serve\` is started again, which finishes what has begun.`,
+        cause: thrown,
+      });
+    }
+    try {
+      await before.close();
+    } catch (thrown) {
+      // Bytes that nobody wants any more.
+      this.#options.log.warn(messageOf(thrown));
+    }
+  }
+
   /** Whether the volume still takes writes, for people. */
   health(name: string): string {
     const served = this.#served.get(name);
-    // It is being deleted, or could not be.
-    if (!served) return "not served";
+    if (!served) {
+      const fault = this.#faults?.get(name);
+      // Without one it is being deleted, or could not be.
+      return fault ? notServed(fault) : "not served";
+    }
     const { health } = served.store;
     return health.state === "ok" ? "ok" : `failed: ${health.why}`;
   }
@@ -110,7 +195,9 @@ export class ServedVolumes {
 
   /** Counts for logins from now on. */
   setChap(document: VolumeDocument): void {
-    this.#get(document.name).target.chap = chapPolicy(document.chap);
+    const served = this.#served.get(document.name);
+    // One that is not served asks for it when it is.
+    if (served) served.target.chap = chapPolicy(document.chap);
   }
 
   /**
@@ -151,6 +238,22 @@ export class ServedVolumes {
   #get(name: string): Served {
     const served = this.#served.get(name);
     if (served) return served;
+    const fault = this.#faults?.get(name);
+    if (fault) throw withoutService(name, fault);
     throw new VaultError(`There is no volume "${name}"`, { kind: "not-found" });
   }
+}
+
+function withoutService(name: string, fault: unknown): VaultError {
+  const hint = fault instanceof VaultError ? fault.hint : undefined;
+  return new VaultError(`Volume "${name}" is ${notServed(fault)}`, {
+    hint: hint ?? "`vault doctor` on the node looks at all its volumes.",
+    cause: fault,
+  });
+}
+
+function outOfService(): VaultError {
+  return new VaultError("it was taken out of service", {
+    hint: "It is looked at again when `vault serve` is started again.",
+  });
 }

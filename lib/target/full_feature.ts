@@ -40,6 +40,7 @@ import type { Job } from "./job.ts";
 import { DATA_OUT_BUDGET_BYTES, MAX_IMMEDIATE_FUNCTIONS } from "./limits.ts";
 import type { Phase } from "./phase.ts";
 import type { Session } from "./session.ts";
+import type { Target } from "./target.ts";
 import { type Held, manageTasks } from "./task_management.ts";
 import { TextExchange } from "./text_exchange.ts";
 
@@ -234,14 +235,15 @@ export class FullFeature {
       else this.#phase.window.complete();
       this.#phase.replies.taskManagement(ask.initiatorTaskTag, response);
       this.#phase.replies.out.flushSoon();
-      if (endSessions) await this.#endSessions(session);
+      if (endSessions) await this.#endSessions(session.target, endSessions);
     }).catch(this.#phase.defect);
   }
 
   /** After TARGET COLD RESET, once its initiator was told. */
-  async #endSessions({ target }: Session): Promise<void> {
-    // Who logs in while the answer is on its way has not been reset.
-    const sessions = [...target.sessions];
+  async #endSessions(
+    target: Target,
+    sessions: readonly Session[],
+  ): Promise<void> {
     await this.#phase.replies.out.drained();
     await target.endSessions("The target was reset", sessions);
   }

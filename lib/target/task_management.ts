@@ -36,10 +36,11 @@ export interface Held {
   readonly initiatorTaskTag?: number;
 }
 
-/** How a function ended: its response code, and whether the target's sessions are to end once that was sent. */
+/** How a function ended: its response code, and which sessions are to end once that was sent. */
 export interface FunctionEnd {
   readonly response: number;
-  readonly endSessions?: true;
+  /** Those that were there when the function began. */
+  readonly endSessions?: readonly Session[];
 }
 
 /** What ends the tasks of other sessions, or their reservations, is not for one that may only read. */
@@ -65,9 +66,12 @@ export async function manageTasks(
     case request.TARGET_WARM_RESET:
       await resetTarget(options, "target-warm");
       return { response: FUNCTION_COMPLETE };
-    case request.TARGET_COLD_RESET:
+    case request.TARGET_COLD_RESET: {
+      // Who logs in while it is under way, or its answer on its way, begins with nothing to be reset.
+      const endSessions = [...options.session.target.sessions];
       await resetTarget(options, "target-cold");
-      return { response: FUNCTION_COMPLETE, endSessions: true };
+      return { response: FUNCTION_COMPLETE, endSessions };
+    }
     case request.ABORT_TASK:
     case request.ABORT_TASK_SET:
     case request.CLEAR_TASK_SET:

@@ -152,21 +152,6 @@ Deno.test("resets end the tasks of all sessions and reset the unit; a cold one e
   expect(targets.sessions()).toEqual([]);
 });
 
-Deno.test("a cold reset ends no session that came after it, however late its initiator reads the answer", async () => {
-  const { session } = fixture();
-  const slow = await session({ n: 1, windowBytes: 1 });
-  await slow.initiator.taskManagement({
-    function: functions.TARGET_COLD_RESET,
-  });
-  await settle();
-  const late = await session({ n: 2 });
-  await slow.initiator.closed();
-  await slow.served;
-  await settle();
-  const ended = await late.initiator.run({ cdb: cdb10(0, 0, 0) });
-  expect(ended.status).toBe(0);
-});
-
 Deno.test("a reset does not wait for a session whose initiator does not read", async () => {
   const { session, store } = fixture({ sizeBytes: 2 * 1024 * 1024 });
   const slow = await session({ n: 1, windowBytes: 16 * 1024 });

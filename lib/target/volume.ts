@@ -9,6 +9,7 @@ import type { Erasure, Outcome } from "../scsi/plan.ts";
 import type { KeptReservations } from "../scsi/reservation.ts";
 import type { Store } from "../store/store.ts";
 import type { Job } from "./job.ts";
+import { inTurn } from "./access.ts";
 import { carryOut } from "./erasing.ts";
 import { Order } from "./order.ts";
 import { TaskSet } from "./task_set.ts";
@@ -27,7 +28,8 @@ export interface VolumeOptions {
 
 export class Volume {
   readonly unit: LogicalUnit;
-  readonly store: Store;
+  /** Another one only by {@linkcode Volume.replaceStore}. */
+  store: Store;
   readonly clock: Clock;
   readonly log: Log;
   readonly order = new Order();
@@ -71,6 +73,20 @@ export class Volume {
   resized(sizeBytes: number): void {
     this.#sizeBytes = sizeBytes;
     this.unit.resized(sizeBytes);
+  }
+
+  /** Runs `work` when all that is under way is over, and nothing else meanwhile: a moment to take a picture. It should be short. */
+  standStill<T>(work: () => Promise<T>): Promise<T> {
+    const whole = { offset: 0, length: this.#sizeBytes };
+    return inTurn(this, { extent: whole, company: "alone" }, work);
+  }
+
+  /** Puts other bytes under the disk while no session is there. The store that it had is the caller's to close. */
+  replaceStore(store: Store): void {
+    invariant(this.order.idle, "Bytes replaced under somebody's hands");
+    this.store = store;
+    this.waits = false;
+    if (store.sizeBytes !== this.#sizeBytes) this.resized(store.sizeBytes);
   }
 
   /** Whether that was done: see {@linkcode VolumeOptions.keep}. */

@@ -4,6 +4,7 @@
  */
 import { freePort, listens } from "./loopback.ts";
 import { type Program, run, type RunResult, start } from "./process.ts";
+import { V8_FLAGS } from "../../tools/run_flags.ts";
 import { TempDir } from "./temp_dir.ts";
 
 const root = new URL("../../", import.meta.url).pathname;
@@ -18,7 +19,7 @@ export function vaultCommand(
   }
   return {
     command: Deno.execPath(),
-    args: ["run", "-A", `${root}cli/main.ts`, ...args],
+    args: ["run", "-A", V8_FLAGS, `${root}cli/main.ts`, ...args],
   };
 }
 
