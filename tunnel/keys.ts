@@ -31,7 +31,7 @@ export interface LinkKeys {
   /** What the MAC keys of the two directions come from, generation 0. */
   readonly deviceToNode: Uint8Array;
   readonly nodeToDevice: Uint8Array;
-  /** Proves later, on another connection, to be the same link. Nothing uses it yet: surviving an outage starts here. */
+  /** Proves later, on another connection, to be the same link. */
   readonly resume: Uint8Array;
 }
 

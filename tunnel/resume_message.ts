@@ -1,6 +1,6 @@
 /**
  * By which both ends of a link prove to each other, over a new connection whose handshake is through, that they are the same link, and tell
- * what they have. PROTOCOL.md section 8 argues why it is safe.
+ * what they have. PROTOCOL.md section 9 argues why it is safe.
  *
  *     RESUME     link id 16 | next u64 | MAC 32                     device to node
  *     RESUMED    code u8 | next u64 | MAC 32                        node to device

@@ -69,3 +69,25 @@ Deno.test("the key schedule is plain HKDF and HMAC, computed here once more by h
   const info = concat([utf8("vault/1 device to node\0"), linkId]);
   expect(hkdf(bytes("shared"), t3, info)).toEqual(bytes("deviceToNode"));
 });
+
+Deno.test("a resumption is proved by plain HMACs, computed here once more by hand", () => {
+  const bytes = (name: string) => fromHex(vectors.resumption[name]!)!;
+  const secret = fromHex(vectors.keys["resume"]!)!;
+  const linkId = fromHex(vectors.inputs.linkId)!;
+  const next = (number: number) => Uint8Array.of(0, 0, 0, 0, 0, 0, 0, number);
+  const mac = (key: Uint8Array, label: string, ...parts: Uint8Array[]) =>
+    primitives.hmac(key, concat([utf8(`${label}\0`), ...parts]));
+  const c = bytes("connection");
+  expect(bytes("resume").subarray(4)).toEqual(concat([
+    ...[linkId, next(7)],
+    mac(secret, "vault/1 device resumes", c, linkId, next(7)),
+  ]));
+  expect(bytes("resumed").subarray(4)).toEqual(concat([
+    ...[Uint8Array.of(0), next(5)],
+    mac(secret, "vault/1 node resumes", c, linkId, next(5)),
+  ]));
+  expect(bytes("unknown").subarray(4)).toEqual(concat([
+    ...[Uint8Array.of(1), next(0)],
+    mac(c, "vault/1 node has no such link", linkId),
+  ]));
+});

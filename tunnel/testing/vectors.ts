@@ -13,6 +13,11 @@ import { DEVICE_TO_NODE, generationKeys, NODE_TO_DEVICE } from "../keys.ts";
 import { Outbox } from "../outbox.ts";
 import { RecordSealer, RecordType } from "../record.ts";
 import {
+  encodeResume,
+  encodeResumed,
+  encodeUnknown,
+} from "../resume_message.ts";
+import {
   deviceHandshake,
   fixedAgreement,
   type HandshakeInputs,
@@ -40,6 +45,7 @@ export interface Vectors {
   readonly handshake: Record<string, string>;
   readonly keys: Record<string, string>;
   readonly records: Record<string, string>;
+  readonly resumption: Record<string, string>;
 }
 
 /** All outputs for `inputs`. */
@@ -100,7 +106,23 @@ export function computeVectors(inputs: VectorInputs): Vectors {
           box.frame(FrameType.PING, 0, Uint8Array.of(0, 1, 2, 3, 4, 5, 6, 7)),
       ),
     }),
+    resumption: resumption(bytes.linkId, resume),
   };
+}
+
+/** The messages by which the link of the example goes on; the secret of the other connection's handshake is made up. */
+function resumption(
+  linkId: Uint8Array,
+  secret: Uint8Array,
+): Record<string, string> {
+  const connection = primitives.hash("sha256", utf8("another handshake"));
+  const keys = { primitives, connection, linkId, secret };
+  return hexed({
+    connection,
+    resume: encodeResume(keys, 7),
+    resumed: encodeResumed(keys, 5),
+    unknown: encodeUnknown(keys),
+  });
 }
 
 export function readVectors(): Vectors {
