@@ -138,6 +138,17 @@ async function argumentsAt(place: Place): Promise<readonly Candidate[]> {
 
 type Names = (stateDir: string) => Promise<readonly Candidate[]>;
 
+/** Of whatever volume: the words before are not looked at. */
+const snapshots: Names = (stateDir) =>
+  withNode(
+    stateDir,
+    async (node) =>
+      (await node.listSnapshots()).map(({ volume, name }) => ({
+        word: name,
+        what: `snapshot of ${volume}`,
+      })),
+  );
+
 const volumes: Names = (stateDir) =>
   withNode(
     stateDir,
@@ -171,6 +182,12 @@ const NAMES: Readonly<Record<string, Names | undefined>> = {
   "volume show name": volumes,
   "volume resize name": volumes,
   "volume delete name": volumes,
+  "snapshot create volume": volumes,
+  "snapshot list volume": volumes,
+  "snapshot delete volume": volumes,
+  "snapshot delete name": snapshots,
+  "snapshot restore volume": volumes,
+  "snapshot restore name": snapshots,
   "chap set volume": volumes,
   "chap remove volume": volumes,
   "chap list volume": volumes,

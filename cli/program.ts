@@ -16,6 +16,7 @@ import { inviteCommand } from "./invite.ts";
 import { joinCommand } from "./join.ts";
 import { revokeCommand } from "./revoke.ts";
 import { serveCommand } from "./serve.ts";
+import { snapshotCommand } from "./snapshot.ts";
 import { statusCommand } from "./status.ts";
 import { versionCommand } from "./version.ts";
 import { volumeCommand } from "./volume.ts";
@@ -42,6 +43,7 @@ export function program() {
   vault.addCommand(initCommand())
     .addCommand(serveCommand())
     .addCommand(volumeCommand())
+    .addCommand(snapshotCommand())
     .addCommand(chapCommand())
     .addCommand(inviteCommand())
     .addCommand(devicesCommand())

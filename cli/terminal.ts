@@ -155,6 +155,11 @@ export class Progress {
   readonly #moves = isTerminal("stderr") && !wantsNoColor();
   #shown = false;
 
+  /** Whether steps follow each other in place. */
+  get moves(): boolean {
+    return this.#moves;
+  }
+
   step(line: string): void {
     const text = harmless(line);
     if (!this.#moves) {

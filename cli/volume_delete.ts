@@ -10,7 +10,7 @@ export function volumeDeleteCommand() {
   return command("delete", {
     summary: "delete a volume and all that is on it",
     description:
-      "Deletes a volume with its bytes, and ends the sessions that use it. It asks first. A volume that others are behind the target of goes last.",
+      "Deletes a volume with its bytes and its snapshots, and ends the sessions that use it. It asks first. A volume that others are behind the target of goes last.",
     examples: [
       ["vault volume delete photos", "after a question"],
       ["vault volume delete photos --yes", "without one"],
@@ -20,22 +20,30 @@ export function volumeDeleteCommand() {
     .addOption(yesOption())
     .action(async (name, options, self) => {
       const stateDir = stateDirOf(self);
-      const volume = await withNode(stateDir, (node) => node.showVolume(name));
-      if (!options.yes && !await mayDelete(volume)) {
+      const { volume, snapshots } = await withNode(stateDir, async (node) => ({
+        volume: await node.showVolume(name),
+        snapshots: await node.listSnapshots(name),
+      }));
+      const also = snapshots.length === 0
+        ? ""
+        : snapshots.length === 1
+        ? " and its snapshot"
+        : ` and its ${snapshots.length} snapshots`;
+      if (!options.yes && !await mayDelete(volume, also)) {
         return note("Nothing was deleted.");
       }
       await withNode(stateDir, (node) => node.deleteVolume(name));
-      print(`Deleted volume "${name}".`);
+      print(`Deleted volume "${name}"${also}.`);
     });
 }
 
-function mayDelete(volume: VolumeInfo): Promise<boolean> {
+function mayDelete(volume: VolumeInfo, also: string): Promise<boolean> {
   return confirm(
     `Delete volume "${volume.name}" (${formatSize(volume.sizeBytes)}, ${
       formatSize(volume.allocatedBytes)
-    } used)? Nothing brings its bytes back.`,
+    } used)${also}? Nothing brings its bytes back.`,
     {
-      what: `Deleting volume "${volume.name}" cannot be undone`,
+      what: `Deleting volume "${volume.name}"${also} cannot be undone`,
       hint: "Nobody is there to be asked: give --yes if that is meant.",
     },
   );
