@@ -1,21 +1,21 @@
 /**
- * A link that is up: the one loop that awaits. It reads the connection, opens records and hands their frames to the mux; the sender
- * takes what the mux has to say.
+ * A link: the one loop that awaits. It reads the connection; the receiver opens records and hands their frames to the mux, and the
+ * sender takes what the mux has to say.
  *
- *     wire ──► RecordOpener ──► eachFrame ──► Mux ──► channels
- *     wire ◄── Sender (Outbox: frames, records, seals) ◄──┘
+ *     wire ──► Receiver (opens records, gives frames) ──► Mux ──► channels
+ *     wire ◄── Sender (Outbox: frames, records, seals) ◄───┘
  *
  *             connection cut, or silent                        resume window over
  *      up ────────────────────────────────► paused ──────────────────────────────► ended
  *       ◄──── resume: another connection ─────┘
  *       └── goodbye, tampering, violation, abort ───────────────────────────────► ended
  *
- * What a link is made of (mux, sealer, opener, what the peer has not acknowledged) outlives a connection. `resume_exchange.ts` is how
- * the two ends prove to each other over a new one that they are the same link. Without a resume window a link ends with its connection.
+ * What a link is made of (mux, sealer, opener, what the peer has not acknowledged) outlives a connection. `resume.ts` is how the two
+ * ends prove to each other over a new one that they are the same link. Without a resume window a link ends with its connection.
  */
 
 import type { Clock } from "../lib/base/clock.ts";
-import { putU64, toHex } from "../lib/base/bytes.ts";
+import { toHex } from "../lib/base/bytes.ts";
 import {
   ConnectionLost,
   invariant,
@@ -24,8 +24,9 @@ import {
 } from "../lib/base/errors.ts";
 import type { Primitives } from "../lib/base/primitives.ts";
 import type { Channel, ChannelRequest, IncomingChannel } from "./channel.ts";
-import { ACK_BYTES, eachFrame, FrameType } from "./frame.ts";
-import { decodeGoodbye, encodeGoodbye } from "./goodbye.ts";
+import { FrameType } from "./frame.ts";
+import { encodeGoodbye } from "./goodbye.ts";
+import { IncomingQueue } from "./incoming_queue.ts";
 import { Keepalive } from "./keepalive.ts";
 import type {
   Link,
@@ -35,12 +36,10 @@ import type {
   LinkState,
   LinkStats,
 } from "./link.ts";
-import { MAX_CHANNELS, Mux } from "./mux.ts";
+import { Mux } from "./mux.ts";
+import { Receiver } from "./receiver.ts";
 import {
-  type OpenedRecord,
   type RecordDirection,
-  RecordOpener,
-  RecordType,
   type RenewalLimits,
   TamperedError,
 } from "./record.ts";
@@ -50,9 +49,6 @@ import { Sender, type Wire } from "./sender.ts";
 const GOODBYE_MS = 10_000;
 /** How long the connection stays for last words to get out. */
 const LAST_WORDS_MS = 250;
-/** What has come is acknowledged after so many bytes or records, and with every ping. */
-const ACK_AFTER_BYTES = 256 * 1024;
-const ACK_AFTER_RECORDS = 256;
 
 export interface LinkOptions {
   readonly wire: Wire;
@@ -92,21 +88,15 @@ export class LinkPump implements Link {
   #wire: Wire | undefined;
   readonly #clock: Clock;
   readonly #sender: Sender;
-  readonly #opener: RecordOpener;
+  readonly #receiver: Receiver;
   readonly #mux: Mux;
   #keepalive: Keepalive;
-  readonly #intercept: (incoming: IncomingChannel) => boolean;
-  readonly #incoming: IncomingChannel[] = [];
-  #acceptor: ((incoming: IncomingChannel | undefined) => void) | undefined;
+  readonly #incoming = new IncomingQueue();
   #setClosed: (end: LinkEnd) => void = () => {};
   #ended: LinkEnd | undefined;
   /** This end has said goodbye and waits for the other's. */
   #leaving = false;
   #macFailures = 0;
-  #recordsReceived = 0;
-  /** Received since this end last acknowledged. */
-  #owedBytes = 0;
-  #owedFrom = 0;
   #cancelWindow = () => {};
   readonly #watchers: ((state: LinkState, reason: string) => void)[] = [];
 
@@ -120,8 +110,18 @@ export class LinkPump implements Link {
     this.closed = new Promise((resolve) => this.#setClosed = resolve);
     this.#wire = wire;
     this.#clock = clock;
-    this.#intercept = options.intercept ?? (() => false);
-    this.#opener = new RecordOpener(primitives, options.receive);
+    const { intercept = () => false } = options;
+    this.#receiver = new Receiver({
+      primitives,
+      direction: options.receive,
+      acknowledges: options.resume !== undefined,
+      events: {
+        frame: (type, channel, body) => this.#mux.receive(type, channel, body),
+        told: (end) => this.#told(end),
+        acknowledge: (body) => this.#sender.frame(FrameType.ACK, 0, body),
+        isOver: () => this.#ended !== undefined,
+      },
+    });
     this.#sender = new Sender({
       wire,
       direction: options.send,
@@ -134,7 +134,8 @@ export class LinkPump implements Link {
       side: options.side,
       carrier: this.#sender,
       events: {
-        offered: (incoming) => this.#offered(incoming),
+        offered: (incoming) =>
+          intercept(incoming) || this.#incoming.push(incoming),
         ponged: (body) => this.#keepalive.ponged(body),
         acknowledged: (next) => this.#sender.acknowledged(next),
       },
@@ -163,7 +164,7 @@ export class LinkPump implements Link {
 
   /** The number of the next record that this end expects. */
   get next(): number {
-    return this.#opener.next;
+    return this.#receiver.next;
   }
 
   /** Has no connection from now on, and waits for another: nothing more is taken from the one that was. */
@@ -198,8 +199,8 @@ export class LinkPump implements Link {
       received: {
         bytes: this.#mux.bytes,
         frames: this.#mux.frames,
-        records: this.#recordsReceived,
-        keyUpdates: this.#opener.generation,
+        records: this.#receiver.records,
+        keyUpdates: this.#receiver.generation,
       },
       macFailures: this.#macFailures,
       rttMs: this.#keepalive.rttMs,
@@ -212,9 +213,7 @@ export class LinkPump implements Link {
   }
 
   accept(): Promise<IncomingChannel | undefined> {
-    const next = this.#incoming.shift();
-    if (next || this.#ended) return Promise.resolve(next);
-    return new Promise((resolve) => this.#acceptor = resolve);
+    return this.#incoming.next();
   }
 
   async close(): Promise<void> {
@@ -241,7 +240,7 @@ export class LinkPump implements Link {
     return new Keepalive(this.#clock, {
       ping: (body) => {
         this.#sender.frame(FrameType.PING, 0, body);
-        this.#acknowledge();
+        this.#receiver.acknowledge();
       },
       silent: () =>
         this.#lose({ kind: "silent", reason: "the other end is silent" }),
@@ -250,69 +249,19 @@ export class LinkPump implements Link {
 
   async #run(wire: Wire, first: Uint8Array | undefined): Promise<void> {
     try {
-      if (first && first.length > 0) this.#received(first);
+      if (first && first.length > 0) this.#receiver.receive(first);
       while (this.#wire === wire && !this.#ended) {
         const bytes = await wire.read();
         if (this.#wire !== wire || this.#ended) return;
         if (bytes === undefined) return this.#cut("without a goodbye");
         this.#keepalive.heard();
-        this.#received(bytes);
+        this.#receiver.receive(bytes);
         const drained = this.#sender.drained();
         if (drained) await drained;
       }
     } catch (thrown) {
       if (this.#wire === wire) this.#fault(thrown);
     }
-  }
-
-  #received(bytes: Uint8Array): void {
-    this.#opener.receive(bytes, this.#opened);
-    this.#owedBytes += bytes.length;
-    const records = this.#opener.next - this.#owedFrom;
-    if (this.#owedBytes >= ACK_AFTER_BYTES || records >= ACK_AFTER_RECORDS) {
-      this.#acknowledge();
-    }
-  }
-
-  /** Lets the peer forget what has come. */
-  #acknowledge(): void {
-    if (!this.resumption || this.#opener.next === this.#owedFrom) return;
-    this.#owedBytes = 0;
-    this.#owedFrom = this.#opener.next;
-    const body = new Uint8Array(ACK_BYTES);
-    putU64(body, 0, this.#owedFrom);
-    this.#sender.frame(FrameType.ACK, 0, body);
-  }
-
-  readonly #opened = ({ type, payload }: OpenedRecord): void => {
-    // What follows a goodbye is not looked at.
-    if (this.#ended) return;
-    this.#recordsReceived++;
-    switch (type) {
-      case RecordType.FRAMES:
-        return eachFrame(payload, this.#frame);
-      case RecordType.KEY_UPDATE:
-        return;
-      case RecordType.GOODBYE:
-        return this.#told(decodeGoodbye(payload));
-      default:
-        throw new PeerError(`A record of unknown type ${type}`);
-    }
-  };
-
-  readonly #frame = (type: number, channel: number, body: Uint8Array): void =>
-    this.#mux.receive(type, channel, body);
-
-  #offered(incoming: IncomingChannel): void {
-    if (this.#intercept(incoming)) return;
-    const acceptor = this.#acceptor;
-    this.#acceptor = undefined;
-    if (acceptor) return acceptor(incoming);
-    // Those that the peer has cut again wait here as well, and nothing else counts them.
-    if (this.#incoming.length >= MAX_CHANNELS) {
-      throw new PeerError("Channels were asked for and cut, again and again");
-    }
-    this.#incoming.push(incoming);
   }
 
   /** The peer's last record. */
@@ -341,7 +290,9 @@ export class LinkPump implements Link {
   }
 
   #cut(how: string): void {
-    const midway = this.#opener.midRecord ? ", in the middle of a record" : "";
+    const midway = this.#receiver.midRecord
+      ? ", in the middle of a record"
+      : "";
     this.#lose({ kind: "cut", reason: `the connection ended ${how}${midway}` });
   }
 
@@ -358,7 +309,7 @@ export class LinkPump implements Link {
     this.#keepalive.stop();
     this.#wire = undefined;
     this.#sender.pause();
-    this.#opener.restart();
+    this.#receiver.restart();
     wire.abort(new ConnectionLost(`The link is paused: ${how.reason}`));
     this.#cancelWindow = this.#clock.after(windowMs, () => this.#end(how));
     for (const watcher of this.#watchers) watcher("paused", how.reason);
@@ -375,8 +326,7 @@ export class LinkPump implements Link {
     this.#sender.stop();
     const lost = new ConnectionLost(`The link ended: ${end.reason}`);
     this.#mux.end(lost, end.kind === "goodbye");
-    this.#incoming.length = 0;
-    this.#acceptor?.(undefined);
+    this.#incoming.end();
     if (told) {
       this.#clock.after(LAST_WORDS_MS, () => wire.abort(lost));
       wire.close().catch(() => wire.abort(lost));

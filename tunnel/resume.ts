@@ -34,7 +34,7 @@ export async function resumeAsDevice(
   result: HandshakeResult,
   options: HandshakeWorld & { link: LinkPump },
 ): Promise<boolean> {
-  const { link, primitives, clock } = options;
+  const { link, clock } = options;
   const { secret } = link.resumption!;
   const keys = { ...keysOf(result, options), linkId: link.linkId, secret };
   const reader = new MessageReader();
