@@ -11,6 +11,7 @@ import type {
 import { command, jsonOption, stateDirOf } from "./command.ts";
 import { attachments, STATUS_TIMEOUT_MS, withNode } from "./daemons.ts";
 import { formatDuration } from "./duration.ts";
+import { known } from "./known.ts";
 import { formatRate, formatSize } from "./size.ts";
 import {
   colours,
@@ -98,7 +99,7 @@ async function showVolumes(node: NodeStatus): Promise<void> {
     { head: "VOLUME", cell: (volume) => volume.name },
     {
       head: "SIZE",
-      cell: (volume) => formatSize(volume.sizeBytes),
+      cell: known((volume) => formatSize(volume.sizeBytes)),
       align: "right",
     },
     {
@@ -106,8 +107,12 @@ async function showVolumes(node: NodeStatus): Promise<void> {
       cell: (volume) => formatSize(volume.allocatedBytes),
       align: "right",
     },
-    { head: "TARGET", cell: (volume) => volume.target },
-    { head: "LUN", cell: (volume) => String(volume.lun), align: "right" },
+    { head: "TARGET", cell: known((volume) => volume.target) },
+    {
+      head: "LUN",
+      cell: known((volume) => String(volume.lun)),
+      align: "right",
+    },
     {
       head: "SESSIONS",
       cell: ({ target }) =>

@@ -22,7 +22,8 @@ export function volumeDeleteCommand() {
       const stateDir = stateDirOf(self);
       const { volume, snapshots } = await withNode(stateDir, async (node) => ({
         volume: await node.showVolume(name),
-        snapshots: await node.listSnapshots(name),
+        // Those that cannot be listed go with it all the same.
+        snapshots: await node.listSnapshots(name).catch(() => []),
       }));
       const also = snapshots.length === 0
         ? ""

@@ -2,6 +2,7 @@
 
 import { command, jsonOption, stateDirOf } from "./command.ts";
 import { withNode } from "./daemons.ts";
+import { known } from "./known.ts";
 import { formatSize } from "./size.ts";
 import { note, printJson, printTable } from "./terminal.ts";
 
@@ -29,7 +30,7 @@ export function volumeListCommand() {
         { head: "VOLUME", cell: (volume) => volume.name },
         {
           head: "SIZE",
-          cell: (volume) => formatSize(volume.sizeBytes),
+          cell: known((volume) => formatSize(volume.sizeBytes)),
           align: "right",
         },
         {
@@ -39,22 +40,22 @@ export function volumeListCommand() {
         },
         {
           head: "BLOCK",
-          cell: (volume) => String(volume.blockSizeBytes),
+          cell: known((volume) => String(volume.blockSizeBytes)),
           align: "right",
         },
         {
           head: "ACCESS",
-          cell: (volume) => volume.readOnly ? "read-only" : "read-write",
+          cell: known((volume) => volume.readOnly ? "read-only" : "read-write"),
         },
-        { head: "TARGET", cell: (volume) => volume.target },
+        { head: "TARGET", cell: known((volume) => volume.target) },
         {
           head: "LUN",
-          cell: (volume) => String(volume.lun),
+          cell: known((volume) => String(volume.lun)),
           align: "right",
         },
         {
           head: "CHAP",
-          cell: (volume) => volume.chapUsers.length === 0 ? "no" : "yes",
+          cell: known((volume) => volume.chapUsers.length === 0 ? "no" : "yes"),
         },
         { head: "HEALTH", cell: (volume) => volume.health },
       ]);

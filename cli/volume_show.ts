@@ -3,6 +3,7 @@
 import type { VolumeInfo } from "../lib/control/operations.ts";
 import { command, jsonOption, stateDirOf } from "./command.ts";
 import { withNode } from "./daemons.ts";
+import { isKnown } from "./known.ts";
 import { formatSize } from "./size.ts";
 import { printFacts, printJson } from "./terminal.ts";
 
@@ -26,8 +27,7 @@ export function volumeShowCommand() {
 function factsOf(
   volume: VolumeInfo,
 ): readonly (readonly [string, string | undefined])[] {
-  if (volume.sizeBytes === 0) {
-    // Its document is damaged: that is all that is known.
+  if (!isKnown(volume)) {
     return [
       ["volume", volume.name],
       ["used", formatSize(volume.allocatedBytes)],

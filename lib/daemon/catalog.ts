@@ -16,7 +16,7 @@
  */
 
 import type { Clock } from "../base/clock.ts";
-import { VaultError } from "../base/errors.ts";
+import { messageOf, VaultError } from "../base/errors.ts";
 import type { Primitives } from "../base/primitives.ts";
 import { toHex } from "../base/bytes.ts";
 import type { VolumeSpec } from "../control/operations.ts";
@@ -77,8 +77,10 @@ export class Catalog {
         try {
           this.#recover(name);
         } catch (thrown) {
-          if (!(thrown instanceof VaultError)) throw thrown;
-          this.#unrecovered.set(name, thrown);
+          const fault = thrown instanceof VaultError
+            ? thrown
+            : new VaultError(messageOf(thrown), { cause: thrown });
+          this.#unrecovered.set(name, fault);
         }
       }
     }

@@ -123,7 +123,8 @@ export class SnapshotFolder {
 
   /** Its bytes are gone when this returns. @throws {VaultError} where there is none */
   delete(name: string): void {
-    this.get(name);
+    // A damaged one can go.
+    if (!this.#names().includes(name)) this.get(name);
     const gone = this.#path(`.${name}.${crypto.randomUUID()}`);
     rename(this.#path(name), gone);
     remove(gone);

@@ -70,10 +70,12 @@ export class SnapshotOperations {
   /** Of one volume, or of all. */
   list(volume?: string): SnapshotInfo[] {
     const { catalog } = this.#options;
-    const volumes = volume === undefined
-      ? catalog.list()
-      : [catalog.get(volume)];
-    return volumes.flatMap(({ name }) => {
+    const volumes = [...catalog.survey().keys()];
+    // Those of a volume whose own document is damaged are there all the same.
+    const named = volume !== undefined && !volumes.includes(volume)
+      ? [catalog.get(volume).name]
+      : volumes.filter((name) => volume === undefined || name === volume);
+    return named.flatMap((name) => {
       const folder = catalog.snapshots(name);
       return folder.list().map((snapshot) =>
         infoOf(name, snapshot, folder.dataPath(snapshot.name))

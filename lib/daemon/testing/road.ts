@@ -19,8 +19,14 @@ export const MIB = 1024 * 1024;
 
 /** A node with the volume "photos", and this machine as its device "laptop". */
 export class Road {
-  readonly folder = Deno.makeTempDirSync({ prefix: "vault-road-" });
+  readonly folder: string;
   readonly #cleanup: (() => Promise<unknown>)[] = [];
+
+  /** @param place the folder to keep all of it in; where temporary files are unless given */
+  constructor(place?: string) {
+    const dir = place === undefined ? {} : { dir: place };
+    this.folder = Deno.makeTempDirSync({ prefix: "vault-road-", ...dir });
+  }
 
   async node(options: Partial<NodeOptions> = {}): Promise<RunningNode> {
     const node = await runNode({
