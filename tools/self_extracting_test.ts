@@ -1,5 +1,5 @@
 import { expect } from "expect";
-import { openLibc } from "../lib/os/libc.ts";
+import { letWrite } from "../tests/harness/access_list.ts";
 import { Program, run, type RunResult } from "../tests/harness/process.ts";
 import { TempDir } from "../tests/harness/temp_dir.ts";
 import { selfExtracting } from "./self_extracting.ts";
@@ -222,37 +222,6 @@ Deno.test({
     expect((await built.start([])).stdout).toContain(`runtime=${built.cache}/`);
   },
 });
-
-/** Gives another user the right to write into a folder, beside the mode: an access control list. */
-function letWrite(folder: string, uid: number): void {
-  const libc = openLibc({
-    setxattr: {
-      parameters: ["buffer", "buffer", "buffer", "usize", "i32"],
-      result: "i32",
-    },
-  })!;
-  const anyone = 0xffffffff;
-  // Tag, permissions and id, as the kernel keeps them (uapi/linux/posix_acl.h): the owner, the user, the group, the mask, all others.
-  const entries = [
-    [1, 7, anyone],
-    [2, 7, uid],
-    [4, 5, anyone],
-    [16, 7, anyone],
-    [32, 5, anyone],
-  ];
-  const list = new DataView(new ArrayBuffer(4 + 8 * entries.length));
-  list.setUint32(0, 2, true);
-  entries.forEach(([tag, permissions, id], i) => {
-    list.setUint16(4 + 8 * i, tag!, true);
-    list.setUint16(6 + 8 * i, permissions!, true);
-    list.setUint32(8 + 8 * i, id!, true);
-  });
-  const path = bytes(`${folder}\0`);
-  const name = bytes("system.posix_acl_access\0");
-  const size = BigInt(list.byteLength);
-  expect(libc.symbols.setxattr(path, name, list.buffer, size, 0)).toBe(0);
-  libc.close();
-}
 
 Deno.test({
   ignore: Deno.build.os !== "linux",

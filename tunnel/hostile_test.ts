@@ -239,6 +239,32 @@ Deno.test("a node that stops listening goes on with its links", () =>
     await pair.device.close();
   }));
 
+Deno.test("strangers that crowd at the door keep the node from no test of itself", () =>
+  withNode(async (node) => {
+    const [hostname, port] = node.address.split(":") as [string, string];
+    const crowd: Deno.TcpConn[] = [];
+    let over = false;
+    const flood = async () => {
+      while (!over) {
+        const come = Array.from(
+          { length: 2 * MAX_WAITING_PER_HOST },
+          () => Deno.connect({ hostname, port: Number(port) }),
+        );
+        crowd.push(...await Promise.all(come));
+        for (const gone of crowd.splice(0, crowd.length - 64)) gone.close();
+      }
+    };
+    const flooding = flood();
+    while (!node.audit.some(({ kind }) => kind === "limit")) await turn();
+    try {
+      await node.listener.selfTest();
+    } finally {
+      over = true;
+      await flooding;
+      for (const stranger of crowd) stranger.close();
+    }
+  }));
+
 Deno.test("a node's renewed certificate is shown to the next device, which takes it for the same node", () =>
   withNode(async (node) => {
     const laptop = await node.device("laptop");

@@ -2,6 +2,7 @@
 
 import type { Clock } from "../lib/base/clock.ts";
 import type { Listener } from "../lib/base/duplex.ts";
+import { invariant } from "../lib/base/errors.ts";
 import type { Log } from "../lib/base/log.ts";
 import type { Primitives } from "../lib/base/primitives.ts";
 import type { Authority, NodeIdentity } from "../lib/pki/identity.ts";
@@ -174,11 +175,14 @@ class ListeningNode implements LinkListener {
   }
 
   async selfTest(): Promise<void> {
-    const { hostname, authority, primitives, clock } = this.#options;
-    const { port } = this;
+    const { authority, primitives, clock } = this.#options;
+    invariant(this.#tls, "A node that listens nowhere tests itself");
     // What is tested is set as everything will be that comes after it.
-    this.#tls?.setTrusted(this.#trustedPems);
-    await selfTest({ hostname, port, authority, primitives, clock });
+    this.#tls.setTrusted(this.#trustedPems);
+    // Strangers may be coming in hundreds by now, and would crowd it out.
+    await this.#tls.atSideDoor((door) =>
+      selfTest({ ...door, authority, primitives, clock })
+    );
   }
 
   /**

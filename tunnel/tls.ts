@@ -16,7 +16,6 @@
 
 import net, { type Socket } from "node:net";
 import tls, { type TLSSocket } from "node:tls";
-import { concat, equalBytes } from "../lib/base/bytes.ts";
 import {
   ConnectionLost,
   invariant,
@@ -24,10 +23,12 @@ import {
   VaultError,
 } from "../lib/base/errors.ts";
 import { Inbox } from "./inbox.ts";
+import { bindingOf, serverNameOf } from "./tls_facts.ts";
 import {
   type Alpn,
   ALPNS,
   HANDSHAKE_TIMEOUT_MS,
+  type SideDoor,
   type TlsConnection,
   type TlsConnectOptions,
   type TlsListener,
@@ -38,9 +39,6 @@ import { Waiting } from "./waiting.ts";
 
 /** Both ends speak this version and no other. */
 const VERSION = { minVersion: "TLSv1.3", maxVersion: "TLSv1.3" } as const;
-
-/** One exporter value of each end. */
-const EXPORTER_BYTES = 32;
 
 /** @throws {VaultError} where the address cannot be listened on */
 export async function listenTls(
@@ -77,16 +75,10 @@ export async function listenTls(
     socket.on("close", () => waiting.remove(key, socket));
     onFirstBytes(socket, () => handshakes.emit("connection", socket));
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (cause) => reject(cannotListen(options, cause)));
-    server.listen(options.port, options.hostname, resolve);
-  });
-  // One connection that could not be accepted, for want of a file descriptor say, ends no listener.
-  server.on("error", () => {});
-  const address = server.address();
-  invariant(typeof address === "object" && address, "a TCP listener");
+  const port = await listening(server, options);
   return {
-    port: address.port,
+    port,
+    atSideDoor: (use) => atSideDoor(handshakes, { ...options, use }),
     setCredentials(next) {
       credentials = next;
       handshakes.setSecureContext(context());
@@ -100,6 +92,43 @@ export async function listenTls(
       waiting.dropAll();
     },
   };
+}
+
+/** Gives the port. @throws {VaultError} where the address cannot be listened on */
+async function listening(
+  server: net.Server,
+  at: { readonly hostname: string; readonly port: number },
+): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (cause) => reject(cannotListen(at, cause)));
+    server.listen(at.port, at.hostname, resolve);
+  });
+  // One connection that could not be accepted, for want of a file descriptor say, ends no listener.
+  server.on("error", () => {});
+  const address = server.address();
+  invariant(typeof address === "object" && address, "a TCP listener");
+  return address.port;
+}
+
+/** See {@linkcode TlsListener.atSideDoor}. The same server answers as at the front door, and only the queue is not the same. */
+async function atSideDoor(
+  handshakes: tls.Server,
+  { hostname, use }: { hostname: string; use: SideDoor },
+): Promise<void> {
+  const come = new Set<Socket>();
+  const server = net.createServer((socket) => {
+    socket.on("error", () => {});
+    come.add(socket);
+    onFirstBytes(socket, () => handshakes.emit("connection", socket));
+  });
+  const loopback = hostname.includes(":") ? "::1" : "127.0.0.1";
+  const port = await listening(server, { hostname: loopback, port: 0 });
+  try {
+    await use({ hostname: loopback, port });
+  } finally {
+    server.close();
+    for (const socket of come) socket.destroy();
+  }
 }
 
 /**
@@ -304,29 +333,6 @@ function peerCertificateOf(socket: TLSSocket): Uint8Array {
     });
   }
   return new Uint8Array(raw);
-}
-
-/**
- * The client's exporter value, then the server's.
- *
- * @throws {InvariantError} where the runtime does not give two different ones of 32 bytes: without a binding the inner handshake
- * would not know what it runs over, and there is no way on
- */
-function bindingOf(socket: TLSSocket, serverSide: boolean): Uint8Array {
-  const own = new Uint8Array(socket.getFinished() ?? []);
-  const peer = new Uint8Array(socket.getPeerFinished() ?? []);
-  invariant(
-    own.length === EXPORTER_BYTES && peer.length === EXPORTER_BYTES &&
-      !equalBytes(own, peer),
-    "this runtime's TLS gives nothing to bind a connection by",
-  );
-  return serverSide ? concat([peer, own]) : concat([own, peer]);
-}
-
-/** The name that the client asked for, or none. */
-function serverNameOf(socket: TLSSocket): string {
-  const { servername } = socket as { servername?: unknown };
-  return typeof servername === "string" ? servername : "";
 }
 
 function peerKey(socket: Socket | TLSSocket): string {

@@ -47,8 +47,20 @@ export interface TlsListenOptions {
   readonly crowded: (host: string) => void;
 }
 
+/** What is done at a door that nobody else has been told of. */
+export type SideDoor = (
+  door: { readonly hostname: string; readonly port: number },
+) => Promise<void>;
+
 export interface TlsListener {
   readonly port: number;
+  /**
+   * Answers at a port of loopback, too, that nobody has been told of, for as long as `use` takes: nobody can crowd out who comes there.
+   * Whoever is there yet when it has resolved is cut.
+   *
+   * @throws {VaultError} where there is no such port, and what `use` throws
+   */
+  atSideDoor(use: SideDoor): Promise<void>;
   /** Shows another certificate to those who connect from now on. */
   setCredentials(credentials: Credentials): void;
   /** Lets others in from now on; connections that are up stay. */

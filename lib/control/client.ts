@@ -175,6 +175,14 @@ export class NodeClient implements NodeOperations {
     await this.#caller.call("deleteVolume", NODE_METHODS.deleteVolume, name);
   }
 
+  stageVolume(spec: VolumeSpec): Promise<string> {
+    return this.#caller.call("stageVolume", NODE_METHODS.stageVolume, spec);
+  }
+
+  adoptVolume(spec: VolumeSpec): Promise<VolumeInfo> {
+    return this.#caller.call("adoptVolume", NODE_METHODS.adoptVolume, spec);
+  }
+
   listSnapshots(volume?: string): Promise<readonly SnapshotInfo[]> {
     const method = NODE_METHODS.listSnapshots;
     return this.#caller.call("listSnapshots", method, volume ?? null);

@@ -71,6 +71,13 @@ Deno.test("so does each operation on snapshots", () =>
     ]);
   }));
 
+Deno.test("so does what makes a volume of an image", () =>
+  withNode(async ({ client, asked }) => {
+    expect(await client.stageVolume(SPEC)).toBe("/imports/photos");
+    expect(await client.adoptVolume(SPEC)).toEqual(info(SPEC));
+    expect(asked).toEqual([[SPEC], ["adoptVolume", SPEC]]);
+  }));
+
 Deno.test("an error crosses with its hint and its kind, and a defect with its message", () =>
   withNode(async ({ client }) => {
     await expect(client.showVolume("x")).rejects.toMatchObject({

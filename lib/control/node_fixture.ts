@@ -101,6 +101,8 @@ function fakeNode() {
     resizeVolume: (name, sizeBytes) =>
       note(info({ ...SPEC, name, sizeBytes }))("resizeVolume", name, sizeBytes),
     deleteVolume: () => Promise.reject(new TypeError("a defect")),
+    stageVolume: note("/imports/photos"),
+    adoptVolume: (spec) => note(info(spec))("adoptVolume", spec),
     listSnapshots: note([SNAPSHOT]),
     createSnapshot: note(WORK),
     deleteSnapshot: note(undefined),

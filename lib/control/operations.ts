@@ -268,6 +268,13 @@ export interface NodeOperations {
   removeChap(volume: string, user: string): Promise<void>;
   /** What the target proves to initiators that ask; undefined ends mutual CHAP. */
   setMutualChap(volume: string, chap: ChapSecret | undefined): Promise<void>;
+  /**
+   * The folder, on the node's machine, for the image of a volume that is to be imported; refused where `createVolume` would be. Whoever asks
+   * writes the image there as `data`, and what is known of it as `import.json`: `vault volume import` does.
+   */
+  stageVolume(spec: VolumeSpec): Promise<string>;
+  /** Makes the volume of an image that is there whole, as `import.json` says. The image is the volume's from then on. */
+  adoptVolume(spec: VolumeSpec): Promise<VolumeInfo>;
   /** The snapshots of a volume, of all volumes where none is named. */
   listSnapshots(volume?: string): Promise<readonly SnapshotInfo[]>;
   /**

@@ -183,6 +183,8 @@ export const NODE_METHODS = {
   createVolume: { params: v.strictTuple([VolumeSpec]), result: VolumeInfo },
   resizeVolume: { params: v.strictTuple([text, bytes]), result: VolumeInfo },
   deleteVolume: { params: v.strictTuple([text]), result: nothing },
+  stageVolume: { params: v.strictTuple([VolumeSpec]), result: v.string() },
+  adoptVolume: { params: v.strictTuple([VolumeSpec]), result: VolumeInfo },
   listSnapshots: {
     params: v.strictTuple([v.nullable(text)]),
     result: v.array(SnapshotInfo),

@@ -68,6 +68,8 @@ export function nodeHandlers(node: NodeOperations): Handlers {
       method(m.resizeVolume, (name, size) => node.resizeVolume(name, size)),
     ],
     ["deleteVolume", method(m.deleteVolume, (name) => node.deleteVolume(name))],
+    ["stageVolume", method(m.stageVolume, (spec) => node.stageVolume(spec))],
+    ["adoptVolume", method(m.adoptVolume, (spec) => node.adoptVolume(spec))],
     [
       "listSnapshots",
       method(m.listSnapshots, (of) => node.listSnapshots(of ?? undefined)),

@@ -17,6 +17,7 @@
 
 import type { Clock } from "../base/clock.ts";
 import { messageOf, VaultError } from "../base/errors.ts";
+import type { File } from "../base/file.ts";
 import type { Primitives } from "../base/primitives.ts";
 import { toHex } from "../base/bytes.ts";
 import type { VolumeSpec } from "../control/operations.ts";
@@ -37,11 +38,11 @@ import { ErasureFile } from "./erasure_file.ts";
 import { ReservationFile } from "./reservation_file.ts";
 import { expectNobodyBehind, placeOf } from "./placement.ts";
 import type { Survey } from "./volume_faults.ts";
+import { expectName, NAME } from "./name.ts";
+import { expectData, makeData, openData } from "./volume_data.ts";
+import { checkSize } from "./volume_size.ts";
 import { SnapshotFolder } from "./snapshot_folder.ts";
 
-const NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
-/** A volume's end must be representable, with room for the arithmetic on it: 4 PiB. */
-export const MAX_VOLUME_BYTES = 2 ** 52;
 /** The most volumes that one node serves. */
 export const MAX_VOLUMES = 1024;
 /** NAA 3h, locally assigned (SPC-5 section 7.7.6.6.4), in the first digit. */
@@ -145,10 +146,19 @@ export class Catalog {
     );
   }
 
-  /** @throws {VaultError} where the name or the LUN is taken or the specification makes no sense */
-  async create(spec: VolumeSpec): Promise<VolumeDocument> {
+  /** Where it would go. @throws {VaultError} where the name or the LUN is taken or the specification makes no sense */
+  expectNew(spec: VolumeSpec): ReturnType<typeof placeOf> {
     this.#check(spec);
-    const behind = placeOf(spec, spec.target === undefined ? [] : this.list());
+    return placeOf(spec, spec.target === undefined ? [] : this.list());
+  }
+
+  /**
+   * Zeros, or what the file `data` holds, which is as long, and which becomes the volume's.
+   *
+   * @throws {VaultError} like {@linkcode expectNew}
+   */
+  async create(spec: VolumeSpec, data?: string): Promise<VolumeDocument> {
+    const behind = this.expectNew(spec);
     const document: VolumeDocument = {
       version: 1,
       name: spec.name,
@@ -166,13 +176,7 @@ export class Catalog {
     const half = join(this.#folder, `.${spec.name}.${crypto.randomUUID()}`);
     makeFolder(half);
     try {
-      const data = openFile(join(half, "data"), { create: true });
-      try {
-        data.truncate(spec.sizeBytes);
-        await data.sync();
-      } finally {
-        data.close();
-      }
+      await makeData(join(half, "data"), spec.sizeBytes, data);
       writeDocument(join(half, "volume.json"), document);
       syncFolder(half);
       rename(half, join(this.#folder, spec.name));
@@ -225,29 +229,9 @@ export class Catalog {
   expectServable(document: VolumeDocument): void {
     const { name, sizeBytes, blockSizeBytes } = document;
     checkSize(sizeBytes, blockSizeBytes);
-    const file = openFile(this.dataPath(name), { readOnly: true });
-    try {
-      this.#expectWhole(document, file.size());
-    } finally {
-      file.close();
-    }
+    expectData(this.dataPath(name), document);
     this.reservations(name).read();
     this.erasure(name).read();
-  }
-
-  /** What its bytes occupy; 0 where they cannot be found. */
-  allocatedBytes(name: string): number {
-    let file: ReturnType<typeof openFile>;
-    try {
-      file = openFile(this.dataPath(name), { readOnly: true });
-    } catch {
-      return 0;
-    }
-    try {
-      return file.allocated();
-    } finally {
-      file.close();
-    }
   }
 
   /** The file that holds the volume's bytes. */
@@ -297,39 +281,12 @@ export class Catalog {
   }
 
   /** Opens the data file, cut to the document's size. @throws {VaultError} where it is missing or was cut from outside */
-  openData(document: VolumeDocument): ReturnType<typeof openFile> {
-    const file = openFile(this.dataPath(document.name));
-    try {
-      const size = file.size();
-      this.#expectWhole(document, size);
-      if (size > document.sizeBytes) file.truncate(document.sizeBytes);
-      return file;
-    } catch (thrown) {
-      file.close();
-      throw thrown;
-    }
-  }
-
-  #expectWhole({ name, sizeBytes }: VolumeDocument, size: number): void {
-    if (size >= sizeBytes) return;
-    const path = this.dataPath(name);
-    throw new VaultError(
-      `Cannot open volume "${name}": ${path} has ${size} bytes and should have ${sizeBytes}`,
-      {
-        hint:
-          "The file was cut from outside. Put it back from a copy, or delete the volume.",
-      },
-    );
+  openData(document: VolumeDocument): File {
+    return openData(this.dataPath(document.name), document);
   }
 
   #check(spec: VolumeSpec): void {
-    if (!NAME.test(spec.name)) {
-      throw new VaultError(`"${spec.name}" cannot be the name of a volume`, {
-        kind: "usage",
-        hint:
-          "Use 1 to 63 of a-z, 0-9 and -, with a letter or digit first and last.",
-      });
-    }
+    expectName("volume", spec.name);
     checkSize(spec.sizeBytes, spec.blockSizeBytes);
     const names = this.#entries();
     if (names.includes(spec.name)) {
@@ -351,16 +308,4 @@ export class Catalog {
   #documentPath(name: string): string {
     return join(this.#folder, name, "volume.json");
   }
-}
-
-/** @throws {VaultError} unless `sizeBytes` is a whole, positive number of blocks within {@linkcode MAX_VOLUME_BYTES} */
-export function checkSize(sizeBytes: number, blockSizeBytes: number): void {
-  const whole = Number.isSafeInteger(sizeBytes) && sizeBytes > 0 &&
-    sizeBytes % blockSizeBytes === 0;
-  if (whole && sizeBytes <= MAX_VOLUME_BYTES) return;
-  throw new VaultError(`A volume cannot have ${sizeBytes} bytes`, {
-    kind: "usage",
-    hint:
-      `Choose a multiple of the block size, ${blockSizeBytes} bytes, up to 4 PiB.`,
-  });
 }

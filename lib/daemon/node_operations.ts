@@ -17,19 +17,15 @@ import type {
   VolumeInfo,
   VolumeSpec,
 } from "../control/operations.ts";
-import { invite } from "../pki/invite.ts";
-import type { InvitationRecord } from "../pki/invitations.ts";
-import type { DeviceRecord } from "../pki/registry.ts";
-import { checkSize } from "./catalog.ts";
 import { chapPolicy, checkChapPolicy } from "./chap_policy.ts";
+import { DeviceOperations, type InvitationAsk } from "./device_operations.ts";
 import type { VolumeDocument } from "./documents.ts";
 import type { NodeState } from "./node_state.ts";
-import { Revocations } from "./revocations.ts";
 import { SnapshotOperations } from "./snapshot_operations.ts";
 import type { ServedVolumes } from "./served_volumes.ts";
 import { VERSION } from "./version.ts";
-import { faultsOf, notServed, type Survey } from "./volume_faults.ts";
-import { damagedVolumeInfo, volumeInfo } from "./volume_info.ts";
+import { checkSize } from "./volume_size.ts";
+import { volumeInfo, volumeInfos } from "./volume_info.ts";
 
 /** What a running node adds. */
 export interface Live {
@@ -66,7 +62,7 @@ export function nodeOperations(
 class Operations implements EndingOperations {
   readonly #state: NodeState;
   readonly #live: Live | undefined;
-  readonly #revocations: Revocations;
+  readonly #devices: DeviceOperations;
   readonly #snapshots: SnapshotOperations;
   readonly #options: NodeOperationsOptions;
   /** Changes come one after the other: each reads a document and replaces it. */
@@ -77,7 +73,7 @@ class Operations implements EndingOperations {
     this.#options = options;
     this.#state = options.state;
     this.#live = options.live;
-    this.#revocations = new Revocations(options.state);
+    this.#devices = new DeviceOperations(options);
     this.#snapshots = new SnapshotOperations({
       catalog: options.state.catalog,
       clock: options.clock,
@@ -120,16 +116,31 @@ class Operations implements EndingOperations {
   }
 
   createVolume(spec: VolumeSpec): Promise<VolumeInfo> {
+    return this.#inTurn(() => this.#make(spec));
+  }
+
+  stageVolume(spec: VolumeSpec): Promise<string> {
+    return this.#inTurn(() => this.#state.imports.stage(spec));
+  }
+
+  adoptVolume(spec: VolumeSpec): Promise<VolumeInfo> {
+    const { imports } = this.#state;
     return this.#inTurn(async () => {
-      const document = await this.#state.catalog.create(spec);
-      try {
-        this.#live?.volumes.open(document);
-      } catch (thrown) {
-        this.#state.catalog.delete(spec.name);
-        throw thrown;
-      }
-      return this.#info(document);
+      const made = await this.#make(spec, imports.finished(spec));
+      imports.remove(spec.name);
+      return made;
     });
+  }
+
+  async #make(spec: VolumeSpec, data?: string): Promise<VolumeInfo> {
+    const document = await this.#state.catalog.create(spec, data);
+    try {
+      this.#live?.volumes.open(document);
+    } catch (thrown) {
+      this.#state.catalog.delete(spec.name);
+      throw thrown;
+    }
+    return this.#info(document);
   }
 
   resizeVolume(name: string, sizeBytes: number): Promise<VolumeInfo> {
@@ -210,73 +221,27 @@ class Operations implements EndingOperations {
   }
 
   devices(): Promise<readonly DeviceInfo[]> {
-    return Promise.resolve(
-      this.#state.registry.devices.map((device) => this.#device(device)),
-    );
+    return Promise.resolve(this.#devices.list());
   }
 
   invitations(): Promise<readonly InvitationInfo[]> {
-    const open = this.#state.invitations.open(this.#options.clock.now());
-    return Promise.resolve(open.map(invitationInfo));
+    return Promise.resolve(this.#devices.invitations());
   }
 
-  invite(
-    ask: { name: string; expiresMs: number; advertise?: string },
-  ): Promise<Invitation> {
-    return this.#inTurn(async () => {
-      const { registry, invitations, authority } = this.#state;
-      if (registry.find(ask.name)) {
-        throw new VaultError(`There is already a device "${ask.name}"`, {
-          kind: "conflict",
-          hint: `Choose another name, or first: vault revoke ${ask.name}`,
-        });
-      }
-      const address = ask.advertise ?? this.#address();
-      const { code, invitation } = await invite({
-        invitations,
-        name: ask.name,
-        address,
-        caPem: authority.certificatePem,
-        expiresMs: ask.expiresMs,
-        nowMs: this.#options.clock.now(),
-      });
-      this.#state.persist();
-      return { code, name: ask.name, expiresAt: invitation.expiresAt, address };
-    });
+  invite(ask: InvitationAsk): Promise<Invitation> {
+    return this.#inTurn(() => this.#devices.invite(ask));
   }
 
   /** Waits for no other change: one that takes its time, or is made to, must not keep a device in. It touches nothing that they do. */
   revoke(name: string): Promise<Revocation> {
-    return new Promise((resolve) => {
-      const now = this.#options.clock.now();
-      const { device, invitation } = this.#revocations.revoke(name, now);
-      resolve({
-        ...(device ? { device: this.#device(device) } : {}),
-        ...(invitation ? { invitation: invitationInfo(invitation) } : {}),
-      });
-    });
+    return new Promise((resolve) => resolve(this.#devices.revoke(name)));
   }
 
   /** All, those that are damaged, too. */
   #volumes(): VolumeInfo[] {
     const { catalog, identity } = this.#state;
-    const { nodeId } = identity;
-    const survey = catalog.survey();
-    const healthOf = this.#healthOf(survey);
-    return [...survey].map(([name, found]) => {
-      const known = { catalog, nodeId, health: healthOf(name) };
-      return found instanceof VaultError
-        ? damagedVolumeInfo(name, known)
-        : volumeInfo(found, known);
-    });
-  }
-
-  #healthOf(survey: Survey): (name: string) => string {
-    const { volumes } = this.#live ?? {};
-    if (volumes) return (name) => volumes.health(name);
-    const { catalog } = this.#state;
-    const faults = faultsOf(survey, (volume) => catalog.expectServable(volume));
-    return (name) => faults.has(name) ? notServed(faults.get(name)) : "ok";
+    const volumes = this.#live?.volumes;
+    return volumeInfos({ catalog, nodeId: identity.nodeId, volumes });
   }
 
   #info(document: VolumeDocument): VolumeInfo {
@@ -311,32 +276,6 @@ class Operations implements EndingOperations {
     });
   }
 
-  #device(device: DeviceRecord): DeviceInfo {
-    const { name, fingerprint, enrolledAt, expiresAt, revokedAt } = device;
-    const links = this.#live?.links().filter((link) => link.device === name);
-    return {
-      name,
-      fingerprint,
-      enrolledAt,
-      expiresAt,
-      ...(revokedAt === undefined ? {} : { revokedAt }),
-      ...(links ? { links: revokedAt ? 0 : links.length } : {}),
-    };
-  }
-
-  #address(): string {
-    const listen = this.#live?.listen ?? this.#state.listen;
-    const address = listen && this.#options.guessAddress(listen);
-    if (address) return address;
-    throw new VaultError(
-      "Cannot tell under which address this node is reached",
-      {
-        kind: "usage",
-        hint: "Say it: vault invite NAME --advertise HOST:PORT",
-      },
-    );
-  }
-
   async end(): Promise<void> {
     this.#ended = true;
     await this.#turn;
@@ -356,9 +295,4 @@ class Operations implements EndingOperations {
     this.#turn = done.catch(() => {});
     return done;
   }
-}
-
-function invitationInfo(invitation: InvitationRecord): InvitationInfo {
-  const { name, createdAt, expiresAt, attempts } = invitation;
-  return { name, invitedAt: createdAt, expiresAt, failedAttempts: attempts };
 }

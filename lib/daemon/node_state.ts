@@ -12,6 +12,7 @@ import type { Authority, NodeIdentity } from "../pki/identity.ts";
 import { Invitations } from "../pki/invitations.ts";
 import { Registry } from "../pki/registry.ts";
 import { Catalog } from "./catalog.ts";
+import { Imports } from "./imports.ts";
 import {
   AuthorityDocument,
   IdentityDocument,
@@ -32,6 +33,7 @@ export class NodeState {
   readonly registry: Registry;
   readonly invitations: Invitations;
   readonly catalog: Catalog;
+  readonly imports: Imports;
   /** Where the last `serve` listened. */
   listen: string | undefined;
   #identity: NodeIdentity;
@@ -60,6 +62,7 @@ export class NodeState {
     this.listen = document?.listen;
     this.catalog = new Catalog(folder.volumes, parts);
     this.catalog.recover();
+    this.imports = new Imports(folder.imports, this.catalog);
   }
 
   /** Whether a node was ever made in the folder. */

@@ -15,11 +15,12 @@ import type { Store } from "../store/store.ts";
 import { serveConnection } from "../target/connection.ts";
 import type { Target } from "../target/target.ts";
 import { Targets } from "../target/targets.ts";
-import { checkSize, NAA_LOCALLY_ASSIGNED } from "./catalog.ts";
+import { NAA_LOCALLY_ASSIGNED } from "./catalog.ts";
 import { checkChapPolicy } from "./chap_policy.ts";
 import { converseWithAll } from "./converse.ts";
 import { addDiskTarget, DRAIN_MS, resizeDisk } from "./disk_target.ts";
 import { expectLoopback } from "./loopback.ts";
+import { checkSize } from "./volume_size.ts";
 
 /** What initiators are told where a conversation has no address of its own. */
 const DEFAULT_ADDRESS = "127.0.0.1:3260";

@@ -26,8 +26,8 @@ import {
   VolumeDocument,
   writeDocument,
 } from "./documents.ts";
+import { expectName, NAME } from "./name.ts";
 
-const NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 /** The most snapshots of one volume. */
 export const MAX_SNAPSHOTS = 256;
 
@@ -84,13 +84,7 @@ export class SnapshotFolder {
 
   /** @throws {VaultError} unless another snapshot can be made under that name */
   expectFree(name: string): void {
-    if (!NAME.test(name)) {
-      throw new VaultError(`"${name}" cannot be the name of a snapshot`, {
-        kind: "usage",
-        hint:
-          "Use 1 to 63 of a-z, 0-9 and -, with a letter or digit first and last.",
-      });
-    }
+    expectName("snapshot", name);
     const names = this.#names();
     if (names.includes(name)) {
       throw new VaultError(

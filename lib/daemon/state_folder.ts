@@ -7,6 +7,7 @@
  *         ca.json  identity.json  keys and certificates
  *         registry.json           enrolled devices and open invitations
  *         volumes/NAME/           volume.json, data, and reservations.json where some are kept
+ *         imports/NAME/           an image that is to become that volume, as far as it is there
  *       nodes/NAME.json           a node that this machine has joined, with this device's key for it
  *             NAME.lock           held by the process that renews the certificate in it
  *       run/                      control sockets and logs of background daemons
@@ -38,6 +39,9 @@ export class StateFolder {
   }
   get volumes(): string {
     return join(this.node, "volumes");
+  }
+  get imports(): string {
+    return join(this.node, "imports");
   }
   get joined(): string {
     return join(this.path, "nodes");

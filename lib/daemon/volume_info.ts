@@ -4,12 +4,44 @@ import { VaultError } from "../base/errors.ts";
 import type { VolumeInfo } from "../control/operations.ts";
 import type { Catalog } from "./catalog.ts";
 import type { VolumeDocument } from "./documents.ts";
+import type { ServedVolumes } from "./served_volumes.ts";
 import { targetName } from "./target_name.ts";
+import { allocatedBytes } from "./volume_data.ts";
+import { faultsOf, notServed, type Survey } from "./volume_faults.ts";
 
 interface Known {
   readonly catalog: Catalog;
   readonly nodeId: string;
   readonly health: string;
+}
+
+/** Of all that there are, those that cannot be served, too. `volumes` are those of a node that runs. */
+export function volumeInfos(
+  { catalog, nodeId, volumes }: {
+    readonly catalog: Catalog;
+    readonly nodeId: string;
+    readonly volumes: ServedVolumes | undefined;
+  },
+): VolumeInfo[] {
+  const survey = catalog.survey();
+  const healthOf = volumes
+    ? (name: string) => volumes.health(name)
+    : healthAtRest(catalog, survey);
+  return [...survey].map(([name, found]) => {
+    const known = { catalog, nodeId, health: healthOf(name) };
+    return found instanceof VaultError
+      ? damagedVolumeInfo(name, known)
+      : volumeInfo(found, known);
+  });
+}
+
+/** What would become of each if the node were started now. */
+function healthAtRest(
+  catalog: Catalog,
+  survey: Survey,
+): (name: string) => string {
+  const faults = faultsOf(survey, (volume) => catalog.expectServable(volume));
+  return (name) => faults.has(name) ? notServed(faults.get(name)) : "ok";
 }
 
 export function volumeInfo(
@@ -33,7 +65,7 @@ export function volumeInfo(
     iqn: targetName(nodeId, target),
     serial,
     naa,
-    allocatedBytes: catalog.allocatedBytes(name),
+    allocatedBytes: allocatedBytes(catalog.dataPath(name)),
     createdAt,
     health,
     chapUsers: chap.users.map(({ user }) => user),
@@ -42,7 +74,7 @@ export function volumeInfo(
 }
 
 /** Of one whose document cannot be used: its name is known, and what it takes. */
-export function damagedVolumeInfo(
+function damagedVolumeInfo(
   name: string,
   { catalog, nodeId, health }: Known,
 ): VolumeInfo {
@@ -57,7 +89,7 @@ export function damagedVolumeInfo(
     iqn: targetName(nodeId, name),
     serial: "",
     naa: "",
-    allocatedBytes: catalog.allocatedBytes(name),
+    allocatedBytes: allocatedBytes(catalog.dataPath(name)),
     createdAt: "",
     health,
     chapUsers: [],

@@ -201,6 +201,22 @@ export function rename(from: string, to: string): void {
   }
 }
 
+/** Gives a file another name beside the one that it has. `to` must not exist. Not on stable storage yet when it returns. @throws {VaultError} */
+export function link(from: string, to: string): void {
+  try {
+    fs.linkSync(from, to);
+  } catch (cause) {
+    throw new VaultError(`Cannot link ${from} to ${to}: ${messageOf(cause)}`, {
+      cause,
+    });
+  }
+}
+
+/** Whether there is anything of that name. */
+export function exists(path: string): boolean {
+  return fs.existsSync(path);
+}
+
 /** Holds `path`, made where it is missing, against other processes; undefined where another one holds it. */
 export function lockFile(path: string): FileLock | undefined {
   const file = Deno.openSync(path, { create: true, write: true, mode: 0o600 });
