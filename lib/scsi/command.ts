@@ -89,6 +89,22 @@ export function mask(digits: string): Uint8Array {
   return bytes;
 }
 
+/** All of `length` bytes, and none beyond; with fewer the command ends with `short`. */
+export function dataOut(
+  length: number,
+  { short, then }: {
+    readonly short: Plan;
+    readonly then: (data: Uint8Array) => Plan;
+  },
+): Plan {
+  return {
+    kind: "data-out",
+    length,
+    then: (data) =>
+      data.length < length ? short : then(data.subarray(0, length)),
+  };
+}
+
 /** Parameter data, cut to the allocation length. */
 export function dataIn(data: Uint8Array, allocationLength: number): DataIn {
   return {

@@ -1,6 +1,6 @@
 /** COMPARE AND WRITE (SBC-3 section 5.2): the Data-Out holds what is expected and then what takes its place. */
 
-import { type Command, mask } from "../command.ts";
+import { type Command, dataOut, mask } from "../command.ts";
 import { MAX_COMPARE_AND_WRITE_BLOCKS } from "../limits.ts";
 import { Opcode } from "../opcode.ts";
 import { GOOD } from "../unit.ts";
@@ -31,19 +31,16 @@ export const compareAndWrite: Command = {
     }
     const { offset, length } = extentOf(unit, lba, count);
     const fua = fuaOf(unit, cdb);
-    const short = shortData(unit, COUNT_AT);
-    return {
-      kind: "data-out",
-      length: 2 * length,
+    return dataOut(2 * length, {
+      short: shortData(unit, COUNT_AT),
       then: (both) => {
-        if (both.length < 2 * length) return short;
         const expected = both.subarray(0, length);
-        const data = both.subarray(length, 2 * length);
+        const data = both.subarray(length);
         return {
           ...comparison(unit, { offset, expected }),
           then: { data, fua },
         };
       },
-    };
+    });
   },
 };

@@ -4,7 +4,7 @@
  */
 
 import { u16, u32 } from "../../base/bytes.ts";
-import { type Command, mask } from "../command.ts";
+import { type Command, dataOut, mask } from "../command.ts";
 import { Opcode } from "../opcode.ts";
 import type { Answer, Plan } from "../plan.ts";
 import { SenseCode, SenseKey } from "../sense_code.ts";
@@ -42,14 +42,10 @@ export const formatUnit: Command = {
     if (dataOutBytes !== undefined && dataOutBytes < length) {
       return unit.illegal(SenseCode.PARAMETER_LIST_LENGTH_ERROR);
     }
-    return {
-      kind: "data-out",
-      length,
-      then: (list) =>
-        list.length < length
-          ? unit.illegal(SenseCode.PARAMETER_LIST_LENGTH_ERROR)
-          : take(caller, list.subarray(0, length)),
-    };
+    return dataOut(length, {
+      short: unit.illegal(SenseCode.PARAMETER_LIST_LENGTH_ERROR),
+      then: (list) => take(caller, list),
+    });
   },
 };
 

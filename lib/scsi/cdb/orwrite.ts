@@ -1,6 +1,6 @@
 /** ORWRITE (16) (SBC-3 section 5.8): the blocks become what they are OR the Data-Out, with no other command in between. */
 
-import { type Command, mask } from "../command.ts";
+import { type Command, dataOut, mask } from "../command.ts";
 import { MAX_TRANSFER_BYTES } from "../limits.ts";
 import { Opcode } from "../opcode.ts";
 import { GOOD } from "../unit.ts";
@@ -25,14 +25,9 @@ export const orwrite: Command = {
     }
     if (count === 0) return GOOD;
     const fua = fuaOf(unit, cdb);
-    const short = shortData(unit, countAt(cdb));
-    return {
-      kind: "data-out",
-      length,
-      then: (data) =>
-        data.length < length
-          ? short
-          : { kind: "or", offset, data: data.subarray(0, length), fua },
-    };
+    return dataOut(length, {
+      short: shortData(unit, countAt(cdb)),
+      then: (data) => ({ kind: "or", offset, data, fua }),
+    });
   },
 };

@@ -4,7 +4,7 @@
  */
 
 import { big64, u32 } from "../../base/bytes.ts";
-import { type Command, mask } from "../command.ts";
+import { type Command, dataOut, mask } from "../command.ts";
 import { Opcode, PersistentReserveOut } from "../opcode.ts";
 import {
   clear,
@@ -116,14 +116,10 @@ function plan(cdb: Uint8Array, caller: Caller, action: Action): Plan {
   if (length < minBytes || length > maxBytes) {
     return unit.illegal(SenseCode.PARAMETER_LIST_LENGTH_ERROR);
   }
-  return {
-    kind: "data-out",
-    length,
-    then: (list) =>
-      list.length < length
-        ? unit.illegal(SenseCode.PARAMETER_LIST_LENGTH_ERROR)
-        : carryOut(list, caller, { ...action, type }),
-  };
+  return dataOut(length, {
+    short: unit.illegal(SenseCode.PARAMETER_LIST_LENGTH_ERROR),
+    then: (list) => carryOut(list, caller, { ...action, type }),
+  });
 }
 
 function carryOut(

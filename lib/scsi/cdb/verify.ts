@@ -3,7 +3,7 @@
  * block. 11b: each equals the one block of the Data-Out. 10b is reserved.
  */
 
-import { type Command, mask } from "../command.ts";
+import { type Command, dataOut, mask } from "../command.ts";
 import { MAX_TRANSFER_BYTES } from "../limits.ts";
 import { Opcode } from "../opcode.ts";
 import type { Plan } from "../plan.ts";
@@ -66,19 +66,14 @@ function verify(cdb: Uint8Array, { unit }: Caller): Plan {
   const length = byteCheck === ByteCheck.ALL
     ? extent.length
     : unit.blockSizeBytes;
-  // The CDB is lent for the call: what is said later is made now.
-  const short = shortData(unit, countAt(cdb));
-  return {
-    kind: "data-out",
-    length,
-    then: (data) => {
-      if (data.length < length) return short;
-      const expected = data.subarray(0, length);
-      return byteCheck === ByteCheck.ALL
+  return dataOut(length, {
+    // The CDB is lent for the call: what is said later is made now.
+    short: shortData(unit, countAt(cdb)),
+    then: (expected) =>
+      byteCheck === ByteCheck.ALL
         ? comparison(unit, { offset: extent.offset, expected })
-        : eachBlock(unit, extent, expected);
-    },
-  };
+        : eachBlock(unit, extent, expected),
+  });
 }
 
 /** How much of a repeated block is compared in one go. */

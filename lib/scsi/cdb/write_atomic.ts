@@ -4,7 +4,7 @@
  */
 
 import { u16 } from "../../base/bytes.ts";
-import { type Command, mask } from "../command.ts";
+import { type Command, dataOut, mask } from "../command.ts";
 import { MAX_ATOMIC_BYTES } from "../limits.ts";
 import { Opcode } from "../opcode.ts";
 import { GOOD } from "../unit.ts";
@@ -32,14 +32,9 @@ export const writeAtomic: Command = {
       return unit.invalidField(COUNT_AT);
     }
     if (count === 0) return GOOD;
-    const short = shortData(unit, COUNT_AT);
-    return {
-      kind: "data-out",
-      length,
-      then: (data) =>
-        data.length < length
-          ? short
-          : { kind: "write-atomic", offset, data: data.subarray(0, length) },
-    };
+    return dataOut(length, {
+      short: shortData(unit, COUNT_AT),
+      then: (data) => ({ kind: "write-atomic", offset, data }),
+    });
   },
 };

@@ -2,7 +2,7 @@
  * WRITE SAME (10) and (16) (SBC-3 sections 5.36 and 5.37). ANCHOR, PBDATA and LBDATA are refused: they are not in the mask.
  */
 
-import { type Command, mask } from "../command.ts";
+import { type Command, dataOut, mask } from "../command.ts";
 import { MAX_WRITE_SAME_BYTES } from "../limits.ts";
 import { Opcode } from "../opcode.ts";
 import type { Extent } from "../../base/extent.ts";
@@ -59,15 +59,10 @@ function writeSame(
     return unit.invalidField(countAt(cdb));
   }
   if (noData) return fill(unit, { extent, unmap }, new Uint8Array(length));
-  const short = shortData(unit, countAt(cdb));
-  return {
-    kind: "data-out",
-    length,
-    then: (data) =>
-      data.length < length
-        ? short
-        : fill(unit, { extent, unmap }, data.subarray(0, length)),
-  };
+  return dataOut(length, {
+    short: shortData(unit, countAt(cdb)),
+    then: (data) => fill(unit, { extent, unmap }, data),
+  });
 }
 
 /** Unmapped where that was asked for and reads the same as what was to be written; otherwise written. */
