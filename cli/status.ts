@@ -11,7 +11,6 @@ import type {
 import { command, jsonOption, stateDirOf } from "./command.ts";
 import { attachments, STATUS_TIMEOUT_MS, withNode } from "./daemons.ts";
 import { formatDuration } from "./duration.ts";
-import { known } from "./known.ts";
 import { formatRate, formatSize } from "./size.ts";
 import {
   colours,
@@ -21,6 +20,7 @@ import {
   printJson,
   printTable,
 } from "./terminal.ts";
+import { VOLUME } from "./volume_columns.ts";
 
 export function statusCommand() {
   return command("status", {
@@ -96,30 +96,18 @@ async function showVolumes(node: NodeStatus): Promise<void> {
   const { red } = colours("stdout");
   print();
   await printTable(node.volumes, [
-    { head: "VOLUME", cell: (volume) => volume.name },
-    {
-      head: "SIZE",
-      cell: known((volume) => formatSize(volume.sizeBytes)),
-      align: "right",
-    },
-    {
-      head: "USED",
-      cell: (volume) => formatSize(volume.allocatedBytes),
-      align: "right",
-    },
-    { head: "TARGET", cell: known((volume) => volume.target) },
-    {
-      head: "LUN",
-      cell: known((volume) => String(volume.lun)),
-      align: "right",
-    },
+    VOLUME.name,
+    VOLUME.size,
+    VOLUME.used,
+    VOLUME.target,
+    VOLUME.lun,
     {
       head: "SESSIONS",
       cell: ({ target }) =>
         String(node.sessions.filter((one) => one.volume === target).length),
       align: "right",
     },
-    { head: "HEALTH", cell: (volume) => volume.health },
+    VOLUME.health,
   ]);
   const ill = node.volumes.filter((volume) => volume.health !== "ok");
   for (const volume of ill) {

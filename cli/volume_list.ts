@@ -2,9 +2,8 @@
 
 import { command, jsonOption, stateDirOf } from "./command.ts";
 import { withNode } from "./daemons.ts";
-import { known } from "./known.ts";
-import { formatSize } from "./size.ts";
 import { note, printJson, printTable } from "./terminal.ts";
+import { known, VOLUME } from "./volume_columns.ts";
 
 export function volumeListCommand() {
   return command("list", {
@@ -27,17 +26,9 @@ export function volumeListCommand() {
         );
       }
       await printTable(volumes, [
-        { head: "VOLUME", cell: (volume) => volume.name },
-        {
-          head: "SIZE",
-          cell: known((volume) => formatSize(volume.sizeBytes)),
-          align: "right",
-        },
-        {
-          head: "USED",
-          cell: (volume) => formatSize(volume.allocatedBytes),
-          align: "right",
-        },
+        VOLUME.name,
+        VOLUME.size,
+        VOLUME.used,
         {
           head: "BLOCK",
           cell: known((volume) => String(volume.blockSizeBytes)),
@@ -47,17 +38,13 @@ export function volumeListCommand() {
           head: "ACCESS",
           cell: known((volume) => volume.readOnly ? "read-only" : "read-write"),
         },
-        { head: "TARGET", cell: known((volume) => volume.target) },
-        {
-          head: "LUN",
-          cell: known((volume) => String(volume.lun)),
-          align: "right",
-        },
+        VOLUME.target,
+        VOLUME.lun,
         {
           head: "CHAP",
           cell: known((volume) => volume.chapUsers.length === 0 ? "no" : "yes"),
         },
-        { head: "HEALTH", cell: (volume) => volume.health },
+        VOLUME.health,
       ]);
     });
 }

@@ -3,9 +3,9 @@
 import type { VolumeInfo } from "../lib/control/operations.ts";
 import { command, jsonOption, stateDirOf } from "./command.ts";
 import { withNode } from "./daemons.ts";
-import { isKnown } from "./known.ts";
 import { formatSize } from "./size.ts";
 import { printFacts, printJson } from "./terminal.ts";
+import { isKnown } from "./volume_columns.ts";
 
 export function volumeShowCommand() {
   return command("show", {
