@@ -9,6 +9,7 @@
  */
 import { fileURLToPath } from "node:url";
 import { isTest, readSources } from "./architecture/source.ts";
+import { exists } from "./harness/exists.ts";
 
 const rootUrl = new URL("../", import.meta.url);
 const root = fileURLToPath(rootUrl);
@@ -146,13 +147,4 @@ function read(xml: string): Counts {
     else counts.passed++;
   }
   return counts;
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -10,7 +10,7 @@ import { InitiatorLogin } from "./initiator_login.ts";
 import { TargetLogin } from "./login.ts";
 import { countingPrimitives, ISID, loginPdu, pduOf } from "./login_fixture.ts";
 import { NO_DIGESTS, pduLength } from "./layout.ts";
-import { KEYS } from "./keys.ts";
+import { KEYS, SECURITY_KEYS } from "./keys.ts";
 import { BHS_BYTES } from "./pdu/bhs.ts";
 import { encodeLoginResponse } from "./pdu/login_response.ts";
 import { renderText } from "./text.ts";
@@ -21,12 +21,7 @@ const TARGET = "iqn.2024-01.example:photos";
 const key = fc.oneof(
   fc.constantFrom(
     ...KEYS.map(([name]) => name),
-    "AuthMethod",
-    "CHAP_A",
-    "CHAP_C",
-    "CHAP_I",
-    "CHAP_N",
-    "CHAP_R",
+    ...SECURITY_KEYS,
     "X-a",
   ),
   fc.string({ maxLength: 70 }),

@@ -1,6 +1,7 @@
 /** The two outputs and the one input of the process. `cli/terminal.ts` is the only file that decides what goes there. */
 
 import fs from "node:fs";
+import { concat } from "../base/bytes.ts";
 
 export type Output = "stdout" | "stderr";
 
@@ -63,11 +64,5 @@ export async function readInput(
     if (length > maxBytes) return undefined;
     parts.push(buffer.slice(0, got));
   }
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
+  return concat(parts);
 }

@@ -8,11 +8,11 @@ import {
   BLOCK,
   erasable,
   hurried,
-  NEXUS,
   SIZE_BYTES,
   verdictOf,
 } from "./testing/erasable.ts";
 import { settle } from "./testing/fixture.ts";
+import { NEXUS } from "./testing/jobs.ts";
 
 const MiB = 1024 * 1024;
 const FORMAT = "040000000000";

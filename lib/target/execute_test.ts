@@ -3,34 +3,12 @@ import type { Plan } from "../scsi/plan.ts";
 import { Status } from "../scsi/status.ts";
 import { systemClock } from "../os/clock.ts";
 import { execute } from "./execute.ts";
+import { compareAndWrite, JOB } from "./testing/jobs.ts";
 import { fakeVolume } from "./testing/fakes.ts";
 import { settle } from "./testing/fixture.ts";
-import type { Job } from "./job.ts";
-
-const NEXUS = { initiatorPort: "iqn.2026-01.example:a,i,0x1", id: 1 };
-const JOB: Job = {
-  nexus: NEXUS,
-  dataOut: new Uint8Array(0),
-  readOnly: false,
-  aborted: false,
-};
 
 function setUp(sizeBytes = 64 * 1024) {
   return fakeVolume({ sizeBytes, clock: systemClock });
-}
-
-function compareAndWrite(
-  offset: number,
-  expected: Uint8Array,
-  data: Uint8Array,
-): Plan {
-  return {
-    kind: "compare",
-    offset,
-    expected,
-    miscompare: (at) => ({ status: 0x02, sense: Uint8Array.of(at) }),
-    then: { data, fua: false },
-  };
 }
 
 Deno.test("reads, writes and answers of a store that answers at once make no promise", () => {

@@ -18,6 +18,7 @@ import { WriteIntent } from "../../lib/store/write_intent.ts";
 import { serveConnection } from "../../lib/target/connection.ts";
 import { Targets } from "../../lib/target/targets.ts";
 import { Volume } from "../../lib/target/volume.ts";
+import { exists } from "../harness/exists.ts";
 
 const IQN = "iqn.2026-01.example:bare";
 
@@ -84,15 +85,6 @@ for (let duplex; (duplex = await listener.accept());) {
     primitives: systemPrimitives,
     log,
   });
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function stderrLog() {

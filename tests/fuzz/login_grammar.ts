@@ -9,7 +9,7 @@
  * A right one is drawn often enough that what lies behind a login is reached, too.
  */
 import { concat, utf8 } from "../../lib/base/bytes.ts";
-import { type Key, keyOf, KEYS } from "../../lib/iscsi/keys.ts";
+import { type Key, keyOf, KEYS, SECURITY_KEYS } from "../../lib/iscsi/keys.ts";
 import { NO_DIGESTS, pduLength } from "../../lib/iscsi/layout.ts";
 import { BHS_BYTES } from "../../lib/iscsi/pdu/bhs.ts";
 import { encodeLoginRequest } from "../../lib/iscsi/pdu/login_request.ts";
@@ -21,14 +21,7 @@ export interface LoginGoal {
   readonly isid: Uint8Array;
 }
 
-const CHAP_KEYS = [
-  "AuthMethod",
-  "CHAP_A",
-  "CHAP_C",
-  "CHAP_I",
-  "CHAP_N",
-  "CHAP_R",
-];
+const CHAP_KEYS = [...SECURITY_KEYS];
 const STAGES = [[0, 1], [1, 3], [0, 3], [0, 0], [1, 1], [3, 3], [2, 3], [1, 0]];
 const MAX_REQUESTS = 5;
 const MAX_PAIRS = 8;

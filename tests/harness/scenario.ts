@@ -6,6 +6,7 @@
  */
 import { daemonsReport, stopLeftOvers } from "./process.ts";
 import { within } from "./until.ts";
+import { exists } from "./exists.ts";
 
 /** Debian's package for each program that the scenarios use, for the reason of a skip. */
 const PACKAGES = {
@@ -113,15 +114,6 @@ function qemuKnowsIscsi(): boolean {
     stdin: "null",
   }).outputSync();
   return /connect/i.test(new TextDecoder().decode(stderr));
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Registers one scenario. What it leaves running is killed and makes it fail. */

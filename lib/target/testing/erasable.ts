@@ -10,11 +10,11 @@ import { MemoryStore } from "../../store/memory_store.ts";
 import { execute } from "../execute.ts";
 import type { Done, Job } from "../job.ts";
 import { Volume } from "../volume.ts";
+import { NEXUS } from "./jobs.ts";
 
 export const BLOCK = 512;
 /** Not a whole number of pieces. */
 export const SIZE_BYTES = 4 * 1024 * 1024 + BLOCK;
-export const NEXUS = { initiatorPort: "iqn.2026-01.example:a,i,0x1", id: 1 };
 
 /** Nothing to wait for: pieces follow each other as fast as they can. */
 export const hurried: Clock = {
