@@ -3,13 +3,15 @@
 import { command } from "./command.ts";
 import { volumeCreateCommand } from "./volume_create.ts";
 import { volumeDeleteCommand } from "./volume_delete.ts";
+import { volumeExportCommand } from "./volume_export.ts";
+import { volumeImportCommand } from "./volume_import.ts";
 import { volumeListCommand } from "./volume_list.ts";
 import { volumeResizeCommand } from "./volume_resize.ts";
 import { volumeShowCommand } from "./volume_show.ts";
 
 export function volumeCommand() {
   return command("volume", {
-    summary: "make, list, show, resize and delete volumes",
+    summary: "make, list, show, resize, delete, import and export volumes",
     description:
       "Volumes of this node. All of it works while `vault serve` runs, and while it does not.",
     examples: [["vault volume create photos --size 100GiB", "make a volume"]],
@@ -18,5 +20,7 @@ export function volumeCommand() {
     .addCommand(volumeListCommand())
     .addCommand(volumeShowCommand())
     .addCommand(volumeResizeCommand())
-    .addCommand(volumeDeleteCommand());
+    .addCommand(volumeDeleteCommand())
+    .addCommand(volumeImportCommand())
+    .addCommand(volumeExportCommand());
 }

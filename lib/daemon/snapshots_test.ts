@@ -126,6 +126,79 @@ scenario(
   },
 );
 
+/** What the oracle's writer writes at a time. */
+const STRIPE_BYTES = 64 * 1024;
+const STRIPES = 16 * MIB / STRIPE_BYTES;
+
+/** Stripe after stripe, generation after generation, until `enough`; gives the generation that the last flush has covered. */
+function writeOn(disk: RemoteDisk) {
+  const state = { flushed: 0, enough: false };
+  const written = (async () => {
+    for (let generation = 1; !state.enough; generation++) {
+      const bytes = new Uint8Array(STRIPE_BYTES).fill(generation % 256);
+      for (let at = 0; at < STRIPES && !state.enough; at++) {
+        await disk.write(at * STRIPE_BYTES / 512, bytes);
+      }
+      if (state.enough) break;
+      await disk.flush();
+      state.flushed = generation;
+    }
+  })();
+  return { state, written };
+}
+
+/** Such a writer's bytes at one moment: some stripes of one generation, then those of the one before. */
+function expectOneMoment(bytes: Uint8Array, flushed: number): void {
+  let last = Infinity;
+  for (let at = 0; at < STRIPES; at++) {
+    const stripe = bytes.subarray(at * STRIPE_BYTES, (at + 1) * STRIPE_BYTES);
+    const generation = stripe[0]!;
+    expect([at, stripe.every((byte) => byte === generation)])
+      .toEqual([at, true]);
+    expect(generation).toBeLessThanOrEqual(last);
+    expect(generation).toBeGreaterThanOrEqual(flushed);
+    if (at > 0) {
+      expect(bytes[0]! - generation).toBeLessThanOrEqual(1);
+    }
+    last = generation;
+  }
+}
+
+async function besideAWriter(road: Road): Promise<void> {
+  const { operations } = await road.nodeWithVolume();
+  const disk = await openDisk(await road.session(await road.attach()));
+  const { state, written } = writeOn(disk);
+  for (let round = 0; round < 5; round++) {
+    await systemClock.sleep(Math.random() * 50);
+    const { flushed } = state;
+    const name = `s${round}`;
+    await done(operations, await operations.createSnapshot("photos", name));
+    expectOneMoment(Deno.readFileSync(dataOf(road, "photos", name)), flushed);
+  }
+  state.enough = true;
+  await written;
+}
+
+onRoad(
+  "a copy made beside a writer is of one moment, and no older than the last flush",
+  besideAWriter,
+);
+
+scenario(
+  "a reflink made beside a writer is of one moment, and no older than the last flush",
+  { peers: ["root", "mkfs.xfs"] },
+  async () => {
+    await using place = await tempReflinkFolder();
+    if (!place) return;
+    const road = new Road(place.path);
+    try {
+      await besideAWriter(road);
+    } finally {
+      await road.end();
+    }
+  },
+);
+
 onRoad(
   "one volume has one work at a time, which its end and the node's end stop",
   async (road) => {
