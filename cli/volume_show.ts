@@ -1,6 +1,6 @@
 /** `vault volume show` */
 
-import type { VolumeInfo } from "../lib/control/operations.ts";
+import type { SnapshotInfo, VolumeInfo } from "../lib/control/operations.ts";
 import { command, jsonOption, stateDirOf } from "./command.ts";
 import { withNode } from "./daemons.ts";
 import { formatSize } from "./size.ts";
@@ -15,13 +15,24 @@ export function volumeShowCommand() {
     .argument("<name>", "the volume")
     .addOption(jsonOption())
     .action(async (name, options, self) => {
-      const volume = await withNode(
+      const { volume, snapshots } = await withNode(
         stateDirOf(self),
-        (node) => node.showVolume(name),
+        async (node) => ({
+          volume: await node.showVolume(name),
+          // What is known of the volume is shown, whatever its snapshots are like.
+          snapshots: await node.listSnapshots(name).catch(() => []),
+        }),
       );
       if (options.json) return printJson(volume);
-      printFacts(factsOf(volume));
+      printFacts([...factsOf(volume), ["snapshots", kept(snapshots)]]);
     });
+}
+
+/** Their names, or undefined where there are none. */
+function kept(snapshots: readonly SnapshotInfo[]): string | undefined {
+  return snapshots.length === 0
+    ? undefined
+    : snapshots.map(({ name }) => name).join(", ");
 }
 
 function factsOf(

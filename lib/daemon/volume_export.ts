@@ -168,6 +168,7 @@ class Export {
       ? await makeSnapshot(note.snapshot)
       : find(note.snapshot);
     if (made) return { note, snapshot: made };
+    remove(this.#folder);
     throw new VaultError(
       `There is no snapshot "${snapshot}" of volume "${volume}"`,
       {
