@@ -8,7 +8,7 @@
 import * as v from "valibot";
 import { VaultError } from "../base/errors.ts";
 import type { VolumeSpec } from "../control/operations.ts";
-import { makeFolder, remove } from "../os/file.ts";
+import { listFolder, makeFolder, remove } from "../os/file.ts";
 import { join } from "../os/paths.ts";
 import type { Catalog } from "./catalog.ts";
 import { readDocument } from "./documents.ts";
@@ -33,6 +33,14 @@ export class Imports {
     this.#catalog = catalog;
   }
 
+  /** Forgets images that a crash has left beside the volume that was made of them. Only the holder of the node's lock calls it. */
+  recover(): void {
+    const volumes = this.#catalog.survey();
+    for (const name of listFolder(this.#folder)) {
+      if (volumes.has(name) && this.#note(name)?.sha256) this.remove(name);
+    }
+  }
+
   /** The folder for the volume's image. @throws {VaultError} where there can be no such volume */
   stage(spec: VolumeSpec): string {
     this.#catalog.expectNew(spec);
@@ -44,10 +52,9 @@ export class Imports {
   /** The file with the whole image. @throws {VaultError} where there is none */
   finished(spec: VolumeSpec): string {
     this.#catalog.expectNew(spec);
-    const folder = this.#path(spec.name);
-    const note = readDocument(join(folder, "import.json"), ImportDocument);
+    const note = this.#note(spec.name);
     if (note?.sha256 !== undefined && note.sizeBytes === spec.sizeBytes) {
-      return join(folder, "data");
+      return join(this.#path(spec.name), "data");
     }
     throw new VaultError(`No image was imported as "${spec.name}"`, {
       kind: "not-found",
@@ -58,6 +65,10 @@ export class Imports {
   /** Forgets an image. */
   remove(name: string): void {
     remove(this.#path(name));
+  }
+
+  #note(name: string) {
+    return readDocument(join(this.#path(name), "import.json"), ImportDocument);
   }
 
   #path(name: string): string {

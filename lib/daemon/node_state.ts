@@ -63,6 +63,7 @@ export class NodeState {
     this.catalog = new Catalog(folder.volumes, parts);
     this.catalog.recover();
     this.imports = new Imports(folder.imports, this.catalog);
+    this.imports.recover();
   }
 
   /** Whether a node was ever made in the folder. */

@@ -1,0 +1,47 @@
+import { expect } from "expect";
+import { exists } from "../os/file.ts";
+import { systemClock as clock } from "../os/clock.ts";
+import { systemPrimitives as primitives } from "../os/primitives.ts";
+import { Catalog } from "./catalog.ts";
+import { writeDocument } from "./documents.ts";
+import { Imports } from "./imports.ts";
+
+const SPEC = {
+  name: "photos",
+  sizeBytes: 4096,
+  blockSizeBytes: 512,
+  readOnly: false,
+} as const;
+
+Deno.test("only an image that is whole becomes a volume, and a crash leaves the import, the volume or both", async () => {
+  const state = Deno.makeTempDirSync({ prefix: "vault-imports-" });
+  const catalog = new Catalog(`${state}/volumes`, { primitives, clock });
+  const imports = new Imports(`${state}/imports`, catalog);
+  expect(() => imports.stage({ ...SPEC, name: "../photos" }))
+    .toThrow("cannot be the name");
+  expect(() => imports.finished(SPEC)).toThrow("No image was imported");
+  const folder = imports.stage(SPEC);
+  Deno.writeFileSync(`${folder}/data`, new Uint8Array(4096).fill(7));
+  const note = (sha256?: string) =>
+    writeDocument(`${folder}/import.json`, {
+      version: 1,
+      sizeBytes: 4096,
+      doneBytes: 4096,
+      ...(sha256 && { sha256 }),
+    });
+  note();
+  expect(() => imports.finished(SPEC)).toThrow("No image was imported");
+  note("ab");
+  expect(() => imports.finished({ ...SPEC, sizeBytes: 8192 })).toThrow("No im");
+  imports.recover();
+  await catalog.create(SPEC, imports.finished(SPEC));
+  const data = Deno.readFileSync(catalog.dataPath("photos"));
+  expect(data).toEqual(new Uint8Array(4096).fill(7));
+  // Killed here: what is left is the same file twice, and goes.
+  expect(exists(folder)).toBe(true);
+  imports.recover();
+  expect(exists(folder)).toBe(false);
+  expect(Deno.readFileSync(catalog.dataPath("photos"))).toEqual(data);
+  expect(() => imports.stage(SPEC)).toThrow("There is already");
+  Deno.removeSync(state, { recursive: true });
+});
