@@ -37,7 +37,7 @@ export class Imports {
   recover(): void {
     const volumes = this.#catalog.survey();
     for (const name of listFolder(this.#folder)) {
-      if (volumes.has(name) && this.#note(name)?.sha256) this.remove(name);
+      if (volumes.has(name) && this.#isFinished(name)) this.remove(name);
     }
   }
 
@@ -65,6 +65,15 @@ export class Imports {
   /** Forgets an image. */
   remove(name: string): void {
     remove(this.#path(name));
+  }
+
+  #isFinished(name: string): boolean {
+    try {
+      return this.#note(name)?.sha256 !== undefined;
+    } catch {
+      // A damaged note is its import's affair: the node starts.
+      return false;
+    }
   }
 
   #note(name: string) {
