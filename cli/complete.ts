@@ -122,6 +122,7 @@ function valuesOf(option: Option): readonly Candidate[] {
 async function argumentsAt(place: Place): Promise<readonly Candidate[]> {
   const argument = place.command.registeredArguments[place.given];
   if (!argument) return [];
+  if (argument.name() === "file") return [{ word: FILES, what: "" }];
   if (argument.argChoices) {
     return argument.argChoices.map((word) => ({ word, what: "" }));
   }

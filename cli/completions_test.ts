@@ -24,7 +24,12 @@ Deno.test("commands, options, choices and files are offered where they may stand
     "show",
     "resize",
     "delete",
+    "import",
+    "export",
   ]);
+  const files = await wordsAfter("volume", "import", "");
+  expect(files).toEqual(await wordsAfter("volume", "export", "x", ""));
+  expect(files.length).toBe(1);
   expect(await wordsAfter("volume", "create", "--")).toEqual([
     "--size",
     "--block-size",
