@@ -1,5 +1,8 @@
 import { expect } from "expect";
-import { tempReflinkFolder } from "../../tests/harness/reflink_folder.ts";
+import {
+  ReflinkFolder,
+  whyNoReflinkFolder,
+} from "../../tests/harness/reflink_folder.ts";
 import { scenario } from "../../tests/harness/scenario.ts";
 import { freeBytes } from "./free_space.ts";
 import { openFile } from "./file.ts";
@@ -20,10 +23,10 @@ scenario(
   "where the file system can, a copy shares its bytes and keeps them when the other changes",
   {
     peers: ["root", "mkfs.xfs"],
+    unable: whyNoReflinkFolder,
   },
   async () => {
-    await using place = await tempReflinkFolder();
-    if (!place) return;
+    using place = new ReflinkFolder();
     await withFiles(place.path, async ({ from, to }) => {
       const file = openFile(from);
       await file.sync();
@@ -49,9 +52,10 @@ Deno.test("a file that is there is not written over, and one that is not is an e
   Deno.removeSync(folder, { recursive: true });
 });
 
-Deno.test("where it cannot, it says so and leaves nothing", async () => {
+scenario("where it cannot, it says so and leaves nothing", {
+  peers: ["linux"],
+}, async () => {
   // tmpfs has never been able to.
-  if (Deno.build.os !== "linux") return;
   const folder = Deno.makeTempDirSync({ dir: "/dev/shm", prefix: "vault-" });
   await withFiles(folder, async ({ from, to }) => {
     expect(await reflink(from, to)).toBe(false);

@@ -5,42 +5,61 @@ import { pathOf } from "./scenario.ts";
 /** What XFS wants at least is 300 MB; it is thin. */
 const IMAGE_BYTES = 512 * 2 ** 20;
 
-export interface ReflinkFolder extends AsyncDisposable {
-  readonly path: string;
+let known: { readonly reason: string | undefined } | undefined;
+
+/**
+ * Why this machine cannot have one, or undefined where it can. Tried once: no package brings what some containers and kernels refuse to
+ * root.
+ */
+export function whyNoReflinkFolder(): string | undefined {
+  known ??= { reason: tried() };
+  return known.reason;
 }
 
-/** Undefined where this machine lets nobody mount one: some containers do not let root. */
-export async function tempReflinkFolder(): Promise<ReflinkFolder | undefined> {
-  if (Deno.build.os !== "linux" || Deno.uid() !== 0) return undefined;
-  const mkfs = pathOf("mkfs.xfs");
-  if (mkfs === undefined) return undefined;
-  const folder = await Deno.makeTempDir({ prefix: "vault-reflink-" });
-  const image = `${folder}/image`;
-  const path = `${folder}/mounted`;
-  await Deno.mkdir(path);
-  await Deno.writeFile(image, new Uint8Array(0));
-  await Deno.truncate(image, IMAGE_BYTES);
-  const mounted = await succeeds(mkfs, "-q", image) &&
-    await succeeds("mount", "-o", "loop", image, path);
-  if (!mounted) {
-    await Deno.remove(folder, { recursive: true });
+function tried(): string | undefined {
+  try {
+    new ReflinkFolder()[Symbol.dispose]();
     return undefined;
+  } catch (thrown) {
+    return `needs a loop device and XFS: ${
+      thrown instanceof Error ? thrown.message : thrown
+    }`;
   }
-  return {
-    path,
-    async [Symbol.asyncDispose]() {
-      await succeeds("umount", path);
-      await Deno.remove(folder, { recursive: true });
-    },
-  };
 }
 
-async function succeeds(command: string, ...args: string[]): Promise<boolean> {
-  const { success } = await new Deno.Command(command, {
+export class ReflinkFolder implements Disposable {
+  readonly path: string;
+  readonly #folder: string;
+
+  /** Makes and mounts one. @throws {Error} where this machine does not let it */
+  constructor() {
+    this.#folder = Deno.makeTempDirSync({ prefix: "vault-reflink-" });
+    this.path = `${this.#folder}/mounted`;
+    const image = `${this.#folder}/image`;
+    try {
+      Deno.mkdirSync(this.path);
+      Deno.writeFileSync(image, new Uint8Array(0));
+      Deno.truncateSync(image, IMAGE_BYTES);
+      must(pathOf("mkfs.xfs") ?? "mkfs.xfs", "-q", image);
+      must("mount", "-o", "loop", image, this.path);
+    } catch (thrown) {
+      Deno.removeSync(this.#folder, { recursive: true });
+      throw thrown;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    must("umount", this.path);
+    Deno.removeSync(this.#folder, { recursive: true });
+  }
+}
+
+function must(command: string, ...args: string[]): void {
+  const { success, stderr } = new Deno.Command(command, {
     args,
     stdin: "null",
     stdout: "null",
-    stderr: "null",
-  }).output();
-  return success;
+  }).outputSync();
+  if (success) return;
+  throw new Error(`${command}: ${new TextDecoder().decode(stderr).trim()}`);
 }

@@ -119,13 +119,20 @@ function qemuKnowsIscsi(): boolean {
 /** Registers one scenario. What it leaves running is killed and makes it fail. */
 export function scenario(
   name: string,
-  options: { peers?: readonly Peer[]; timeoutMs?: number },
+  options: {
+    peers?: readonly Peer[];
+    /** Why this machine cannot do it whatever is installed, or undefined where it can: that is a skip in CI, too. */
+    unable?: () => string | undefined;
+    timeoutMs?: number;
+  },
   body: () => Promise<void>,
 ): void {
   const { peers = [], timeoutMs = 60_000 } = options;
   const reasons = inCi
     ? []
     : peers.map(missing).filter((reason) => reason !== undefined);
+  const unable = reasons.length === 0 ? options.unable?.() : undefined;
+  if (unable !== undefined) reasons.push(unable);
   Deno.test({
     name: reasons.length === 0 ? name : `${name} (skipped: ${reasons[0]})`,
     ignore: reasons.length > 0,
