@@ -120,9 +120,6 @@ async function show(scenes: readonly Scene[]): Promise<void> {
     },
   ]);
   const failed = scenes.filter(({ passed }) => !passed).length;
-  print(
-    failed === 0
-      ? green("All of it held.")
-      : red(`${failed} of it did not hold.`),
-  );
+  if (failed === 0) print("All of it held.", green);
+  else print(`${failed} of it did not hold.`, red);
 }

@@ -71,7 +71,7 @@ function show(findings: readonly Finding[]): void {
     skipped: dim("-      "),
   };
   for (const { check, state, found, advice } of findings) {
-    print(`${marks[state]}  ${check}: ${found}`);
+    print(`  ${check}: ${found}`, (line) => marks[state] + line);
     if (advice !== undefined) print(`           ${advice}`);
   }
 }

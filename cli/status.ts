@@ -114,7 +114,7 @@ async function showVolumes(node: NodeStatus): Promise<void> {
     const what = volume.health.startsWith("not served")
       ? "is"
       : "takes no more writes:";
-    note(red(`Volume "${volume.name}" ${what} ${volume.health}`));
+    note(`Volume "${volume.name}" ${what} ${volume.health}`, red);
   }
 }
 

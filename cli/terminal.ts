@@ -43,10 +43,16 @@ export function canAsk(): boolean {
   return isTerminal("stdin") && isTerminal("stderr");
 }
 
+/** Puts this program's own colours and marks to a line, after the line was made harmless. */
+export type Dress = (line: string) => string;
+
+const plainly: Dress = (line) => line;
+
 /** A line of what was asked for. */
-export function print(line = ""): void {
+export function print(line = "", dress: Dress = plainly): void {
   // Who closed the output has seen enough.
-  if (!writeOut("stdout", harmless(line) + "\n")) throw new Ended(EXIT.ok);
+  const text = dress(harmless(line));
+  if (!writeOut("stdout", text + "\n")) throw new Ended(EXIT.ok);
 }
 
 /** Text of this program's own, written as it is: help, completion scripts. */
@@ -65,8 +71,8 @@ export function printJson(value: unknown): void {
 }
 
 /** A sentence about what happens. */
-export function note(line: string): void {
-  writeOut("stderr", harmless(line) + "\n");
+export function note(line: string, dress: Dress = plainly): void {
+  writeOut("stderr", dress(harmless(line)) + "\n");
 }
 
 /** Something that the person should look at although all goes on. */

@@ -98,6 +98,8 @@ Deno.test({
     const config = new URL("../deno.json", import.meta.url).pathname;
     const off = '{ what: "Cannot ask", hint: "" }';
     const program = `import * as terminal from ${JSON.stringify(module)};
+      const { green } = terminal.colours("stdout");
+      terminal.print("own colour, not \x1b[2Jtheirs", green);
       terminal.print("answer " + await terminal.confirm("Sure?", ${off}));
       terminal.print("length " + (await terminal.askSecret("Secret", ${off})).length);
       try { await terminal.confirm("Still?", ${off}); }
@@ -111,6 +113,7 @@ Deno.test({
         `stty cols 80 rows 24; '${Deno.execPath()}' run -A --config '${config}' '${file}'`,
         "/dev/null",
       ],
+      env: { NO_COLOR: "", TERM: "xterm" },
       stdin: "piped",
       stdout: "piped",
       stderr: "null",
@@ -133,6 +136,7 @@ Deno.test({
     for (const words of ["answer true", "length 13", "status 130"]) {
       expect(said).toContain(words);
     }
+    expect(said).toContain("\x1b[32mown colour, not \ufffd[2Jtheirs\x1b[39m");
     expect(said).not.toContain("0123456789abc");
   },
 });

@@ -116,7 +116,7 @@ function meddlingAct(meddle: Meddle): Act {
 async function playMeddling(stage: Stage, meddle: Meddle): Promise<string> {
   const { direction, deed, kept } = meddle;
   const before = stage.stored();
-  const linksBefore = stage.proxy.taken;
+  const connectionsBefore = stage.proxy.taken;
   const disk = await stage.disk();
   const load = systemPrimitives.random(LOAD_BYTES);
   const meddling = stage.proxy.meddle(direction, deed);
@@ -134,10 +134,12 @@ async function playMeddling(stage: Stage, meddle: Meddle): Promise<string> {
   const again = await stage.disk();
   expectSame(await again.read(0, kept.length / BLOCK_BYTES), kept);
   expectOldOrNew(stage.stored(), { before, load, isWrite: direction === "up" });
-  if (stage.proxy.taken <= linksBefore) {
-    throw new VaultError("No new link was made");
+  if (stage.proxy.taken <= connectionsBefore) {
+    throw new VaultError("No new connection was made");
   }
-  return `caught in ${caughtMs.toFixed(0)} ms, link made anew, data intact`;
+  return `caught in ${
+    caughtMs.toFixed(0)
+  } ms, connection made anew, data intact`;
 }
 
 class WrongBytes extends VaultError {}
