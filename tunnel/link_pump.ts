@@ -114,7 +114,6 @@ export class LinkPump implements Link {
     this.#receiver = new Receiver({
       primitives,
       direction: options.receive,
-      acknowledges: options.resume !== undefined,
       events: {
         frame: (type, channel, body) => this.#mux.receive(type, channel, body),
         told: (end) => this.#told(end),
@@ -167,9 +166,17 @@ export class LinkPump implements Link {
     return this.#receiver.next;
   }
 
-  /** Has no connection from now on, and waits for another: nothing more is taken from the one that was. */
+  /** Whether it can be gone on with from record number `next` of this end on: an earlier one is kept no more. */
+  keepsFrom(next: number): boolean {
+    return next >= this.#sender.first;
+  }
+
+  /**
+   * Has no connection from now on, and waits for another: nothing more is taken from the one that was. Ends where it waits for none, or
+   * has said goodbye, which nobody would send again.
+   */
   pause(reason: string): void {
-    this.#pause({ kind: "cut", reason });
+    if (this.state === "up") this.#lose({ kind: "cut", reason });
   }
 
   /**
@@ -249,13 +256,17 @@ export class LinkPump implements Link {
 
   async #run(wire: Wire, first: Uint8Array | undefined): Promise<void> {
     try {
-      if (first && first.length > 0) this.#receiver.receive(first);
+      // The link may have lost this connection by now, and what came with it in part would go before what comes with the next.
+      if (first && first.length > 0 && this.#wire === wire) {
+        this.#receiver.receive(first);
+      }
       while (this.#wire === wire && !this.#ended) {
         const bytes = await wire.read();
         if (this.#wire !== wire || this.#ended) return;
         if (bytes === undefined) return this.#cut("without a goodbye");
         this.#keepalive.heard();
         this.#receiver.receive(bytes);
+        this.#sender.expectAcknowledgements();
         const drained = this.#sender.drained();
         if (drained) await drained;
       }

@@ -79,6 +79,10 @@ export class Outbox {
   #keptBytes = 0;
   /** How much of what waits is not of channels' bytes. */
   #controlBytes = 0;
+  /** What is not of channels' bytes in records before number `#mark`, and in later ones. Those before it may be acknowledged in part. */
+  #before = 0;
+  #since = 0;
+  #mark = 0;
   /** The number of the next record to be sealed. */
   #next = 0;
   /** The number of the first record that the peer has not acknowledged. */
@@ -104,6 +108,16 @@ export class Outbox {
     return this.#next;
   }
 
+  /** The number of the first record that is kept: those before it are acknowledged. */
+  get first(): number {
+    return this.#acknowledged;
+  }
+
+  /** What is kept and is not of channels' bytes, at most: frames that are not data, and what is around records. */
+  get overheadBytes(): number {
+    return this.#before + this.#since;
+  }
+
   /** Frames that wait and are not data, in bytes: what a peer makes this end say is bounded by looking at it. */
   get controlBytes(): number {
     return this.#controlBytes;
@@ -117,6 +131,7 @@ export class Outbox {
     putFrameHeader(bytes, at, { type, channel, length: body.length });
     bytes.set(body, at + FRAME_HEADER_BYTES);
     this.#controlBytes += FRAME_HEADER_BYTES + body.length;
+    this.#since += FRAME_HEADER_BYTES + body.length;
     this.counts.frames++;
   }
 
@@ -176,6 +191,11 @@ export class Outbox {
     }
     if (next < this.#acknowledged) return;
     this.#acknowledged = next;
+    if (next >= this.#mark) {
+      this.#before = this.#since;
+      this.#since = 0;
+      this.#mark = this.#record < 0 ? this.#next : this.#next + 1;
+    }
     let first = this.#blocks[0]!;
     while (first !== this.#block && first.next <= next) {
       this.#blocks.shift();
@@ -272,6 +292,7 @@ export class Outbox {
   #sealRecord(type: number, record: Uint8Array): void {
     this.#sealer.seal(type, record);
     this.#block.next = ++this.#next;
+    this.#since += RECORD_OVERHEAD_BYTES;
     this.counts.records++;
   }
 

@@ -35,7 +35,6 @@ export class Receiver {
   /** Records received. */
   records = 0;
   readonly #opener: RecordOpener;
-  readonly #acknowledges: boolean;
   readonly #events: ReceiverEvents;
   readonly #frame: ReceiverEvents["frame"];
   /** Received since the peer was last told. */
@@ -46,13 +45,10 @@ export class Receiver {
     options: {
       primitives: Primitives;
       direction: RecordDirection;
-      /** The peer keeps what it has sent until it is acknowledged. */
-      acknowledges: boolean;
       events: ReceiverEvents;
     },
   ) {
     this.#opener = new RecordOpener(options.primitives, options.direction);
-    this.#acknowledges = options.acknowledges;
     this.#events = options.events;
     this.#frame = (type, channel, body) =>
       this.#events.frame(type, channel, body);
@@ -83,9 +79,9 @@ export class Receiver {
     }
   }
 
-  /** Lets the peer forget what has come, where it does not know yet. */
+  /** Lets the peer forget what has come, where it does not know yet. Whether it keeps anything is its own affair, and not known here. */
   acknowledge(): void {
-    if (!this.#acknowledges || this.#opener.next === this.#toldNext) return;
+    if (this.#opener.next === this.#toldNext) return;
     this.#owedBytes = 0;
     this.#toldNext = this.#opener.next;
     const body = new Uint8Array(ACK_BYTES);

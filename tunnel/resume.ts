@@ -82,12 +82,18 @@ export async function resumeAsNode(
   const link = options.find(toHex(linkId));
   const secret = link?.peer.name === name ? link.resumption?.secret : undefined;
   const keys = { ...keysOf(result, options), linkId };
-  if (!link || !secret || !isProved({ ...keys, secret }, asked)) {
+  const unknown = () => {
     connection.write(encodeUnknown(keys)).catch(() => {});
     return undefined;
+  };
+  if (!link || !secret || !isProved({ ...keys, secret }, asked)) {
+    return unknown();
   }
+  // Held up on its way: the device has gone on over a later connection since, and this one is not to disturb it.
+  if (!link.keepsFrom(asked.next)) return unknown();
   // Nothing more is taken from the connection that was: this end may not have noticed yet that it is gone.
   link.pause("the device came over another connection");
+  if (link.state === "ended") return unknown();
   const { next } = link;
   connection.write(encodeResumed({ ...keys, secret }, next)).catch(() => {});
   goOn(link, {

@@ -147,6 +147,28 @@ Deno.test("nobody else takes up a link: not another device, nor whoever does not
     impostor.abort("over");
   }));
 
+Deno.test("a RESUME that was held up on its way does not disturb the link, which has gone on since", () =>
+  withNode(async (node) => {
+    const identity = await node.device("laptop");
+    const { device, link, near, far } = await open(node, identity);
+    // Much, so that it is acknowledged; what is written after that comes behind the acknowledgement.
+    await near.write(pattern(600_000));
+    await readExactly(far, 600_000);
+    await far.write(pattern(1));
+    await readExactly(near, 1);
+    const late = Object.create(device, {
+      linkId: { value: device.linkId },
+      resumption: { value: device.resumption },
+      next: { value: 0 },
+      peer: { value: device.peer },
+    }) as LinkPump;
+    expect(await resumeLink(late, options(identity))).toBe(false);
+    expect([device.state, link.state]).toEqual(["up", "up"]);
+    await near.write(pattern(10));
+    expect(await readExactly(far, 10)).toEqual(pattern(10));
+    device.abort("over");
+  }));
+
 Deno.test("a revoked device's paused link ends at once, and is not taken up", () =>
   withNode(async (node) => {
     const identity = await node.device("laptop");

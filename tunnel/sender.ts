@@ -3,6 +3,7 @@
  * together after it. While the link has no connection, it takes what there is room for, and nothing is sent.
  */
 
+import { PeerError } from "../lib/base/errors.ts";
 import type { Primitives } from "../lib/base/primitives.ts";
 import type { Carrier } from "./channel_end.ts";
 import { Outbox, type OutboxCounts } from "./outbox.ts";
@@ -27,6 +28,11 @@ export const ROOM_BYTES = 1024 * 1024;
 export const KEPT_BYTES = 8 * 1024 * 1024;
 /** Nothing is read while more than this waits to be sent that is not data: a peer that asks and does not listen stops itself. */
 export const MAX_CONTROL_BYTES = 256 * 1024;
+/**
+ * A peer that leaves more than this unacknowledged besides data breaks the protocol: it asks and listens, and would have every answer kept.
+ * What is around KEPT_BYTES of the smallest writes is less.
+ */
+export const MAX_OVERHEAD_BYTES = 2 * KEPT_BYTES;
 
 /** A promise and what resolves it. */
 interface Gate {
@@ -107,11 +113,25 @@ export class Sender implements Carrier {
     this.#giveRoom();
   }
 
+  /** The number of the first record that the peer has not acknowledged. */
+  get first(): number {
+    return this.#outbox.first;
+  }
+
+  /** @throws {PeerError} where the peer makes this end keep more and more */
+  expectAcknowledgements(): void {
+    if (!this.#keeps || this.#outbox.overheadBytes <= MAX_OVERHEAD_BYTES) {
+      return;
+    }
+    throw new PeerError("Records are not acknowledged");
+  }
+
   /** The connection is lost: what comes waits for another. */
   pause(): void {
     this.#pauses++;
     this.#wire = undefined;
     this.#writing = false;
+    this.#giveRoom();
   }
 
   /** Goes on over another connection with record number `next`, from which on the peer has none. @throws {PeerError} where it cannot be so */
@@ -193,8 +213,9 @@ export class Sender implements Carrier {
   }
 
   #hasRoom(): boolean {
-    return this.#outbox.waitingBytes < ROOM_BYTES &&
-      this.#outbox.keptBytes < KEPT_BYTES;
+    // Without a connection all waits, and only what may be kept is the limit.
+    const waitingBytes = this.#wire ? this.#outbox.waitingBytes : 0;
+    return waitingBytes < ROOM_BYTES && this.#outbox.keptBytes < KEPT_BYTES;
   }
 
   #giveRoom(): void {

@@ -20,6 +20,8 @@ export interface LinkPairOptions {
   readonly windowBytes?: number;
   /** How long the link outlives its connection; not at all unless given. */
   readonly resumeWindowMs?: number;
+  /** The end whose link does not outlive its connection all the same. */
+  readonly withoutWindow?: "device" | "node";
   /** What becomes of each write of the device on its way to the node. */
   readonly meddle?: (bytes: Uint8Array) => readonly Uint8Array[];
 }
@@ -57,12 +59,12 @@ export function linkPair(options: LinkPairOptions = {}): LinkPair {
     }
     : near;
   const common = { linkId: up.linkId, primitives, clock };
-  const more = {
+  const more = (side: "device" | "node") => ({
     ...(renewal ? { renewal } : {}),
-    ...(options.resumeWindowMs
+    ...(options.resumeWindowMs && options.withoutWindow !== side
       ? { resume: { secret: up.secret, windowMs: options.resumeWindowMs } }
       : {}),
-  };
+  });
   const peer = (name: string) => ({
     name,
     fingerprint: "f".repeat(64),
@@ -79,7 +81,7 @@ export function linkPair(options: LinkPairOptions = {}): LinkPair {
   };
   const device = new LinkPump({
     ...common,
-    ...more,
+    ...more("device"),
     wire,
     side: "device",
     peer: peer("node"),
@@ -88,7 +90,7 @@ export function linkPair(options: LinkPairOptions = {}): LinkPair {
   });
   const node = new LinkPump({
     ...common,
-    ...more,
+    ...more("node"),
     wire: far,
     side: "node",
     peer: peer("laptop"),
@@ -99,7 +101,7 @@ export function linkPair(options: LinkPairOptions = {}): LinkPair {
 }
 
 /** The node's end alone: the other end of `wire` is the test's to play. Keys are those of `linkPair`. */
-export function linkOverWire(wire: Wire): LinkPump {
+export function linkOverWire(wire: Wire, resumeWindowMs = 0): LinkPump {
   const receive = testDirection({ seed: 1, direction: DEVICE_TO_NODE });
   return new LinkPump({
     linkId: receive.linkId,
@@ -118,6 +120,9 @@ export function linkOverWire(wire: Wire): LinkPump {
       linkId: receive.linkId,
     },
     receive,
+    ...(resumeWindowMs
+      ? { resume: { secret: receive.secret, windowMs: resumeWindowMs } }
+      : {}),
   });
 }
 
