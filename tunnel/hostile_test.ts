@@ -205,7 +205,11 @@ Deno.test("a device has so many links, and the next one is told why not", () =>
     for (let n = 0; n < MAX_LINKS_PER_DEVICE; n++) {
       links.push((await node.pair(laptop)).device);
     }
-    await expect(node.dial(laptop)).rejects.toThrow(/too many links/);
+    // Not as one who is refused: that device would never come again.
+    await expect(node.dial(laptop)).rejects.toMatchObject({
+      kind: "unreachable",
+      message: expect.stringMatching(/too many links/),
+    });
     await links[0]!.close();
     await node.pair(laptop);
   }));

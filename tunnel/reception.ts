@@ -6,12 +6,12 @@ import { ConnectionLost, messageOf, PeerError } from "../lib/base/errors.ts";
 import type { Log } from "../lib/base/log.ts";
 import type { Primitives } from "../lib/base/primitives.ts";
 import type { NodeIdentity } from "../lib/pki/identity.ts";
-import type { DeviceRecord, Registry } from "../lib/pki/registry.ts";
+import type { Registry } from "../lib/pki/registry.ts";
 import type { EnrolmentDesk } from "./enrolment_desk.ts";
 import { hangUp, linkOver, shakeAsNode } from "./handshake_pump.ts";
 import type { Link } from "./link.ts";
 import type { LinkPump } from "./link_pump.ts";
-import { FOR_JOIN, FOR_LINK, FOR_RESUME } from "./message.ts";
+import { encodeAlert, FOR_JOIN, FOR_LINK, FOR_RESUME } from "./message.ts";
 import type { RenewalLimits } from "./record.ts";
 import type { RefusalLog } from "./refusal_log.ts";
 import { resumeAsNode } from "./resume.ts";
@@ -90,15 +90,24 @@ export class Reception {
       purpose: FOR_LINK,
     });
     const fingerprint = toHex(primitives.hash("sha256", peer.der));
-    const verdict = this.#verdict(fingerprint);
-    if (typeof verdict === "string") {
-      return this.#refuse(connection, handshake.refuse(verdict), {
-        reason: verdict,
+    const verdict = registry.admit(fingerprint, clock.now());
+    if (!verdict.admitted) {
+      const { reason } = verdict;
+      return this.#refuse(connection, handshake.refuse(reason), {
+        reason,
+        fingerprint,
+      });
+    }
+    const { name } = verdict.device;
+    const full = this.#options.full(name);
+    if (full !== undefined) {
+      // No verdict on the device: it comes again, to find room or the node's next start.
+      return this.#refuse(connection, encodeAlert(full), {
+        reason: full,
         fingerprint,
       });
     }
     const { send, result } = handshake.admit();
-    const { name } = verdict;
     const link: LinkPump = linkOver(connection, result, {
       primitives,
       clock,
@@ -147,14 +156,6 @@ export class Reception {
       find: this.#options.find,
     });
     if (!link) hangUp(connection, clock);
-  }
-
-  /** The device that the certificate admits to a link of its own, or why it does not. */
-  #verdict(fingerprint: string): DeviceRecord | string {
-    const { registry, clock } = this.#options;
-    const admission = registry.admit(fingerprint, clock.now());
-    if (!admission.admitted) return admission.reason;
-    return this.#options.full(admission.device.name) ?? admission.device;
   }
 
   async #join(connection: TlsConnection): Promise<void> {

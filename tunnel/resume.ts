@@ -39,11 +39,11 @@ export async function resumeAsDevice(
   const keys = { ...keysOf(result, options), linkId: link.linkId, secret };
   const reader = new MessageReader();
   reader.push(result.rest);
-  const answer = await withinTime(connection, clock, async () => {
+  const next = await withinTime(connection, clock, async () => {
     await connection.write(encodeResume(keys, link.next));
-    return await nextMessage(connection, reader, MessageType.RESUMED);
+    const answer = await nextMessage(connection, reader, MessageType.RESUMED);
+    return decodeResumed(keys, answer.body);
   });
-  const next = decodeResumed(keys, answer.body);
   if (next === undefined) {
     connection.abort();
     return false;
