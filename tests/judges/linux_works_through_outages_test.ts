@@ -2,7 +2,7 @@
  * A Linux guest works on an ext4 and on the raw disk while the network between the two ends fails: resets, a stall, an outage, another
  * address, and a restart of `serve`. No I/O error, no file system that turns read-only, every checksum right.
  *
- *     OUTAGE_S=60 deno test -A tests/interop/linux_works_through_outages_test.ts      the outage as long as that; 20 s unless told otherwise
+ *     OUTAGE_S=60 deno test -A tests/judges/linux_works_through_outages_test.ts      the outage as long as that; 20 s unless told otherwise
  */
 import { expect } from "expect";
 import {

@@ -4,8 +4,8 @@
  */
 import { expect } from "expect";
 import { scenario } from "../harness/scenario.ts";
-import { campaign } from "./campaign.ts";
-import { inProcess, throughTunnel } from "./ground.ts";
+import { campaign } from "../fuzz/campaign.ts";
+import { inProcess, throughTunnel } from "../fuzz/ground.ts";
 
 const SEED = Number(Deno.env.get("FUZZ_SEED") ?? 20260101);
 const CASES = Number(Deno.env.get("FUZZ_CASES") ?? 1200);
