@@ -94,14 +94,17 @@ export class ChannelEnd implements Channel {
     return new Promise((resolve, reject) => this.#reader = { resolve, reject });
   }
 
+  takes(bytes: number): boolean {
+    return bytes <= MAX_PIECE_BYTES && bytes <= this.#credit &&
+      this.#unsent.length === 0;
+  }
+
   write(bytes: Uint8Array): Promise<void> {
     if (this.#lost) return Promise.reject(this.#lost);
     if (this.#writeEnded) {
       return Promise.reject(new ConnectionLost("Written after close"));
     }
-    const fits = bytes.length <= MAX_PIECE_BYTES &&
-      bytes.length <= this.#credit && this.#unsent.length === 0;
-    if (fits) {
+    if (this.takes(bytes.length)) {
       if (bytes.length > 0) this.#send(bytes);
       return this.#carrier.room() ?? DONE;
     }

@@ -27,6 +27,9 @@ export interface Duplex {
    */
   write(bytes: Uint8Array): Promise<void>;
 
+  /** Whether a write of that many bytes now would have done with its array when the call returns. Absent where it is not known. */
+  takes?(bytes: number): boolean;
+
   /** Ends this direction after all that was written; the peer reads undefined. Reading goes on. Harmless when repeated. */
   close(): Promise<void>;
 

@@ -13,6 +13,7 @@ import { MAX_PDU_BYTES } from "../base/limits.ts";
 import { Framer, type Pdu } from "../iscsi/framer.ts";
 import type { Digests } from "../iscsi/layout.ts";
 import { NOP_OUT } from "../iscsi/pdu/opcode.ts";
+import { Passage } from "./passage.ts";
 import { LoginWatch } from "./login_watch.ts";
 import { Pings } from "./pings.ts";
 
@@ -44,7 +45,9 @@ export async function relay(options: RelayOptions): Promise<void> {
   const conversation = new Conversation(options);
   try {
     await Promise.all([
-      pump(initiator, target, conversation.initiator),
+      options.answerPings
+        ? pumpHolding(initiator, target, conversation.initiator)
+        : pump(initiator, target, conversation.initiator),
       pump(target, initiator, conversation.target),
     ]);
   } catch (thrown) {
@@ -59,13 +62,28 @@ export async function relay(options: RelayOptions): Promise<void> {
 
 async function pump(from: Duplex, to: Duplex, side: Side): Promise<void> {
   for (let chunk; (chunk = await from.read());) {
-    for (const run of side.receive(chunk)) {
-      const answer = side.answer?.(run);
-      await (answer ? from.write(answer) : to.write(run));
-    }
+    for (const run of side.receive(chunk)) await to.write(run);
   }
   side.end();
   await to.close();
+}
+
+/** The same where pings are answered: also those behind what the target does not take for now. */
+async function pumpHolding(
+  from: Duplex,
+  to: Duplex,
+  side: Side,
+): Promise<void> {
+  const passage = new Passage(to);
+  for (let chunk; (chunk = await from.read());) {
+    for (const run of side.receive(chunk)) {
+      const answer = side.answer?.(run);
+      const wait = answer ? from.write(answer) : passage.pass(run);
+      if (wait) await wait;
+    }
+  }
+  side.end();
+  await passage.close();
 }
 
 /** One direction of a conversation. */
