@@ -85,6 +85,30 @@ Deno.test("what came with the connection of a moment ago is not taken once the l
   pair.device.abort("over");
 });
 
+Deno.test("a paused link takes as much as it keeps, and then no more", async () => {
+  const pair = linkPair({ resumeWindowMs: WINDOW_MS });
+  const channels = [];
+  for (let n = 0; n < 6; n++) channels.push(await channelPair(pair));
+  pair.device.pause("cut");
+  const piece = pattern(500_000);
+  let taken = 0;
+  const writing = channels.flatMap(({ device }) =>
+    [1, 2, 3, 4].map(() =>
+      device.write(piece).then(() => void (taken += piece.length))
+    )
+  );
+  await settled(10);
+  expect(taken).toBeGreaterThan(KEPT_BYTES - 2 * piece.length);
+  expect(taken).toBeLessThanOrEqual(KEPT_BYTES + piece.length);
+  pair.reconnect();
+  const all = await Promise.all(
+    channels.map(({ node }) => readExactly(node, 4 * piece.length)),
+  );
+  await Promise.all(writing);
+  for (const got of all) expect(got.subarray(-500_000)).toEqual(piece);
+  pair.device.abort("over");
+});
+
 Deno.test("a link that has said goodbye is not paused any more: nobody sends it again", async () => {
   const pair = linkPair({ resumeWindowMs: WINDOW_MS });
   await channelPair(pair);

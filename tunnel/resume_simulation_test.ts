@@ -87,6 +87,7 @@ async function run(seed: number): Promise<void> {
     streams.push(new Stream(2 * n + 1, node, device));
   }
   const faults: unknown[] = [];
+  void acceptAll(pair);
   const readOn = (stream: Stream) =>
     void stream.readOn().catch((thrown) => faults.push(thrown));
   for (let step = 0; step < STEPS; step++) {
@@ -96,6 +97,7 @@ async function run(seed: number): Promise<void> {
     else if (what < 7) readOn(stream);
     else if (what === 7) cut(pair, roll);
     else if (what === 8) reconnect(pair);
+    else if (roll(2) === 0) come(pair, roll(3));
     else await clock.pass(roll(20_000));
     await settled(1 + roll(2));
     bounded(pair, streams);
@@ -115,6 +117,30 @@ async function run(seed: number): Promise<void> {
   expect([pair.device.state, pair.node.state]).toEqual(["up", "up"]);
   await Promise.all([pair.device.close(), pair.node.close()]);
   expect(pair.device.stats.macFailures + pair.node.stats.macFailures).toBe(0);
+}
+
+/** Channels besides the streams: what comes on them is read until it ends. */
+async function acceptAll(pair: LinkPair): Promise<void> {
+  for (let incoming; (incoming = await pair.node.accept());) {
+    const channel = incoming.accept();
+    const drain = async () => {
+      while (await channel.read());
+      await channel.close();
+    };
+    void drain().catch(() => {});
+  }
+}
+
+/** A channel comes and goes: it is ended, or cut by this end as soon as it is there, or after some bytes. */
+function come(pair: LinkPair, how: number): void {
+  const use = async () => {
+    const channel = await pair.device.open({ kind: "short" });
+    if (how > 0) await channel.write(new Uint8Array(1000));
+    if (how > 1) await channel.close();
+    else channel.abort();
+  };
+  // There may be as many as there can be while nothing is answered.
+  void use().catch(() => {});
 }
 
 /** One end, the other, or both lose the connection, at whatever byte it is. */
