@@ -22,7 +22,6 @@ import {
   messageOf,
   PeerError,
 } from "../lib/base/errors.ts";
-import type { Primitives } from "../lib/base/primitives.ts";
 import type { Channel, ChannelRequest, IncomingChannel } from "./channel.ts";
 import { FrameType } from "./frame.ts";
 import { encodeGoodbye } from "./goodbye.ts";
@@ -38,43 +37,14 @@ import type {
 } from "./link.ts";
 import { Mux } from "./mux.ts";
 import { Receiver } from "./receiver.ts";
-import {
-  type RecordDirection,
-  type RenewalLimits,
-  TamperedError,
-} from "./record.ts";
+import type { LinkOptions, ResumeOptions } from "./link_options.ts";
+import { TamperedError } from "./record.ts";
 import { Sender, type Wire } from "./sender.ts";
 
 /** How long a goodbye may take to be answered, after all that was written before it. */
 const GOODBYE_MS = 10_000;
 /** How long the connection stays for last words to get out. */
 const LAST_WORDS_MS = 250;
-
-export interface LinkOptions {
-  readonly wire: Wire;
-  readonly side: "node" | "device";
-  /** 16 bytes. */
-  readonly linkId: Uint8Array;
-  readonly peer: LinkPeer;
-  readonly send: RecordDirection;
-  readonly receive: RecordDirection;
-  readonly primitives: Primitives;
-  readonly clock: Clock;
-  /** Bytes that came with the last message of the handshake: the first of records. */
-  readonly first?: Uint8Array;
-  readonly renewal?: RenewalLimits;
-  /** Is shown each channel that the peer asks for before `accept` is; true: it took it. */
-  readonly intercept?: (incoming: IncomingChannel) => boolean;
-  /** What lets the link outlive its connection; without it, it does not. */
-  readonly resume?: ResumeOptions;
-}
-
-export interface ResumeOptions {
-  /** Proves on another connection to be this link (keys.ts). */
-  readonly secret: Uint8Array;
-  /** How long the link waits for another connection. */
-  readonly windowMs: number;
-}
 
 export class LinkPump implements Link {
   readonly id: string;
