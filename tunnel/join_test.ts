@@ -232,7 +232,8 @@ Deno.test("a mistyped code says so without asking anyone", async () => {
   const node = await startNode();
   const code = await node.invite("laptop");
   await node.stop();
-  await expect(node.join(code.slice(0, -1) + "q")).rejects.toThrow(/mistyped/);
+  const last = code.endsWith("q") ? "p" : "q";
+  await expect(node.join(code.slice(0, -1) + last)).rejects.toThrow(/mistyped/);
   await expect(node.join(code)).rejects.toThrow(/Cannot reach the node/);
 });
 
