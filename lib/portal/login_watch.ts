@@ -21,6 +21,9 @@ import { TextCollector } from "../iscsi/text.ts";
 /** What holds where an initiator declares none (RFC 7143 section 13.12). */
 const DEFAULT_MAX_RECV_DATA_SEGMENT_LENGTH = 8192;
 
+/** What is agreed of the shape of PDUs, and of how lost ones are asked for. */
+const WATCHED = ["HeaderDigest", "DataDigest", "ErrorRecoveryLevel"];
+
 type Side = "initiator" | "target";
 
 export class LoginWatch {
@@ -41,6 +44,11 @@ export class LoginWatch {
   /** The longest data segment that the initiator takes, as it has declared (RFC 7143 section 13.12). */
   get maxDataBytes(): number {
     return this.#maxDataBytes;
+  }
+
+  /** Whether a lost PDU ends the session, as it does unless more was agreed on (RFC 7143 section 7.1.3, ErrorRecoveryLevel 0). */
+  get recoversNothing(): boolean {
+    return Number(this.#agreed.get("ErrorRecoveryLevel") ?? 0) === 0;
   }
 
   /**
@@ -90,7 +98,7 @@ export class LoginWatch {
   }
 
   #mention(side: Side, key: string, value: string): void {
-    if (key !== "HeaderDigest" && key !== "DataDigest") return;
+    if (!WATCHED.includes(key)) return;
     const offeredBy = this.#offered.get(key);
     if (offeredBy === undefined) this.#offered.set(key, side);
     else if (offeredBy !== side) this.#agreed.set(key, value);

@@ -91,3 +91,19 @@ Deno.test("a conversation that is for one target takes no login to another, howe
   expect(() => late.see(...request(other))).toThrow(PeerError);
   new LoginWatch().see(...request(other));
 });
+
+Deno.test("whether lost PDUs are recovered is what both have agreed on", () => {
+  const agreed = (offer: string, answer: string) => {
+    const watch = new LoginWatch();
+    watch.see(...request(offer));
+    watch.see(...response(answer, TRANSIT_TO_FULL_FEATURE));
+    return watch.recoversNothing;
+  };
+  const level = (n: number) => `ErrorRecoveryLevel=${n}\0`;
+  expect(agreed(level(2), level(0))).toBe(true);
+  expect(agreed("InitiatorName=iqn.x\0", "TargetPortalGroupTag=1\0")).toBe(
+    true,
+  );
+  expect(agreed(level(2), level(1))).toBe(false);
+  expect(agreed(level(2), level(2))).toBe(false);
+});

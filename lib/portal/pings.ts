@@ -8,6 +8,9 @@
  *
  *     initiator's StatSN  =  target's StatSN + answered
  *
+ * Where the two have agreed to recover lost PDUs (ErrorRecoveryLevel above 0, which few can), nothing is answered here: SNACKs and answers
+ * that are sent again speak of numbers that are past.
+ *
  * Only immediate pings can be answered so: another one has its place in the order of commands, and goes through.
  */
 

@@ -171,7 +171,7 @@ export class Conversation {
       throw new PeerError("Expected the login to end before another PDU");
     }
     this.#digests = digests;
-    if (this.#answerPings) {
+    if (this.#answerPings && this.#watch.recoversNothing) {
       const { maxDataBytes } = this.#watch;
       this.#pings = new Pings(response, { digests, maxDataBytes });
     }

@@ -13,9 +13,11 @@ import {
 } from "../iscsi/layout.ts";
 import {
   DATA_OUT,
+  IMMEDIATE_BIT,
   LOGIN_REQUEST,
   LOGIN_RESPONSE,
   NOP_IN,
+  NOP_OUT,
   TEXT_RESPONSE,
 } from "../iscsi/pdu/opcode.ts";
 import { ownAddress } from "./own_address.ts";
@@ -188,5 +190,30 @@ Deno.test("discovery names the portal, and the channel's target alone", async ()
     ).toEqual([[expected, true], ["ping", true]]);
     await Promise.all([initiator.close(), target.close()]);
     await done;
+  }
+});
+
+Deno.test("pings are answered here unless lost PDUs are recovered", async () => {
+  for (const level of [0, 1]) {
+    const [initiator, left] = duplexPair();
+    const [right, target] = duplexPair();
+    const done = relay({ initiator: left, target: right, answerPings: true });
+    const keys = utf8(`ErrorRecoveryLevel=${level}\0`);
+    const flags = TRANSIT_TO_FULL_FEATURE;
+    const asked = pdu(LOGIN_REQUEST, keys, { flags });
+    const answered = pdu(LOGIN_RESPONSE, keys, { flags });
+    await initiator.write(asked);
+    await readBytes(target, asked.length);
+    await target.write(answered);
+    await readBytes(initiator, answered.length);
+    const ping = pdu(NOP_OUT | IMMEDIATE_BIT, new Uint8Array(0));
+    // No transfer tag of the target's: it asks for an answer.
+    ping.fill(0xff, 20, 24);
+    await initiator.write(ping);
+    if (level === 0) expect((await initiator.read())![0]).toBe(NOP_IN);
+    else expect(await readBytes(target, ping.length)).toEqual(ping);
+    initiator.abort();
+    target.abort();
+    await done.catch(() => {});
   }
 });
