@@ -82,11 +82,12 @@ Deno.test("a volume is made of an image, and written as one, without a running n
 function programsWithoutQemu(dir: TempDir): string {
   const path = dir.at("programs");
   Deno.mkdirSync(path);
+  const linked = new Set<string>();
   for (const folder of ["/usr/bin", "/bin"].filter(exists)) {
     for (const { name } of Deno.readDirSync(folder)) {
-      const link = `${path}/${name}`;
-      if (name.startsWith("qemu-") || exists(link)) continue;
-      Deno.symlinkSync(`${folder}/${name}`, link);
+      if (name.startsWith("qemu-") || linked.has(name)) continue;
+      linked.add(name);
+      Deno.symlinkSync(`${folder}/${name}`, `${path}/${name}`);
     }
   }
   return path;
