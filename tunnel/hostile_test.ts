@@ -8,29 +8,11 @@ import type { Channel } from "./channel.ts";
 import type { Link } from "./link.ts";
 import { MAX_CHANNELS_PER_DEVICE, MAX_LINKS_PER_DEVICE } from "./listen.ts";
 import { MAX_CHANNELS } from "./mux.ts";
-import { pattern } from "./testing/links.ts";
+import { channelPair, pattern } from "./testing/links.ts";
 import { startMiddlebox } from "./testing/middlebox.ts";
-import { startNode, type TestNode } from "./testing/node.ts";
+import { type TestNode, withNode } from "./testing/node.ts";
 import { type Meddler, type Proxy, startProxy } from "./testing/proxy.ts";
 import { MAX_WAITING_PER_HOST } from "./waiting.ts";
-
-async function withNode(run: (node: TestNode) => Promise<void>): Promise<void> {
-  const node = await startNode();
-  try {
-    await run(node);
-  } finally {
-    await node.stop();
-  }
-}
-
-async function channelOf(
-  pair: { device: Link; node: Link },
-): Promise<{ device: Channel; node: Channel }> {
-  const asked = pair.device.open({ kind: "test" });
-  const incoming = await pair.node.accept();
-  const node = incoming!.accept();
-  return { device: await asked, node };
-}
 
 Deno.test("something in between that ends TLS with a certificate of the node's own authority passes no handshake and reads nothing of a link", () =>
   withNode(async (node) => {
@@ -75,7 +57,7 @@ async function throughProxy(
   const proxy = startProxy(node.address);
   try {
     const pair = await node.pair(laptop, { address: proxy.address });
-    await run({ proxy, pair }, await channelOf(pair));
+    await run({ proxy, pair }, await channelPair(pair));
     pair.device.abort("over");
   } finally {
     proxy.close();
@@ -177,7 +159,7 @@ Deno.test("thousands of connections that say nothing, or junk, are in nobody's w
   withNode(async (node) => {
     const laptop = await node.device("laptop");
     const before = await node.pair(laptop);
-    const channel = await channelOf(before);
+    const channel = await channelPair(before);
     const [hostname, port] = node.address.split(":") as [string, string];
     const idle: Deno.Conn[] = [];
     for (let n = 0; n < 2000; n++) {
@@ -189,7 +171,7 @@ Deno.test("thousands of connections that say nothing, or junk, are in nobody's w
     await channel.device.write(pattern(1000));
     expect((await channel.node.read())?.length).toBe(1000);
     const after = await node.pair(laptop);
-    await (await channelOf(after)).device.write(pattern(1000));
+    await (await channelPair(after)).device.write(pattern(1000));
     expect(node.audit.some(({ kind }) => kind === "limit")).toBe(true);
     expect(node.audit.length).toBeLessThan(100);
     for (const conn of idle) conn.close();
@@ -219,13 +201,13 @@ Deno.test("a device has so many channels over all its links, and others have the
     const laptop = await node.device("laptop");
     for (let n = 0; n < MAX_CHANNELS_PER_DEVICE / MAX_CHANNELS; n++) {
       const pair = await node.pair(laptop);
-      for (let m = 0; m < MAX_CHANNELS; m++) await channelOf(pair);
+      for (let m = 0; m < MAX_CHANNELS; m++) await channelPair(pair);
     }
     const { device } = await node.pair(laptop);
     await expect(device.open({ kind: "test" })).rejects.toThrow(
       `at most ${MAX_CHANNELS_PER_DEVICE} channels`,
     );
-    await channelOf(await node.pair(await node.device("desk")));
+    await channelPair(await node.pair(await node.device("desk")));
   }));
 
 Deno.test("a node that stops listening goes on with its links", () =>
@@ -235,7 +217,7 @@ Deno.test("a node that stops listening goes on with its links", () =>
     const accepting = node.listener.accept();
     node.listener.close();
     expect(await accepting).toBeUndefined();
-    const channel = await channelOf(pair);
+    const channel = await channelPair(pair);
     await channel.device.write(pattern(10));
     expect(await channel.node.read()).toEqual(pattern(10));
     expect((await node.dial(laptop).catch((error) => error)).kind)

@@ -17,23 +17,11 @@ import { RefusedError } from "./handshake.ts";
 import { linkOver, shakeAsDevice } from "./handshake_pump.ts";
 import type { Link } from "./link.ts";
 import { FOR_JOIN, FOR_LINK, type Purpose } from "./message.ts";
-import { startNode, type TestNode } from "./testing/node.ts";
+import { startNode, type TestNode, withNode } from "./testing/node.ts";
 import { connectTls } from "./tls.ts";
 import { ALPN_JOIN, ALPN_LINK } from "./transport.ts";
 
 const NODE_NAME = "node.vault.internal";
-
-async function withNode(
-  run: (node: TestNode) => Promise<void>,
-  options: Parameters<typeof startNode>[0] = {},
-): Promise<void> {
-  const node = await startNode(options);
-  try {
-    await run(node);
-  } finally {
-    await node.stop();
-  }
-}
 
 /** Knocks as whoever has `credentials`, at any door, and shakes hands as far as the node goes along. */
 async function knock(

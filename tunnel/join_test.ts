@@ -14,22 +14,10 @@ import { renew } from "./dial.ts";
 import { shakeAsDevice } from "./handshake_pump.ts";
 import { FOR_LINK } from "./message.ts";
 import { startMiddlebox } from "./testing/middlebox.ts";
-import { startNode, type TestNode } from "./testing/node.ts";
+import { startNode, withNode } from "./testing/node.ts";
 import { startProxy } from "./testing/proxy.ts";
 import { connectTls } from "./tls.ts";
 import { ALPN_JOIN, ALPN_LINK } from "./transport.ts";
-
-async function withNode(
-  run: (node: TestNode) => Promise<void>,
-  options: Parameters<typeof startNode>[0] = {},
-): Promise<void> {
-  const node = await startNode(options);
-  try {
-    await run(node);
-  } finally {
-    await node.stop();
-  }
-}
 
 /** The same code with another secret, and a checksum that fits it. */
 async function guessed(code: string): Promise<string> {

@@ -4,37 +4,17 @@ import { expect } from "expect";
 import type { Clock } from "../lib/base/clock.ts";
 import { ConnectionLost } from "../lib/base/errors.ts";
 import { systemClock } from "../lib/os/clock.ts";
-import type { Channel } from "./channel.ts";
 import { renew } from "./dial.ts";
-import type { Link } from "./link.ts";
 import { SWEEP_MS } from "./listen.ts";
-import { pattern } from "./testing/links.ts";
-import { startNode, type TestNode } from "./testing/node.ts";
-
-async function withNode(run: (node: TestNode) => Promise<void>): Promise<void> {
-  const node = await startNode();
-  try {
-    await run(node);
-  } finally {
-    await node.stop();
-  }
-}
-
-async function channelOf(
-  pair: { device: Link; node: Link },
-): Promise<{ device: Channel; node: Channel }> {
-  const asked = pair.device.open({ kind: "test" });
-  const incoming = await pair.node.accept();
-  const node = incoming!.accept();
-  return { device: await asked, node };
-}
+import { channelPair, pattern } from "./testing/links.ts";
+import { startNode, withNode } from "./testing/node.ts";
 
 Deno.test("a revoked device's live link dies within a second, under load too", () =>
   withNode(async (node) => {
     const laptop = await node.device("laptop");
     const pair = await node.pair(laptop);
     const idle = await node.pair(laptop);
-    const channel = await channelOf(pair);
+    const channel = await channelPair(pair);
     let stop = false;
     const flood = (async () => {
       while (!stop) await channel.device.write(pattern(100_000));
@@ -86,7 +66,7 @@ Deno.test("a live link ends when its device's certificate expires", async () => 
   const laptop = await node.device("laptop", { lifetimeMs: 3_600_000 });
   const pair = await node.pair(laptop);
   calendar.sweep();
-  await (await channelOf(pair)).device.write(pattern(10));
+  await (await channelPair(pair)).device.write(pattern(10));
   calendar.now += 3_600_001;
   calendar.sweep();
   expect(await pair.node.closed).toMatchObject({
@@ -106,7 +86,7 @@ Deno.test("a device's links outlive the certificate that opened them, and no rev
   calendar.sweep();
   calendar.now += 3_600_001;
   calendar.sweep();
-  const channel = await channelOf(old);
+  const channel = await channelPair(old);
   await channel.device.write(pattern(10));
   expect((await channel.node.read())?.length).toBe(10);
   // It opens no link any more, and asks for no certificate.

@@ -11,7 +11,13 @@ import type { EnrolmentDesk } from "./enrolment_desk.ts";
 import { hangUp, linkOver, shakeAsNode } from "./handshake_pump.ts";
 import type { Link } from "./link.ts";
 import type { LinkPump } from "./link_pump.ts";
-import { encodeAlert, FOR_JOIN, FOR_LINK, FOR_RESUME } from "./message.ts";
+import {
+  encodeAlert,
+  FOR_JOIN,
+  FOR_LINK,
+  FOR_RESUME,
+  type Purpose,
+} from "./message.ts";
 import type { RenewalLimits } from "./record.ts";
 import type { RefusalLog } from "./refusal_log.ts";
 import { resumeAsNode } from "./resume.ts";
@@ -85,20 +91,9 @@ export class Reception {
 
   async #open(connection: TlsConnection): Promise<void> {
     const { registry, clock, primitives, renewal } = this.#options;
-    const { handshake, peer } = await shakeAsNode(connection, {
-      ...this.#handshakeOptions(),
-      purpose: FOR_LINK,
-    });
-    const fingerprint = toHex(primitives.hash("sha256", peer.der));
-    const verdict = registry.admit(fingerprint, clock.now());
-    if (!verdict.admitted) {
-      const { reason } = verdict;
-      return this.#refuse(connection, handshake.refuse(reason), {
-        reason,
-        fingerprint,
-      });
-    }
-    const { name } = verdict.device;
+    const admitted = await this.#admitted(connection, FOR_LINK);
+    if (!admitted) return;
+    const { handshake, fingerprint, name } = admitted;
     const full = this.#options.full(name);
     if (full !== undefined) {
       // No verdict on the device: it comes again, to find room or the node's next start.
@@ -133,29 +128,36 @@ export class Reception {
   /** A link goes on: there was room for it before. */
   async #resume(connection: TlsConnection): Promise<void> {
     const { registry, clock, primitives } = this.#options;
-    const { handshake, peer } = await shakeAsNode(connection, {
-      ...this.#handshakeOptions(),
-      purpose: FOR_RESUME,
-    });
-    const fingerprint = toHex(primitives.hash("sha256", peer.der));
-    const verdict = registry.admit(fingerprint, clock.now());
-    if (!verdict.admitted) {
-      const { reason } = verdict;
-      return this.#refuse(connection, handshake.refuse(reason), {
-        reason,
-        fingerprint,
-      });
-    }
+    const admitted = await this.#admitted(connection, FOR_RESUME);
+    if (!admitted) return;
+    const { handshake, fingerprint, name } = admitted;
     const { send, result } = handshake.admit();
     connection.write(send).catch(() => {});
     if (registry.settle(fingerprint)) this.#persistSoon();
     const link = await resumeAsNode(connection, result, {
       primitives,
       clock,
-      name: verdict.device.name,
+      name,
       find: this.#options.find,
     });
     if (!link) hangUp(connection, clock);
+  }
+
+  /** The device, proved and in the registry; undefined where it was refused. @throws {PeerError} {ConnectionLost} */
+  async #admitted(connection: TlsConnection, purpose: Purpose) {
+    const { registry, clock, primitives } = this.#options;
+    const { handshake, peer } = await shakeAsNode(connection, {
+      ...this.#handshakeOptions(),
+      purpose,
+    });
+    const fingerprint = toHex(primitives.hash("sha256", peer.der));
+    const verdict = registry.admit(fingerprint, clock.now());
+    if (verdict.admitted) {
+      return { handshake, fingerprint, name: verdict.device.name };
+    }
+    const { reason } = verdict;
+    this.#refuse(connection, handshake.refuse(reason), { reason, fingerprint });
+    return undefined;
   }
 
   async #join(connection: TlsConnection): Promise<void> {

@@ -12,7 +12,7 @@ import { derOf } from "../lib/pki/keys.ts";
 import { encodeDeviceHello, FOR_LINK, MessageType } from "./message.ts";
 import { selfTest } from "./self_test.ts";
 import { opensslKnock } from "./testing/openssl.ts";
-import { startNode, type TestNode } from "./testing/node.ts";
+import { startNode, type TestNode, withNode } from "./testing/node.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -24,15 +24,6 @@ function helloOf(identity: DeviceIdentity): Uint8Array {
     share: primitives.agreementKey().publicKey,
     certificate: derOf(identity.certificatePem),
   });
-}
-
-async function withNode(run: (node: TestNode) => Promise<void>): Promise<void> {
-  const node = await startNode();
-  try {
-    await run(node);
-  } finally {
-    await node.stop();
-  }
 }
 
 /** Dials, and has to fail with `reason`; no link comes up at the node. */

@@ -17,7 +17,7 @@ import {
   type LinkResumeKeys,
 } from "./resume_message.ts";
 import { pattern, readExactly } from "./testing/links.ts";
-import { startNode, type TestNode } from "./testing/node.ts";
+import { type TestNode, withNode } from "./testing/node.ts";
 import { startProxy } from "./testing/proxy.ts";
 
 const WINDOW_MS = 60_000;
@@ -34,18 +34,10 @@ function options(identity: DeviceIdentity, address?: string) {
   };
 }
 
-async function withNode(
+const withResumes = (
   test: (node: TestNode) => Promise<void>,
   resumeWindowMs = WINDOW_MS,
-): Promise<void> {
-  const node = await startNode({ resumeWindowMs });
-  try {
-    await test(node);
-  } finally {
-    for (const link of node.listener.links) link.abort("over");
-    await node.stop();
-  }
-}
+) => withNode(test, { resumeWindowMs });
 
 /** Both ends of a link that the device dials at `address`, and a channel of it. */
 async function open(
@@ -69,7 +61,7 @@ function becomes(link: LinkPump, wanted: string): Promise<void> {
 }
 
 Deno.test("a link goes on over another connection: nothing is lost, and nothing comes twice", () =>
-  withNode(async (node) => {
+  withResumes(async (node) => {
     const identity = await node.device("laptop");
     const proxy = startProxy(node.address);
     const { device, link, near, far } = await open(
@@ -108,7 +100,7 @@ Deno.test("a link goes on over another connection: nothing is lost, and nothing 
   }));
 
 Deno.test("a node that has not noticed that the connection is gone takes the new one", () =>
-  withNode(async (node) => {
+  withResumes(async (node) => {
     const identity = await node.device("laptop");
     const { device, link, near, far } = await open(node, identity);
     device.pause("the address changed");
@@ -122,7 +114,7 @@ Deno.test("a node that has not noticed that the connection is gone takes the new
   }));
 
 Deno.test("nobody else takes up a link: not another device, nor whoever does not have its secret", () =>
-  withNode(async (node) => {
+  withResumes(async (node) => {
     const identity = await node.device("laptop");
     const { device, link } = await open(node, identity);
     const other = await node.device("phone");
@@ -148,7 +140,7 @@ Deno.test("nobody else takes up a link: not another device, nor whoever does not
   }));
 
 Deno.test("a RESUME that was held up on its way does not disturb the link, which has gone on since", () =>
-  withNode(async (node) => {
+  withResumes(async (node) => {
     const identity = await node.device("laptop");
     const { device, link, near, far } = await open(node, identity);
     // Much, so that it is acknowledged; what is written after that comes behind the acknowledgement.
@@ -170,7 +162,7 @@ Deno.test("a RESUME that was held up on its way does not disturb the link, which
   }));
 
 Deno.test("a revoked device's paused link ends at once, and is not taken up", () =>
-  withNode(async (node) => {
+  withResumes(async (node) => {
     const identity = await node.device("laptop");
     const { device, link } = await open(node, identity);
     device.pause("the lid was closed");
@@ -184,7 +176,7 @@ Deno.test("a revoked device's paused link ends at once, and is not taken up", ()
   }));
 
 Deno.test("when the window is over the link ends, and its channels with it", () =>
-  withNode(async (node) => {
+  withResumes(async (node) => {
     const identity = await node.device("laptop");
     const { device, link, near } = await open(node, identity);
     device.pause("the lid was closed");
@@ -195,7 +187,7 @@ Deno.test("when the window is over the link ends, and its channels with it", () 
   }, 200));
 
 Deno.test("a device that comes anew takes the place of what it left behind", () =>
-  withNode(async (node) => {
+  withResumes(async (node) => {
     const identity = await node.device("laptop");
     const left: LinkPump[] = [];
     for (let n = 0; n < MAX_LINKS_PER_DEVICE; n++) {

@@ -23,17 +23,21 @@ async function ready(client: Client): Promise<string> {
   }
 }
 
-Deno.test("a sanitizing outlives ABORT TASK, resets and its session", async () => {
-  let release = () => {};
-  const delay = new Promise<void>((resolve) => release = resolve);
-  let stopped = () => {};
-  const atWork = new Promise<void>((resolve) => stopped = resolve);
+/** A store that stays in the middle of a write, counted from 0, until it is released. */
+function halting(at: number) {
+  const delay = Promise.withResolvers<void>();
+  const begun = Promise.withResolvers<void>();
   const memory = new MemoryStore(SIZE_BYTES);
   const store = new FaultStore(memory, ({ kind, index }) => {
-    if (kind !== "write" || index !== 1) return undefined;
-    stopped();
-    return { delay };
+    if (kind !== "write" || index !== at) return undefined;
+    begun.resolve();
+    return { delay: delay.promise };
   });
+  return { memory, store, atWork: begun.promise, release: delay.resolve };
+}
+
+Deno.test("a sanitizing outlives ABORT TASK, resets and its session", async () => {
+  const { memory, store, atWork, release } = halting(1);
   await using disk = served(store);
   const client = await disk.connect();
   const other = await disk.connect("other");
@@ -70,16 +74,7 @@ Deno.test("a sanitizing outlives ABORT TASK, resets and its session", async () =
 });
 
 Deno.test("a disk that is let go of in the middle waits for one piece and no more", async () => {
-  let release = () => {};
-  const delay = new Promise<void>((resolve) => release = resolve);
-  let stopped = () => {};
-  const atWork = new Promise<void>((resolve) => stopped = resolve);
-  const memory = new MemoryStore(SIZE_BYTES);
-  const store = new FaultStore(memory, ({ kind, index }) => {
-    if (kind !== "write" || index !== 0) return undefined;
-    stopped();
-    return { delay };
-  });
+  const { memory, store, atWork, release } = halting(0);
   {
     await using disk = served(store);
     const client = await disk.connect();

@@ -6,6 +6,7 @@ import { systemClock } from "../../lib/os/clock.ts";
 import { systemPrimitives as primitives } from "../../lib/os/primitives.ts";
 import type { Channel } from "../channel.ts";
 import { DEVICE_TO_NODE, NODE_TO_DEVICE } from "../keys.ts";
+import type { Link } from "../link.ts";
 import { LinkPump } from "../link_pump.ts";
 import type { RenewalLimits } from "../record.ts";
 import type { Wire } from "../sender.ts";
@@ -128,7 +129,7 @@ export function linkOverWire(wire: Wire, resumeWindowMs = 0): LinkPump {
 
 /** A channel of `pair`, asked for by the device. */
 export async function channelPair(
-  pair: LinkPair,
+  pair: { readonly device: Link; readonly node: Link },
 ): Promise<{ device: Channel; node: Channel }> {
   const asked = pair.device.open({ kind: "test" });
   const incoming = await pair.node.accept();

@@ -175,3 +175,17 @@ export async function startNode(
   };
   return node;
 }
+
+/** Runs `test` with a node, which is stopped afterwards, however that ends. */
+export async function withNode(
+  test: (node: TestNode) => Promise<void>,
+  options: Parameters<typeof startNode>[0] = {},
+): Promise<void> {
+  const node = await startNode(options);
+  try {
+    await test(node);
+  } finally {
+    for (const link of node.listener.links) link.abort("over");
+    await node.stop();
+  }
+}
