@@ -255,7 +255,8 @@ export function syncFolder(path: string): void {
   }
 }
 
-function isMissing(thrown: unknown): boolean {
+/** Whether it was thrown because there is no such file. */
+export function isMissing(thrown: unknown): boolean {
   return thrown instanceof Error && "code" in thrown &&
     thrown.code === "ENOENT";
 }
