@@ -2,7 +2,10 @@
  * A store lives through crashes: it is opened, changed, killed or cut from its power, and opened again, over and over, and the oracle looks
  * at what is there each time. All that happens follows from one number.
  *
- * A test of a store runs many of them: `crashRun({ open, sizeBytes, afterCut, afterKill }, seed)` for each seed.
+ * A test of a store runs many of them, `crashRun(subject, seed)` for each seed, with a subject like
+ *
+ *     open: (supply) => new FileStore(supply.open("data", sizeBytes)),           afterCut: VOLATILE, afterKill: KILLED
+ *     open: (supply) => openOther({ folder: supply.folder("journal"), … }),      afterCut: PREFIX,   afterKill: PREFIX
  *
  * What is under way side by side is what callers of a store may do: writes and unmaps of any places, flushes, an atomic write where nothing
  * else is, a change of size beside nothing but flushes. The next step comes after a few turns of what waits, wherever it has got to, and
