@@ -13,11 +13,11 @@
  */
 
 import { messageOf } from "../../base/errors.ts";
-import { type Extent, overlaps } from "../../base/extent.ts";
 import { Dice } from "../../../tests/fuzz/dice.ts";
-import type { Maybe, Store } from "../store.ts";
-import { type Ask, History } from "./history.ts";
-import { BLOCK_BYTES, blocksOf, numbersIn, ZEROS } from "./known_content.ts";
+import type { Store } from "../store.ts";
+import { History } from "./history.ts";
+import { BLOCK_BYTES, numbersIn } from "./known_content.ts";
+import { Life, MAX_BLOCKS } from "./life.ts";
 import { type Contract, judge, KILLED } from "./oracle.ts";
 import { PowerSupply } from "./power_supply.ts";
 
@@ -49,16 +49,8 @@ export interface CrashTally {
   closes: number;
 }
 
-/** The longest that a store grows here. */
-export const MAX_BLOCKS = 192;
-
-const MIN_BLOCKS = 8;
 const MAX_LIVES = 7;
 const MAX_STEPS = 50;
-/** The most that is under way side by side. */
-const MAX_BEGUN = 5;
-/** The longest write and unmap. */
-const MAX_EXTENT_BLOCKS = 24;
 /** The most turns between two steps. */
 const MAX_TURNS = 12;
 /** What is not over after so many steps never will be. */
@@ -80,13 +72,6 @@ export async function crashRun(
   }
 }
 
-/** Something that is under way. */
-interface Begun {
-  readonly extent: Extent;
-  /** Nothing else may touch its extent. */
-  readonly alone: boolean;
-}
-
 /** How a life ends. */
 type End = "cut" | "kill" | "close";
 
@@ -100,11 +85,9 @@ class Run {
   readonly #dice: Dice;
   readonly #supply: PowerSupply;
   readonly #history: History;
-  readonly #begun = new Set<Begun>();
   /** How the lives have ended since the oracle looked. */
   #ends: End[] = [];
-  #life = 0;
-  #failure: { readonly thrown: unknown } | undefined;
+  #life: Life | undefined;
 
   constructor(subject: CrashSubject, seed: number) {
     this.#subject = subject;
@@ -125,13 +108,19 @@ class Run {
       }
       if (!await this.#look(store)) continue;
       if (more === 0) return;
+      const life = this.#life = new Life({
+        ...{ store, history: this.#history, dice: this.#dice },
+        seed: this.#seed,
+      });
       for (let n = this.#dice.next(MAX_STEPS); n > 0; n--) {
         await this.#turns();
         if (this.#supply.syncs > 0 && this.#dice.once(3)) {
           this.#supply.endSync();
-        } else this.#step(store);
+        } else life.step();
       }
-      await this.#end(store);
+      await this.#end(store, life);
+      this.tally.operations += life.operations;
+      this.tally.flushes += life.flushes;
     }
   }
 
@@ -166,10 +155,10 @@ class Run {
     return true;
   }
 
-  async #end(store: Store): Promise<void> {
+  async #end(store: Store, life: Life): Promise<void> {
     if (!this.#dice.once(6)) return this.#crash();
     // Whoever closes a store has waited for all that was under way.
-    for (let n = 0; this.#begun.size > 0; n++) {
+    for (let n = 0; !life.idle; n++) {
       if (n > PATIENCE) throw new Error("An operation hangs");
       await this.#turns();
       if (this.#supply.syncs > 0) this.#supply.endSync();
@@ -186,13 +175,11 @@ class Run {
   /** What `work` gives; undefined where a crash came before. */
   async #outcome<T>(work: Promise<T>): Promise<T | undefined> {
     let done: { readonly value: T } | undefined;
-    const life = this.#life;
-    work.then(
-      (value) => done = { value },
-      (thrown) => this.#fail(life, thrown),
-    );
+    let failed: { readonly thrown: unknown } | undefined;
+    work.then((value) => done = { value }, (thrown) => failed = { thrown });
     for (let n = 0; n < PATIENCE; n++) {
       await this.#turns();
+      if (failed) throw failed.thrown;
       if (done) return done.value;
       if (this.#supply.syncs > 0 && this.#dice.once(2)) this.#supply.endSync();
       else if (this.#dice.once(100)) {
@@ -205,8 +192,7 @@ class Run {
 
   #crash(): void {
     const end = this.#dice.once(3) ? "kill" : "cut";
-    this.#life++;
-    this.#begun.clear();
+    this.#life?.end();
     this.#history.crash();
     this.#ends.push(end);
     if (end === "kill") {
@@ -218,116 +204,10 @@ class Run {
     }
   }
 
-  #step(store: Store): void {
-    const kind = this.#dice.next(16);
-    if (kind < 7) this.#write(store);
-    else if (kind < 9) this.#unmap(store);
-    else if (kind < 11) this.#writeAtomically(store);
-    else if (kind < 15) this.#flush(store);
-    else this.#resize(store);
-  }
-
-  #write(store: Store): void {
-    const { extent, cells } = this.#anywhere(store);
-    this.#begin(
-      { what: "write", cells: [cells] },
-      { extent, alone: false },
-      (number) => store.write(extent.offset, this.#content(number, extent)),
-    );
-  }
-
-  #unmap(store: Store): void {
-    const { extent, cells } = this.#anywhere(store);
-    this.#begin(
-      { what: "unmap", cells: [cells], value: () => ZEROS },
-      { extent, alone: false },
-      () => store.unmap(extent),
-    );
-  }
-
-  #writeAtomically(store: Store): void {
-    const { atomic } = store;
-    if (!atomic) return;
-    const { extent, cells } = this.#anywhere(store);
-    this.#begin(
-      { what: "atomic write", cells: [cells], whole: true, stable: true },
-      { extent, alone: true },
-      (number) => atomic.write(extent.offset, this.#content(number, extent)),
-    );
-  }
-
-  #resize(store: Store): void {
-    const before = store.sizeBytes / BLOCK_BYTES;
-    const after = MIN_BLOCKS + this.#dice.next(MAX_BLOCKS - MIN_BLOCKS + 1);
-    const [from, to] = [Math.min(before, after), Math.max(before, after)];
-    this.#begin(
-      {
-        what: `change of size to ${after}`,
-        cells: [{ from, to }, { from: MAX_BLOCKS, to: MAX_BLOCKS + 1 }],
-        value: (cell) => cell === MAX_BLOCKS ? after : ZEROS,
-        stable: true,
-      },
-      { extent: { offset: 0, length: MAX_BLOCKS * BLOCK_BYTES }, alone: true },
-      () => store.resize(after * BLOCK_BYTES),
-    );
-  }
-
-  #flush(store: Store): void {
-    const flush = this.#history.sendFlush();
-    this.tally.flushes++;
-    const life = this.#life;
-    store.flush().then(
-      () => {
-        if (life === this.#life) this.#history.acknowledgeFlush(flush);
-      },
-      (thrown) => this.#fail(life, thrown),
-    );
-  }
-
-  /** Does nothing where callers of a store must not do it now. */
-  #begin(ask: Ask, begun: Begun, run: (number: number) => Maybe): void {
-    const inTheWay = [...this.#begun].some((other) =>
-      (begun.alone || other.alone) && overlaps(begun.extent, other.extent)
-    );
-    if (inTheWay || this.#begun.size >= MAX_BEGUN) return;
-    this.tally.operations++;
-    const change = this.#history.send(ask);
-    const pending = run(change.number);
-    if (!pending) return this.#history.acknowledge(change);
-    const life = this.#life;
-    this.#begun.add(begun);
-    pending.then(() => {
-      if (life !== this.#life) return;
-      this.#begun.delete(begun);
-      this.#history.acknowledge(change);
-    }, (thrown) => this.#fail(life, thrown));
-  }
-
-  #anywhere(store: Store) {
-    const blocks = store.sizeBytes / BLOCK_BYTES;
-    const count = 1 + this.#dice.next(Math.min(blocks, MAX_EXTENT_BLOCKS));
-    const from = this.#dice.next(blocks - count + 1);
-    return {
-      cells: { from, to: from + count },
-      extent: { offset: from * BLOCK_BYTES, length: count * BLOCK_BYTES },
-    };
-  }
-
-  #content(number: number, { offset, length }: Extent): Uint8Array {
-    const first = offset / BLOCK_BYTES;
-    const count = length / BLOCK_BYTES;
-    return blocksOf({ seed: this.#seed, number }, { first, count });
-  }
-
   /** Lets what waits go on for a while. @throws what has failed */
   async #turns(): Promise<void> {
     for (let n = this.#dice.next(MAX_TURNS); n >= 0; n--) await undefined;
-    if (this.#failure) throw this.#failure.thrown;
-  }
-
-  /** The dead may fail as they like. */
-  #fail(life: number, thrown: unknown): void {
-    if (life === this.#life) this.#failure ??= { thrown };
+    this.#life?.check();
   }
 }
 
