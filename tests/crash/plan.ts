@@ -4,8 +4,8 @@
  */
 import { Dice } from "../fuzz/dice.ts";
 
-/** The numbers of rounds are spread apart from those of the operations in them. */
-const ROUND_STRIDE = 0x10000;
+/** Between the numbers of rounds there is room for those of their operations. A prime: neighbours differ in every digit. */
+const ROUND_STRIDE = 100_003;
 
 const MAX_BLOCKS_A_COMMAND = 64;
 /** COMPARE AND WRITE takes no more. */
@@ -46,7 +46,7 @@ export function planRound(
   },
 ): RoundPlan {
   const dice = Dice.forCase(seed, round * ROUND_STRIDE);
-  const chore = dice.once(5)
+  const chore = dice.once(7)
     ? dice.of<Chore>(["snapshot", "restore", "resize"])
     : undefined;
   return {
