@@ -9,7 +9,7 @@ import net from "node:net";
 import { dirname, join } from "node:path";
 import type { Duplex, Listener } from "../base/duplex.ts";
 import { ConnectionLost, messageOf, VaultError } from "../base/errors.ts";
-import { readWhole, writeWhole } from "./file.ts";
+import { discard, readWhole, writeWhole } from "./file.ts";
 import { privateFolder, runDir, socketPath } from "./paths.ts";
 
 /** Which conversation: a state folder's, by name. The name becomes part of file names. */
@@ -64,7 +64,7 @@ export async function listenLocal(at: LocalName): Promise<Listener<Duplex>> {
       accept: () => listener.accept(),
       close() {
         listener.close();
-        fs.rmSync(file(at, "at"), { force: true });
+        discard(file(at, "at"));
         lock.release();
       },
     };
@@ -123,7 +123,7 @@ async function lockName(at: LocalName): Promise<{ release(): void }> {
     if (isSameFile(handle, path)) {
       return {
         release() {
-          fs.rmSync(path, { force: true });
+          discard(path);
           // A child that is just being started holds a copy of the descriptor, and would hold the lock with it.
           handle.unlockSync();
           handle.close();
@@ -202,7 +202,7 @@ function listen(path: string): Promise<Listener<Duplex>> {
       if (closed) return;
       closed = true;
       server.close();
-      if (Deno.build.os !== "windows") fs.rmSync(path, { force: true });
+      if (Deno.build.os !== "windows") discard(path);
       for (const connection of waiting.splice(0)) connection.abort();
       wake();
     },
