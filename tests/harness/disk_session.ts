@@ -7,7 +7,10 @@ import {
   ScsiError,
 } from "../../lib/initiator/disk.ts";
 import { connectInitiator } from "../../lib/initiator/initiator.ts";
-import type { InitiatorSession } from "../../lib/initiator/initiator_session.ts";
+import type {
+  InitiatorSession,
+  SessionEvent,
+} from "../../lib/initiator/initiator_session.ts";
 import { systemPrimitives } from "../../lib/os/primitives.ts";
 import { connectTcp, parseAddress } from "../../lib/os/tcp.ts";
 import { eventually } from "./until.ts";
@@ -18,16 +21,26 @@ export interface DiskSession {
   readonly disk: RemoteDisk;
 }
 
-/** Logs in to the tunnel's volume, through the portal. */
-export async function logIn(tunnel: Tunnel): Promise<DiskSession> {
+/** The name of the target of the tunnel's volume. */
+export async function targetOf(tunnel: Tunnel): Promise<string> {
   const { iqn } = await tunnel.node.json<{ iqn: string }>(
     ...["volume", "show", tunnel.volume],
   );
+  return iqn;
+}
+
+/** Logs in to the tunnel's volume, through the portal. */
+export async function logIn(
+  tunnel: Tunnel,
+  options: { readonly onEvent?: (event: SessionEvent) => void } = {},
+): Promise<DiskSession> {
+  const iqn = await targetOf(tunnel);
   const session = await connectInitiator({
     duplex: await connectTcp(parseAddress(tunnel.portal)),
     primitives: systemPrimitives,
     initiatorName: "iqn.2026-11.internal.vault:scenario",
     targetName: iqn,
+    ...options,
   });
   return { session, disk: await openDisk(session) };
 }
