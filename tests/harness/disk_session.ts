@@ -29,18 +29,24 @@ export async function targetOf(tunnel: Tunnel): Promise<string> {
   return iqn;
 }
 
-/** Logs in to the tunnel's volume, through the portal. */
+/** Logs in to the tunnel's volume, through the portal or another. */
 export async function logIn(
   tunnel: Tunnel,
-  options: { readonly onEvent?: (event: SessionEvent) => void } = {},
+  options: {
+    readonly portal?: string;
+    readonly initiatorName?: string;
+    readonly onEvent?: (event: SessionEvent) => void;
+  } = {},
 ): Promise<DiskSession> {
   const iqn = await targetOf(tunnel);
+  const { portal = tunnel.portal, ...rest } = options;
+
   const session = await connectInitiator({
-    duplex: await connectTcp(parseAddress(tunnel.portal)),
+    duplex: await connectTcp(parseAddress(portal)),
     primitives: systemPrimitives,
     initiatorName: "iqn.2026-11.internal.vault:scenario",
     targetName: iqn,
-    ...options,
+    ...rest,
   });
   return { session, disk: await openDisk(session) };
 }
