@@ -7,6 +7,7 @@ import type { Primitives } from "../base/primitives.ts";
 import type { Address } from "../os/tcp.ts";
 import { type LinkListener, listenLinks } from "../../tunnel/listen.ts";
 import { auditTo } from "./audit_log.ts";
+import { boundedLog } from "./bounded_log.ts";
 import type { NodeState } from "./node_state.ts";
 
 export interface NodeLinksOptions {
@@ -61,9 +62,10 @@ function openLinks(
 
 /** An audit log whose lines are details until it is told to speak up. */
 function quietly(
-  { log, state }: NodeLinksOptions,
+  { log, state, clock }: NodeLinksOptions,
 ): { readonly tell: Audit; speakUp: () => void } {
-  const aloud = auditTo(log);
+  // Devices that come and go bring these about.
+  const aloud = auditTo(boundedLog(log, clock));
   let tell: Audit = ({ kind, ...facts }) => log.debug(kind, facts);
   return {
     tell: (event) => tell(event),

@@ -7,6 +7,7 @@ import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import net from "node:net";
 import { dirname, join } from "node:path";
+import { equalBytes } from "../base/bytes.ts";
 import type { Duplex, Listener } from "../base/duplex.ts";
 import { ConnectionLost, messageOf, VaultError } from "../base/errors.ts";
 import { discard, readWhole, writeWhole } from "./file.ts";
@@ -58,7 +59,7 @@ export async function listenLocal(at: LocalName): Promise<Listener<Duplex>> {
       ? `\\\\.\\pipe\\vault-${randomBytes(16).toString("hex")}`
       : await freePath(at);
     const listener = await listen(path);
-    writeWhole(file(at, "at"), new TextEncoder().encode(path));
+    tellWhere(file(at, "at"), path);
     return {
       address: path,
       accept: () => listener.accept(),
@@ -97,6 +98,13 @@ function isPrivate(folder: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** Where a killed process has left the same, there is nothing to write: a disk that is full keeps nobody from starting. */
+function tellWhere(at: string, path: string): void {
+  const bytes = new TextEncoder().encode(path);
+  const before = readWhole(at);
+  if (!before || !equalBytes(before, bytes)) writeWhole(at, bytes);
 }
 
 /** Holds `NAME.lock`; the kernel lets go of it when the process ends, however it ends. */
