@@ -4,6 +4,7 @@
  */
 import { expect } from "expect";
 import { putU16, putU32, putU64 } from "../../lib/base/bytes.ts";
+import { MAX_LINES } from "../../lib/daemon/bounded_log.ts";
 import type { VolumeInfo } from "../../lib/control/operations.ts";
 import {
   expectSame,
@@ -56,6 +57,15 @@ scenario(
     expect(refusal).toBe(SPACE_ALLOCATION_FAILED);
     expect(written).toBeGreaterThan(20);
     await disk.flush();
+    // Whoever goes on trying does not fill the log.
+    for (let n = 0; n < 150; n++) {
+      const bytes = numbered(MIB, n);
+      expect(await senseOf(disk.write(120 * BLOCKS_PER_MIB, bytes)))
+        .toBe(SPACE_ALLOCATION_FAILED);
+    }
+    const lines = tunnel.serve.stderr.split("A write failed").length - 1;
+    expect(lines).toBeGreaterThan(10);
+    expect(lines).toBeLessThanOrEqual(3 * MAX_LINES);
     const expectAllThere = async () => {
       for (let n = 0; n < written; n++) {
         expectSame(
