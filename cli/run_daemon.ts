@@ -25,11 +25,11 @@ export async function runDaemon(
   secondSignal.promise.catch(() => {});
   const starting = Promise.withResolvers<Daemon>();
   starting.promise.catch(() => {});
-  let failed = false;
+  let failed: Promise<boolean> | undefined;
   const forget = listen({
-    first: async (signal) => {
+    first: (signal) => {
       note(`${signal}: finishing what is under way. Again ends at once.`);
-      failed = await stop(starting.promise);
+      failed = stop(starting.promise);
     },
     again: () => secondSignal.reject(new Ended(EXIT.interrupted)),
   });
@@ -37,10 +37,13 @@ export async function runDaemon(
     start().then(starting.resolve, starting.reject);
     const daemon = await Promise.race([starting.promise, secondSignal.promise]);
     await Promise.race([daemon.closed, secondSignal.promise]);
+    // It may have ended and not have said yet how.
+    if (await Promise.race([failed, secondSignal.promise])) {
+      throw new Ended(EXIT.failed);
+    }
   } finally {
     forget();
   }
-  if (failed) throw new Ended(EXIT.failed);
 }
 
 /** Whether stopping failed. */

@@ -81,6 +81,18 @@ Deno.test("a stop that fails is a failure; a disk in use is none, and the daemon
   }
 });
 
+Deno.test("a daemon that has ended, and says a moment later that its stop failed, has failed", async () => {
+  const { listen, send } = signals();
+  const one = daemon(async () => {
+    one.asked.end();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    throw new VaultError("not flushed");
+  });
+  const run = runDaemon(() => Promise.resolve(one), listen);
+  send("SIGTERM");
+  await expect(run).rejects.toMatchObject({ status: 1 });
+});
+
 Deno.test("a signal while the daemon starts stops it once it is up; a second one waits for nothing", async () => {
   const { listen, send } = signals();
   const one = daemon(() => Promise.resolve(one.asked.end()));

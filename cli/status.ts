@@ -113,6 +113,8 @@ async function showVolumes(node: NodeStatus): Promise<void> {
   for (const volume of ill) {
     const what = volume.health.startsWith("not served")
       ? "is"
+      : volume.health.startsWith("no room")
+      ? "takes no more than it holds:"
       : "takes no more writes:";
     note(`Volume "${volume.name}" ${what} ${volume.health}`, red);
   }

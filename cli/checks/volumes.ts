@@ -20,8 +20,15 @@ function finding({ name, health }: VolumeInfo): Finding {
     check: `volume ${name}`,
     state: "failed",
     found: health,
-    advice: health.startsWith("not served")
-      ? `Put right what was changed from outside, from a copy, and start vault serve again; or: vault volume delete ${name}`
-      : "Look after the disk that it lies on, then start vault serve again.",
+    advice: adviceOn(name, health),
   };
+}
+
+function adviceOn(name: string, health: string): string {
+  if (health.startsWith("not served")) {
+    return `Put right what was changed from outside, from a copy, and start vault serve again; or: vault volume delete ${name}`;
+  }
+  return health.startsWith("no room")
+    ? "Make room on the disk that it lies on, or give some back where it is attached (fstrim): it then takes writes again by itself."
+    : "Look after the disk that it lies on, then start vault serve again.";
 }

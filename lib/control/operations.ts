@@ -37,7 +37,7 @@ export interface VolumeInfo extends VolumeSpec {
   readonly allocatedBytes: number;
   /** When it was made. */
   readonly createdAt: string;
-  /** "ok", or that it takes no more writes or is not served, and why. */
+  /** "ok", or that it has no room, takes no more writes or is not served, and why. */
   readonly health: string;
   /** CHAP users of its target, never their secrets. Empty: no CHAP is asked. */
   readonly chapUsers: readonly string[];

@@ -20,6 +20,7 @@ import { relay } from "../portal/relay.ts";
 import type { Link } from "../../tunnel/link.ts";
 import { AuditLog, auditTo } from "./audit_log.ts";
 import { chooseNode, shortNodeId } from "./joined.ts";
+import { PortalConnections } from "./leaving.ts";
 import { LinkKeeper } from "./link_keeper.ts";
 import { expectLoopback } from "./loopback.ts";
 import { Description } from "./requests.ts";
@@ -83,7 +84,11 @@ export interface RunningAttachment {
   readonly nodeAddress: string;
   /** The disk, where the operating system's initiator was logged in. */
   readonly device: string | undefined;
-  /** Logs the operating system's initiator out, ends the link, and ends. @throws {VaultError} where the disk is in use: nothing ended */
+  /**
+   * Logs the operating system's initiator out, asks others to log out and cuts those that have not within 5 s, ends the link, and ends.
+   *
+   * @throws {VaultError} where the disk is in use: nothing ended
+   */
   stop(): Promise<void>;
   /** Resolves when it has ended. Never rejects. */
   readonly closed: Promise<void>;
@@ -215,7 +220,7 @@ class Attachment implements RunningAttachment {
   readonly closed: Promise<void>;
   device: string | undefined;
   readonly #parts: Parts;
-  readonly #sockets = new Set<TcpDuplex>();
+  readonly #sockets: PortalConnections;
   readonly #since: string;
   #control: ReturnType<typeof serveControl> | undefined;
   #stopping: Promise<void> | undefined;
@@ -223,6 +228,7 @@ class Attachment implements RunningAttachment {
 
   constructor(parts: Parts) {
     this.#parts = parts;
+    this.#sockets = new PortalConnections(parts);
     this.#since = new Date(parts.clock.now()).toISOString();
     this.closed = new Promise((resolve) => this.#ended = resolve);
     this.operations = {
@@ -266,9 +272,7 @@ class Attachment implements RunningAttachment {
     if (this.device !== undefined) await this.#parts.osLogin?.logout(this);
     this.device = undefined;
     this.#parts.listener.close();
-    for (const socket of this.#sockets) {
-      socket.abort(new ConnectionLost("The volume was detached"));
-    }
+    await this.#sockets.seeOff();
     await this.#parts.keeper.stop();
     this.#parts.audit.close();
     this.#control?.close();

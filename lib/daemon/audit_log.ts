@@ -122,7 +122,7 @@ export class AuditLog {
       this.#tellMissed(sheet);
       sheet.file.append(this.#lineOf(event));
     } catch (thrown) {
-      sheet.missed++;
+      sheet.missed += event.leftOut ?? 1;
       this.#complain(thrown);
     }
   }

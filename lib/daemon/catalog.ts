@@ -22,6 +22,7 @@ import type { Primitives } from "../base/primitives.ts";
 import { toHex } from "../base/bytes.ts";
 import type { VolumeSpec } from "../control/operations.ts";
 import {
+  discard,
   listFolder,
   makeFolder,
   openFile,
@@ -181,7 +182,7 @@ export class Catalog {
       syncFolder(half);
       rename(half, join(this.#folder, spec.name));
     } catch (thrown) {
-      remove(half);
+      discard(half);
       throw thrown;
     }
     return document;

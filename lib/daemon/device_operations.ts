@@ -70,7 +70,13 @@ export class DeviceOperations {
       expiresMs: ask.expiresMs,
       nowMs: clock.now(),
     });
-    state.persist();
+    try {
+      state.persist();
+    } catch (thrown) {
+      // Nobody has the code.
+      invitations.take(invitation.id, clock.now());
+      throw thrown;
+    }
     state.audit.tell({
       kind: "invited",
       device: ask.name,

@@ -65,8 +65,7 @@ Deno.test("what was under way when the node was let go of changes nothing of it"
   state.persist();
   state.release();
   const next = await NodeState.open({ folder, primitives, clock });
-  next.listen = "192.0.2.1:9443";
-  next.persist();
+  next.rememberListen("192.0.2.1:9443");
   expect(() => state.persist()).toThrow(VaultError);
   next.release();
   const last = await NodeState.open({ folder, primitives, clock });

@@ -212,11 +212,10 @@ class Node implements RunningNode {
       const links = await openTestedLinks(parts);
       try {
         const direct = parts.target && listenTcp(parts.target);
-        state.listen = renderAddress({
+        state.rememberListen(renderAddress({
           hostname: parts.listen.hostname,
           port: links.port,
-        });
-        state.persist();
+        }));
         const node = new Node(parts, { targets, volumes, links, direct });
         node.#run();
         return node;

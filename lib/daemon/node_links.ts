@@ -1,12 +1,14 @@
 /** The door that devices come to: open, tried, and watched by the audit log. */
 
-import type { Audit } from "../base/audit.ts";
+import type { Audit, AuditEvent } from "../base/audit.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Primitives } from "../base/primitives.ts";
 import type { Address } from "../os/tcp.ts";
+import type { Registry } from "../pki/registry.ts";
 import { type LinkListener, listenLinks } from "../../tunnel/listen.ts";
 import { auditTo } from "./audit_log.ts";
+import { boundedLog } from "./bounded_log.ts";
 import type { NodeState } from "./node_state.ts";
 
 export interface NodeLinksOptions {
@@ -61,17 +63,29 @@ function openLinks(
 
 /** An audit log whose lines are details until it is told to speak up. */
 function quietly(
-  { log, state }: NodeLinksOptions,
+  { log, state, clock }: NodeLinksOptions,
 ): { readonly tell: Audit; speakUp: () => void } {
-  const aloud = auditTo(log);
+  // Devices that come and go bring these about.
+  const aloud = auditTo(boundedLog(log, clock));
   let tell: Audit = ({ kind, ...facts }) => log.debug(kind, facts);
   return {
     tell: (event) => tell(event),
     speakUp: () => {
       tell = (event) => {
         aloud(event);
-        state.audit.tell(event);
+        state.audit.tell({ ...nameOf(event, state.registry), ...event });
       };
     },
   };
+}
+
+/** Who is known by a certificate although nobody let it in: a device that was revoked comes again. */
+function nameOf(
+  { fingerprint }: AuditEvent,
+  registry: Registry,
+): Pick<AuditEvent, "device"> {
+  const known = fingerprint === undefined
+    ? undefined
+    : registry.devices.find((device) => device.fingerprint === fingerprint);
+  return known ? { device: known.name } : {};
 }

@@ -16,7 +16,14 @@ import { MAX_CHANNELS } from "../../tunnel/mux.ts";
 import { boundedLog } from "./bounded_log.ts";
 import { converse, converseWithAll } from "./converse.ts";
 import type { Forward } from "./forward.ts";
-import { ChannelAsk, type Description, type IscsiAsk } from "./requests.ts";
+import { DETACH_MS } from "./leaving.ts";
+import {
+  ChannelAsk,
+  type DescribeAsk,
+  type Description,
+  type IscsiAsk,
+  type LeaveAsk,
+} from "./requests.ts";
 import type { ServedVolumes } from "./served_volumes.ts";
 
 /** Conversations of a link at once, those included whose channel is gone already. */
@@ -89,6 +96,9 @@ export class NodeService {
     }
     let described: Description;
     try {
+      if (ask.output.kind === "leave") {
+        return await this.#leave(link, incoming, ask.output);
+      }
       described = await this.#describe(ask.output);
     } catch (thrown) {
       if (!(thrown instanceof VaultError)) throw thrown;
@@ -109,7 +119,23 @@ export class NodeService {
       });}
   }
 
-  async #describe({ volume, readOnly }: ChannelAsk): Promise<Description> {
+  async #leave(
+    link: Link,
+    incoming: IncomingChannel,
+    { volume }: LeaveAsk,
+  ): Promise<void> {
+    const { forward, targets, volumes } = this.#options;
+    // What passes through cannot be spoken into.
+    if (forward) throw new VaultError("The node only forwards");
+    const { iqn } = volumes.target(volume);
+    const channel = incoming.accept();
+    targets.requestLogout({ iqn, device: link.peer.name }, DETACH_MS);
+    await channel.close();
+  }
+
+  async #describe(
+    { volume, readOnly }: IscsiAsk | DescribeAsk,
+  ): Promise<Description> {
     const { forward, volumes } = this.#options;
     if (forward && readOnly) {
       // What passes through is not looked into: a promise that nobody would keep.

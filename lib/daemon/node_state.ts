@@ -39,8 +39,7 @@ export class NodeState {
   readonly catalog: Catalog;
   readonly imports: Imports;
   readonly audit: AuditLog;
-  /** Where the last `serve` listened. */
-  listen: string | undefined;
+  #listen: string | undefined;
   #identity: NodeIdentity;
   #unsaved = false;
   #released = false;
@@ -65,7 +64,7 @@ export class NodeState {
     const document = readDocument(folder.registry, RegistryDocument);
     this.registry = new Registry(document?.devices);
     this.invitations = new Invitations(document?.invitations);
-    this.listen = document?.listen;
+    this.#listen = document?.listen;
     this.catalog = new Catalog(folder.volumes, parts);
     this.catalog.recover();
     this.imports = new Imports(folder.imports, this.catalog);
@@ -116,6 +115,18 @@ export class NodeState {
     return true;
   }
 
+  /** Where the last `serve` listened. */
+  get listen(): string | undefined {
+    return this.#listen;
+  }
+
+  /** On stable storage when it returns. Where it is as before there is nothing to write: a disk that is full keeps no node from starting. */
+  rememberListen(listen: string): void {
+    if (listen === this.#listen) return;
+    this.#listen = listen;
+    this.persist();
+  }
+
   /**
    * Stores who is admitted and invited; on stable storage when it returns.
    *
@@ -130,7 +141,7 @@ export class NodeState {
     }
     writeDocument(this.#folder.registry, {
       version: 1,
-      ...(this.listen === undefined ? {} : { listen: this.listen }),
+      ...(this.#listen === undefined ? {} : { listen: this.#listen }),
       devices: this.registry.toJSON(),
       invitations: this.invitations.toJSON(),
     });

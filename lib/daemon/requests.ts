@@ -26,9 +26,14 @@ const Iscsi = v.object({
   portal: v.pipe(v.string(), v.regex(/^[0-9A-Za-z.:[\]-]{3,64}$/)),
 });
 
-export const ChannelAsk = v.variant("kind", [Describe, Iscsi]);
+/** The volume is detached: the device's initiators are to be asked to log out of its target. The channel is closed at once. */
+const Leave = v.object({ kind: v.literal("leave"), volume: Volume });
+
+export const ChannelAsk = v.variant("kind", [Describe, Iscsi, Leave]);
 export type ChannelAsk = v.InferOutput<typeof ChannelAsk>;
 export type IscsiAsk = v.InferOutput<typeof Iscsi>;
+export type DescribeAsk = v.InferOutput<typeof Describe>;
+export type LeaveAsk = v.InferOutput<typeof Leave>;
 
 /**
  * The device shows this name in commands for a shell, hands it to programs and makes a path of it, and the node is not trusted with any of

@@ -7,6 +7,7 @@ import type { Store } from "../store/store.ts";
 import type { Resize, Target } from "../target/target.ts";
 import type { Targets } from "../target/targets.ts";
 import type { Volume } from "../target/volume.ts";
+import { boundedLog } from "./bounded_log.ts";
 import type { Catalog } from "./catalog.ts";
 import { chapPolicy } from "./chap_policy.ts";
 import { addDiskTarget, type DiskOptions, diskVolume } from "./disk_target.ts";
@@ -88,7 +89,8 @@ export class ServedVolumes {
       reservations: catalog.reservations(name),
       erasure: catalog.erasure(name),
       clock,
-      log,
+      // Initiators bring about what it says, as often as they try to write to a full disk, say.
+      log: boundedLog(log, clock),
     });
     this.#served.set(name, { target, lun: behind?.lun ?? 0, store });
   }
@@ -184,7 +186,13 @@ export class ServedVolumes {
       return fault ? notServed(fault) : "not served";
     }
     const { health } = served.store;
-    return health.state === "ok" ? "ok" : `failed: ${health.why}`;
+    if (health.state === "failed") return `failed: ${health.why}`;
+    if (health.noRoom === undefined) return "ok";
+    const sinceMs = this.unit(name).noRoomSinceMs;
+    const since = sinceMs === undefined
+      ? ""
+      : ` since ${new Date(sinceMs).toISOString()}`;
+    return `no room${since}: ${health.noRoom}`;
   }
 
   /** Logged-in initiators learn it from a unit attention. */

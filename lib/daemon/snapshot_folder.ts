@@ -13,6 +13,7 @@
 import * as v from "valibot";
 import { VaultError } from "../base/errors.ts";
 import {
+  discard,
   listFolder,
   makeFolder,
   remove,
@@ -138,7 +139,7 @@ export class SnapshotFolder {
   /** Removes what was gathered, unless it was committed. */
   abandonRestore(): void {
     if (this.#has("restored") && !this.#has("restore.json")) {
-      remove(this.restoredPath);
+      discard(this.restoredPath);
     }
   }
 

@@ -13,7 +13,7 @@
 import type { Clock } from "../base/clock.ts";
 import { VaultError } from "../base/errors.ts";
 import type { SnapshotInfo, SnapshotWork } from "../control/operations.ts";
-import { openFile, remove } from "../os/file.ts";
+import { discard, openFile } from "../os/file.ts";
 import { join } from "../os/paths.ts";
 import { reflink } from "../os/reflink.ts";
 import { PointInTime } from "../store/point_in_time.ts";
@@ -44,7 +44,7 @@ interface Task extends Pick<SnapshotWork, "volume" | "snapshot" | "kind"> {
   readonly to: string;
   /** The picture is on stable storage. */
   finish(): Promise<void>;
-  /** It never will be. */
+  /** It never will be. Must not throw. */
   abandon(): void;
 }
 
@@ -111,7 +111,7 @@ export class SnapshotOperations {
         });
         return Promise.resolve();
       },
-      abandon: () => remove(half),
+      abandon: () => discard(half),
     }, () => volumeSubject(this.#options, document));
   }
 

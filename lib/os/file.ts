@@ -144,7 +144,7 @@ export function writeWhole(path: string, bytes: Uint8Array): void {
     fs.renameSync(fresh, path);
     syncFolder(dirname(path));
   } catch (cause) {
-    fs.rmSync(fresh, { force: true });
+    discard(fresh);
     throw new VaultError(`Cannot write ${path}: ${messageOf(cause)}`, {
       cause,
     });
@@ -246,6 +246,15 @@ export interface FileLock {
 export function remove(path: string): void {
   fs.rmSync(path, { force: true, recursive: true });
   syncFolder(dirname(path));
+}
+
+/** Removes what is of no use any more. Where that cannot be done, because the disk has turned read-only, say, it stays and harms nobody. */
+export function discard(path: string): void {
+  try {
+    fs.rmSync(path, { force: true, recursive: true });
+  } catch {
+    // Whoever starts next finds it.
+  }
 }
 
 /** Makes creations, renames and removals in a folder survive a power cut. Windows has no such call and needs none. */

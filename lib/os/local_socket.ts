@@ -7,9 +7,10 @@ import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import net from "node:net";
 import { dirname, join } from "node:path";
+import { equalBytes } from "../base/bytes.ts";
 import type { Duplex, Listener } from "../base/duplex.ts";
 import { ConnectionLost, messageOf, VaultError } from "../base/errors.ts";
-import { readWhole, writeWhole } from "./file.ts";
+import { discard, readWhole, writeWhole } from "./file.ts";
 import { privateFolder, runDir, socketPath } from "./paths.ts";
 
 /** Which conversation: a state folder's, by name. The name becomes part of file names. */
@@ -58,13 +59,13 @@ export async function listenLocal(at: LocalName): Promise<Listener<Duplex>> {
       ? `\\\\.\\pipe\\vault-${randomBytes(16).toString("hex")}`
       : await freePath(at);
     const listener = await listen(path);
-    writeWhole(file(at, "at"), new TextEncoder().encode(path));
+    tellWhere(file(at, "at"), path);
     return {
       address: path,
       accept: () => listener.accept(),
       close() {
         listener.close();
-        fs.rmSync(file(at, "at"), { force: true });
+        discard(file(at, "at"));
         lock.release();
       },
     };
@@ -99,6 +100,13 @@ function isPrivate(folder: string): boolean {
   }
 }
 
+/** Where a killed process has left the same, there is nothing to write: a disk that is full keeps nobody from starting. */
+function tellWhere(at: string, path: string): void {
+  const bytes = new TextEncoder().encode(path);
+  const before = readWhole(at);
+  if (!before || !equalBytes(before, bytes)) writeWhole(at, bytes);
+}
+
 /** Holds `NAME.lock`; the kernel lets go of it when the process ends, however it ends. */
 async function lockName(at: LocalName): Promise<{ release(): void }> {
   const path = file(at, "lock");
@@ -123,7 +131,7 @@ async function lockName(at: LocalName): Promise<{ release(): void }> {
     if (isSameFile(handle, path)) {
       return {
         release() {
-          fs.rmSync(path, { force: true });
+          discard(path);
           // A child that is just being started holds a copy of the descriptor, and would hold the lock with it.
           handle.unlockSync();
           handle.close();
@@ -202,7 +210,7 @@ function listen(path: string): Promise<Listener<Duplex>> {
       if (closed) return;
       closed = true;
       server.close();
-      if (Deno.build.os !== "windows") fs.rmSync(path, { force: true });
+      if (Deno.build.os !== "windows") discard(path);
       for (const connection of waiting.splice(0)) connection.abort();
       wake();
     },

@@ -34,8 +34,22 @@ export class Failure {
 
   /** What to throw for a write that failed; the store is failed unless there was merely no room. */
   ofWrite(thrown: unknown): MediaError {
-    if (isNoSpace(thrown)) return noSpace("write", thrown);
-    return this.#fail("write", thrown);
+    if (!isNoSpace(thrown)) return this.#fail("write", thrown);
+    const refusal = noSpace("write", thrown);
+    if (this.#health === OK) {
+      this.#health = { state: "ok", noRoom: refusal.message };
+    }
+    return refusal;
+  }
+
+  /** Whether the last write that needed room found none. */
+  get lacksRoom(): boolean {
+    return this.#health.state === "ok" && this.#health.noRoom !== undefined;
+  }
+
+  /** A write has found room. */
+  foundRoom(): void {
+    if (this.lacksRoom) this.#health = OK;
   }
 
   /** What to throw for a sync that failed; the store is failed. */

@@ -178,9 +178,15 @@ export class FileStore implements Store {
     const before = new Uint8Array(from.length);
     this.read(offset, before);
     try {
-      await intent.keep({ offset, data: from });
+      intent.put({ offset, data: from });
     } catch (thrown) {
       throw this.#failure.ofWrite(thrown);
+    }
+    try {
+      await intent.sync();
+    } catch (thrown) {
+      // Even for want of room: a record that may be there yet would undo what is written after it.
+      throw this.#failure.ofSync(thrown);
     }
     try {
       this.write(offset, from);
@@ -212,10 +218,18 @@ export class FileStore implements Store {
     // Counted first: a write that fails may have changed something too.
     this.#written++;
     try {
-      change();
+      if (this.#failure.lacksRoom) this.#lookForRoom(change);
+      else change();
     } catch (thrown) {
       throw this.#failure.ofWrite(thrown);
     }
+  }
+
+  /** A write over what is there needs no room, and tells nothing: only one after which the file takes more has found some. */
+  #lookForRoom(change: () => void): void {
+    const before = this.allocatedBytes();
+    change();
+    if (this.allocatedBytes() > before) this.#failure.foundRoom();
   }
 
   /** Zeros where there is data: a hole reads as zeros already. */

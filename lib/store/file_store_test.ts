@@ -115,12 +115,46 @@ Deno.test("a write without space is refused, and the next may succeed", async ()
     file.failing.write = code;
     expect(await faultOf(() => store.write(0, Uint8Array.of(1))))
       .toBe("no-space");
-    expect(store.health).toEqual({ state: "ok" });
+    expect(store.health.state).toBe("ok");
   }
   delete file.failing.write;
   store.write(0, Uint8Array.of(1));
   await store.flush();
   expect(file.stable[0]).toBe(1);
+});
+
+Deno.test("a store that lacks room says so until a write has found some", async () => {
+  const { file, store } = setUp();
+  const lack = async () => {
+    file.failing.write = "ENOSPC";
+    expect(await faultOf(() => store.write(8192, Uint8Array.of(1))))
+      .toBe("no-space");
+    delete file.failing.write;
+    return store.health;
+  };
+  store.write(0, pattern(4096, 1));
+  const lacking = await lack();
+  expect(lacking).toEqual({
+    state: "ok",
+    noRoom: "No space to write: Cannot write: ENOSPC",
+  });
+  // The same want, the same object: whoever noted when it began can tell.
+  expect(await lack()).toBe(lacking);
+  // A flush, a write over what is there and room given back are no proof.
+  store.write(0, pattern(4096, 2));
+  await store.flush();
+  store.unmap({ offset: 0, length: 4096 });
+  expect(store.health).toBe(lacking);
+  store.write(8192, pattern(4096, 3));
+  expect(store.health).toEqual({ state: "ok" });
+  const again = await lack();
+  expect(again).toEqual(lacking);
+  expect(again).not.toBe(lacking);
+  // A failure is the graver matter.
+  file.failing.sync = "EIO";
+  store.write(0, Uint8Array.of(1));
+  expect(await faultOf(() => store.flush())).toBe("medium");
+  expect(store.health.state).toBe("failed");
 });
 
 Deno.test("a write that fails otherwise fails the store, also for a sync under way", async () => {

@@ -11,8 +11,11 @@ import type { Extent } from "../base/extent.ts";
 /** Done, or a promise of it. */
 export type Maybe = void | Promise<void>;
 
-/** Whether a store still takes writes, and if not, why. */
-export type Health = { readonly state: "ok" } | {
+/**
+ * Whether a store still takes writes, and if not, why. `noRoom` says why the last write that needed room was refused; it is gone when one
+ * finds room again, and the object is the same until then.
+ */
+export type Health = { readonly state: "ok"; readonly noRoom?: string } | {
   readonly state: "failed";
   readonly why: string;
 };
@@ -41,7 +44,7 @@ export interface Store {
 
   /**
    * After a failed write or sync a store stays failed: it reads, and refuses writes and flushes. A write that was refused for want
-   * of space alone does not fail it: that write was not acknowledged, and the next may find room.
+   * of space alone does not fail it: that write was not acknowledged, and the next may find room. Until one does, `noRoom` is set.
    */
   readonly health: Health;
 

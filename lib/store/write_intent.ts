@@ -56,7 +56,13 @@ export class WriteIntent {
   }
 
   /** On stable storage when it resolves. @throws {VaultError} */
-  async keep({ offset, data }: Intent): Promise<void> {
+  async keep(intent: Intent): Promise<void> {
+    this.put(intent);
+    await this.sync();
+  }
+
+  /** Writes the record. Where that fails there is none: its head comes last. @throws {VaultError} */
+  put({ offset, data }: Intent): void {
     invariant(data.length <= MAX_INTENT_BYTES, "An intent that is too long");
     const head = new Uint8Array(HEAD_BYTES);
     head.set(MAGIC);
@@ -65,6 +71,10 @@ export class WriteIntent {
     head.set(this.#hash(head.subarray(0, HASH_AT), data), HASH_AT);
     this.#file.write(DATA_AT, data);
     this.#file.write(0, head);
+  }
+
+  /** The record is on stable storage when it resolves. @throws {VaultError} after which it may be there or not */
+  async sync(): Promise<void> {
     await this.#file.sync();
   }
 

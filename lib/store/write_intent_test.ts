@@ -242,15 +242,40 @@ Deno.test("an atomic write that finds no room leaves nothing and harms nothing",
   expect(store.health.state).toBe("ok");
 });
 
-Deno.test("a record that cannot be made stable fails the store", async () => {
+for (const code of ["EIO", "ENOSPC"]) {
+  Deno.test(`a record that cannot be made stable fails the store: ${code}`, async () => {
+    const data = new FakeFile(SIZE_BYTES, { canPunch: true });
+    const record = new FakeFile(RECORD_BYTES, { canPunch: true });
+    const store = new FileStore(data, new WriteIntent(record, hash));
+    record.failing.sync = code;
+    await expect(store.atomic!.write(0, pattern(512, 7))).rejects
+      .toBeInstanceOf(MediaError);
+    expect(bytesOf(data)[0]).toBe(0);
+    expect(store.health.state).toBe("failed");
+    // The record may be on the medium or not: nothing that is promised later could stand up to it.
+    expect(await faultOf(() => store.write(0, pattern(512, 8)))).toBe("failed");
+  });
+}
+
+Deno.test("a record that finds no room is none, and harms nothing", async () => {
   const data = new FakeFile(SIZE_BYTES, { canPunch: true });
   const record = new FakeFile(RECORD_BYTES, { canPunch: true });
   const store = new FileStore(data, new WriteIntent(record, hash));
-  record.failing.sync = "EIO";
-  await expect(store.atomic!.write(0, pattern(512, 7))).rejects
-    .toBeInstanceOf(MediaError);
-  expect(bytesOf(data)[0]).toBe(0);
-  expect(store.health.state).toBe("failed");
+  const write = record.write.bind(record);
+  for (const refused of [1, 2]) {
+    let writes = 0;
+    record.write = (offset, from) => {
+      if (++writes < refused) return write(offset, from);
+      throw Object.assign(new Error("ENOSPC"), { code: "ENOSPC" });
+    };
+    const fault = await faultOf(() => store.atomic!.write(0, pattern(512, 7)));
+    expect(fault).toBe("no-space");
+    expect(new WriteIntent(record, hash).read()).toBe(undefined);
+    expect(bytesOf(data)[0]).toBe(0);
+  }
+  record.write = write;
+  await store.atomic!.write(0, pattern(512, 7));
+  expect(data.stable.subarray(0, 512)).toEqual(pattern(512, 7));
 });
 
 Deno.test("the longest record, and one beyond the end of the volume", async () => {

@@ -110,6 +110,17 @@ export class Targets {
     return this.#lastTsih;
   }
 
+  /** Asks the sessions that a device has at a target to log out within so many milliseconds; nothing else is done about them. */
+  requestLogout(
+    whose: { readonly iqn: string; readonly device: string },
+    timeoutMs: number,
+  ): void {
+    const seconds = Math.ceil(timeoutMs / 1000);
+    for (const { device, control } of this.get(whose.iqn)?.sessions ?? []) {
+      if (device === whose.device) control.requestLogout(seconds);
+    }
+  }
+
   /** No session begins any more. */
   get draining(): boolean {
     return this.#draining;

@@ -7,7 +7,7 @@ import type { LogicalUnit } from "../scsi/logical_unit.ts";
 import type { Nexus } from "../scsi/nexus.ts";
 import type { Erasure, Outcome } from "../scsi/plan.ts";
 import type { KeptReservations } from "../scsi/reservation.ts";
-import type { Store } from "../store/store.ts";
+import type { Health, Store } from "../store/store.ts";
 import type { Job } from "./job.ts";
 import { inTurn } from "./access.ts";
 import { carryOut } from "./erasing.ts";
@@ -46,6 +46,8 @@ export class Volume {
     by: Job,
   ) => Promise<void> = () => Promise.resolve();
   #sizeBytes: number;
+  /** Which want of room was met, and when. */
+  #want: { readonly health: Health; readonly sinceMs: number } | undefined;
   #erasing: Promise<boolean> | undefined;
   #erasingStopped = false;
 
@@ -127,6 +129,18 @@ export class Volume {
     thrown: unknown,
   ): Outcome {
     this.log.error(`A ${during} failed: ${messageOf(thrown)}`);
+    const { health } = this.store;
+    const isWant = health.state === "ok" && health.noRoom !== undefined;
+    if (isWant && this.#want?.health !== health) {
+      this.#want = { health, sinceMs: this.clock.now() };
+    }
     return this.unit.failure(nexus, during, thrown);
+  }
+
+  /** Since when writes that need room are refused, in milliseconds since the epoch; undefined where none was since one found room. */
+  get noRoomSinceMs(): number | undefined {
+    return this.#want?.health === this.store.health
+      ? this.#want.sinceMs
+      : undefined;
   }
 }

@@ -143,8 +143,8 @@ scenario(
     await until(
       "a line about the device that came again",
       async () =>
-        (await audit(node, "--kind", "refused")).some(({ reason }) =>
-          reason?.includes("revoked")
+        (await audit(node, "--kind", "refused")).some(({ reason, device }) =>
+          device === "laptop" && reason?.includes("revoked")
         ),
     );
   },

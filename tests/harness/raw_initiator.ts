@@ -4,6 +4,8 @@ import { within } from "./until.ts";
 
 const BHS_BYTES = 48;
 
+type LoginTarget = Pick<FoundDisk, "portal" | "iqn">;
+
 /** RFC 7143 section 11.12: a login request straight to full feature phase, all keys in one PDU. */
 function loginRequest(iqn: string): Uint8Array {
   const text = new TextEncoder().encode(
@@ -53,16 +55,23 @@ export class RawConnection implements Disposable {
   }
 
   /** Opens a connection and logs in to the disk's target. */
-  static async login(disk: FoundDisk): Promise<RawConnection> {
-    const port = Number(disk.portal.slice(disk.portal.lastIndexOf(":") + 1));
-    const raw = await RawConnection.open(port);
-    await raw.send(loginRequest(disk.iqn));
-    const response = await raw.receive();
+  static async login(disk: LoginTarget): Promise<RawConnection> {
+    const { raw, response } = await RawConnection.tryLogin(disk);
     // Opcode 0x23, status class 0, and the phase that was asked for.
     if (response[0] !== 0x23 || response[36] !== 0 || response[1] !== 0x87) {
       throw new Error(`Login refused: ${response.toHex()}`);
     }
     return raw;
+  }
+
+  /** The same, and gives the Login Response whatever it says. */
+  static async tryLogin(
+    disk: LoginTarget,
+  ): Promise<{ raw: RawConnection; response: Uint8Array }> {
+    const port = Number(disk.portal.slice(disk.portal.lastIndexOf(":") + 1));
+    const raw = await RawConnection.open(port);
+    await raw.send(loginRequest(disk.iqn));
+    return { raw, response: await raw.receive() };
   }
 
   /** The basic header of the next PDU; its data is passed over. */

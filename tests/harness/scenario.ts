@@ -26,6 +26,8 @@ const PACKAGES = {
   "mmdebstrap": "mmdebstrap",
   "tcpdump": "tcpdump",
   "mkfs.xfs": "xfsprogs",
+  "mkfs.ext4": "e2fsprogs",
+  "gcc": "gcc",
   "bash": "bash",
   "zsh": "zsh",
   "fish": "fish",

@@ -26,6 +26,8 @@ export function vaultCommand(
 /** One machine's state folder and the commands given on that machine. */
 export class Machine {
   readonly state: string;
+  /** More of the environment, for its daemons. */
+  daemonEnv: Readonly<Record<string, string>> = {};
 
   constructor(state: string) {
     this.state = state;
@@ -64,7 +66,7 @@ export class Machine {
   daemon(args: readonly string[], port: number): Promise<Program> {
     return start({
       ...vaultCommand(args),
-      env: this.env,
+      env: { ...this.env, ...this.daemonEnv },
       ready: () => listens(port),
       timeoutMs: 30_000,
     });
@@ -94,6 +96,10 @@ export interface TunnelOptions {
   /** More words for `vault serve` and `vault attach`. */
   readonly serveArgs?: readonly string[];
   readonly attachArgs?: readonly string[];
+  /** Where the node keeps its state; in a temporary folder unless given. */
+  readonly nodeState?: string;
+  /** More of the environment of `vault serve`. */
+  readonly serveEnv?: Readonly<Record<string, string>>;
   /** Runs once the volumes are there and before anything is attached. */
   readonly prepare?: (node: Machine) => Promise<void>;
 }
@@ -134,7 +140,8 @@ export class Tunnel implements AsyncDisposable {
 
   static async open(options: TunnelOptions): Promise<Tunnel> {
     const dir = new TempDir();
-    const node = new Machine(dir.at("node"));
+    const node = new Machine(options.nodeState ?? dir.at("node"));
+    node.daemonEnv = options.serveEnv ?? {};
     const device = new Machine(dir.at("device"));
     const [servePort, portalPort] = [freePort(), freePort()];
     const volume = options.attached ?? options.volumes[0]?.name ?? "disk";
