@@ -15,6 +15,7 @@ import {
 } from "../lib/daemon/sockets.ts";
 import { systemClock } from "../lib/os/clock.ts";
 import { connectLocal, localNames } from "../lib/os/local_socket.ts";
+import { logFrom } from "./log.ts";
 
 /** A daemon that is to say how it is, and hangs, is not waited for as long as one that has work to do. */
 export const STATUS_TIMEOUT_MS = 5000;
@@ -67,7 +68,7 @@ export async function withNode<T>(
 async function openStopped(stateDir: string) {
   const { openNode } = await import("../lib/daemon/stopped_node.ts");
   try {
-    return await openNode({ stateDir });
+    return await openNode({ stateDir, log: logFrom("error") });
   } catch (thrown) {
     if (thrown instanceof VaultError && thrown.kind === "conflict") {
       return thrown;

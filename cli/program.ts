@@ -2,6 +2,7 @@
 
 import { VERSION } from "../lib/daemon/version.ts";
 import { attachCommand } from "./attach.ts";
+import { auditCommand } from "./audit.ts";
 import { chapCommand } from "./chap.ts";
 import { command, stateOption } from "./command.ts";
 import { completeCommand } from "./complete.ts";
@@ -54,6 +55,7 @@ export function program() {
     .addCommand(detachCommand());
   vault.commandsGroup("Both:");
   vault.addCommand(statusCommand())
+    .addCommand(auditCommand())
     .addCommand(doctorCommand())
     .addCommand(demoCommand())
     .addCommand(completionsCommand())

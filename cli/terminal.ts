@@ -62,8 +62,17 @@ export function printRaw(output: Output, text: string): void {
 
 /** What was asked for, for programs. */
 export function printJson(value: unknown): void {
-  // JSON escapes control characters below 20h; those above are escaped here.
-  const text = JSON.stringify(value, undefined, 2).replace(
+  printText(JSON.stringify(value, undefined, 2));
+}
+
+/** One of many, each on a line of its own. */
+export function printJsonLine(value: unknown): void {
+  printText(JSON.stringify(value));
+}
+
+/** JSON escapes control characters below 20h; those above are escaped here. */
+function printText(json: string): void {
+  const text = json.replace(
     /[\u007f-\u009f\u2028\u2029]/g,
     (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );

@@ -1,7 +1,7 @@
 /** What the audit log is told of a link. */
 
 import { expect } from "expect";
-import type { AuditEvent } from "./audit.ts";
+import type { AuditEvent } from "../lib/base/audit.ts";
 import type { Link } from "./link.ts";
 import { startNode, type TestNode } from "./testing/node.ts";
 

@@ -12,7 +12,7 @@ import type { Primitives } from "../lib/base/primitives.ts";
 import { NODE_SERVER_NAME } from "../lib/pki/authority.ts";
 import type { DeviceIdentity } from "../lib/pki/identity.ts";
 import { hostAndPort } from "./address.ts";
-import type { Audit } from "./audit.ts";
+import type { Audit } from "../lib/base/audit.ts";
 import { certificateFrom, requestCertificate } from "./enrolment.ts";
 import { RefusedError } from "./handshake.ts";
 import { linkOver, shakeAsDevice } from "./handshake_pump.ts";

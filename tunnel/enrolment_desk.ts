@@ -19,7 +19,7 @@ import {
 import type { Authority } from "../lib/pki/identity.ts";
 import type { InvitationRecord, Invitations } from "../lib/pki/invitations.ts";
 import type { Registry } from "../lib/pki/registry.ts";
-import type { Audit } from "./audit.ts";
+import type { Audit } from "../lib/base/audit.ts";
 import type { ChannelRequest, IncomingChannel } from "./channel.ts";
 import { answerWith, requestIn } from "./enrolment.ts";
 import type { LinkPeer } from "./link.ts";

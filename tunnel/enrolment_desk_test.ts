@@ -14,7 +14,7 @@ import { Invitations } from "../lib/pki/invitations.ts";
 import { invite, proveInvitation } from "../lib/pki/invite.ts";
 import { derOf } from "../lib/pki/keys.ts";
 import { Registry } from "../lib/pki/registry.ts";
-import type { AuditEvent } from "./audit.ts";
+import type { AuditEvent } from "../lib/base/audit.ts";
 import type { IncomingChannel } from "./channel.ts";
 import { EnrolmentDesk, RENEWAL_PAUSE_MS } from "./enrolment_desk.ts";
 import { MAX_REFUSALS_TOLD, RefusalLog } from "./refusal_log.ts";

@@ -8,7 +8,7 @@ import type { Primitives } from "../lib/base/primitives.ts";
 import type { Authority, NodeIdentity } from "../lib/pki/identity.ts";
 import type { Invitations } from "../lib/pki/invitations.ts";
 import type { DeviceRecord, Registry } from "../lib/pki/registry.ts";
-import type { Audit } from "./audit.ts";
+import type { Audit } from "../lib/base/audit.ts";
 import { auditLink } from "./dial.ts";
 import { EnrolmentDesk } from "./enrolment_desk.ts";
 import { type Link, RESUME_WINDOW_MS } from "./link.ts";

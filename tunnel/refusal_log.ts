@@ -1,7 +1,7 @@
 /** The audit log's lines about strangers, so many in a period. */
 
 import type { Clock } from "../lib/base/clock.ts";
-import type { Audit, AuditEvent } from "./audit.ts";
+import type { Audit, AuditEvent } from "../lib/base/audit.ts";
 
 /** Refusals in the audit log, in one period; more are only counted, so that strangers cannot fill a disk. */
 export const MAX_REFUSALS_TOLD = 20;
@@ -24,7 +24,7 @@ export class RefusalLog {
     if (now - this.#periodMs > REFUSALS_PERIOD_MS) {
       if (this.#untold > 0) {
         const reason = `${this.#untold} more were refused and not told of`;
-        this.#audit({ kind: "limit", reason });
+        this.#audit({ kind: "limit", reason, leftOut: this.#untold });
       }
       this.#periodMs = now;
       this.#told = this.#untold = 0;

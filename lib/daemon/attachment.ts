@@ -18,6 +18,7 @@ import { type Address, listenTcp, type TcpDuplex } from "../os/tcp.ts";
 import type { DeviceIdentity } from "../pki/identity.ts";
 import { relay } from "../portal/relay.ts";
 import type { Link } from "../../tunnel/link.ts";
+import { AuditLog, auditTo } from "./audit_log.ts";
 import { chooseNode, shortNodeId } from "./joined.ts";
 import { LinkKeeper } from "./link_keeper.ts";
 import { expectLoopback } from "./loopback.ts";
@@ -131,6 +132,10 @@ export async function runAttachment(
   });
   const undo: (() => unknown)[] = [() => control.close()];
   try {
+    const place = folder.attachmentAudit(options.volume);
+    const audit = new AuditLog({ place, clock, log });
+    undo.push(() => audit.close());
+    const aloud = auditTo(log);
     const listener = listenTcp(options.portal);
     undo.push(() => listener.close());
     const keeper = new LinkKeeper({
@@ -139,6 +144,10 @@ export async function runAttachment(
       clock,
       primitives,
       log,
+      audit: (event) => {
+        aloud(event);
+        audit.tell({ ...event, volume: options.volume });
+      },
       ...(options.onLink ? { onLink: options.onLink } : {}),
       ...(options.resumeWindowMs === undefined
         ? {}
@@ -159,6 +168,7 @@ export async function runAttachment(
       described,
       listener,
       keeper,
+      audit,
     });
     attachment.serve(
       serveControl({
@@ -197,6 +207,7 @@ type Parts = AttachmentOptions & {
   readonly described: Description;
   readonly listener: ReturnType<typeof listenTcp>;
   readonly keeper: LinkKeeper;
+  readonly audit: AuditLog;
 };
 
 class Attachment implements RunningAttachment {
@@ -259,6 +270,7 @@ class Attachment implements RunningAttachment {
       socket.abort(new ConnectionLost("The volume was detached"));
     }
     await this.#parts.keeper.stop();
+    this.#parts.audit.close();
     this.#control?.close();
     // Not before whoever asked for it over the control socket has the answer.
     this.#control?.closed.then(this.#ended);

@@ -71,12 +71,23 @@ export class DeviceOperations {
       nowMs: clock.now(),
     });
     state.persist();
+    state.audit.tell({
+      kind: "invited",
+      device: ask.name,
+      reason: `until ${invitation.expiresAt}, to dial ${address}`,
+    });
     return { code, name: ask.name, expiresAt: invitation.expiresAt, address };
   }
 
   revoke(name: string): Revocation {
     const now = this.#options.clock.now();
     const { device, invitation } = this.#revocations.revoke(name, now);
+    const { audit } = this.#options.state;
+    if (device) {
+      const { fingerprint } = device;
+      audit.tell({ kind: "revoked", device: name, fingerprint });
+    }
+    if (invitation) audit.tell({ kind: "invitation withdrawn", device: name });
     return {
       ...(device ? { device: this.#device(device) } : {}),
       ...(invitation ? { invitation: invitationInfo(invitation) } : {}),

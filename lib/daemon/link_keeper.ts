@@ -10,6 +10,7 @@
  * over the next.
  */
 
+import type { Audit } from "../base/audit.ts";
 import type { Clock } from "../base/clock.ts";
 import { ConnectionLost, messageOf, VaultError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
@@ -27,7 +28,6 @@ import { RefusedError } from "../../tunnel/handshake.ts";
 import type { Link } from "../../tunnel/link.ts";
 import type { LinkPump } from "../../tunnel/link_pump.ts";
 import { lockRenewal, recallNode, rememberNode } from "./joined.ts";
-import { auditTo } from "./audit_log.ts";
 import { linkCounters, linkInfo } from "./node_traffic.ts";
 import { Rates } from "./rates.ts";
 import type { StateFolder } from "./state_folder.ts";
@@ -48,6 +48,7 @@ export interface LinkKeeperOptions {
   readonly clock: Clock;
   readonly primitives: Primitives;
   readonly log: Log;
+  readonly audit: Audit;
   /** How long links outlive their connections; as usual where left out. */
   readonly resumeWindowMs?: number;
   readonly onLink?: (
@@ -240,14 +241,14 @@ export class LinkKeeper {
   }
 
   #dialOptions(signal: AbortSignal): DialOptions {
-    const { clock, primitives, log, resumeWindowMs } = this.#options;
+    const { clock, primitives, log, audit, resumeWindowMs } = this.#options;
     this.#recall();
     return {
       identity: this.#identity,
       clock,
       primitives,
       log,
-      audit: auditTo(log),
+      audit,
       signal,
       ...(resumeWindowMs === undefined ? {} : { resumeWindowMs }),
     };

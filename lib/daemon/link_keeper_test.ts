@@ -83,6 +83,7 @@ async function withLaptop(test: (laptop: Laptop) => Promise<void>) {
           clock: calendar,
           primitives: systemPrimitives,
           log: silent,
+          audit: () => {},
         });
         keepers.push(keeper);
         return keeper;

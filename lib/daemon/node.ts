@@ -13,13 +13,12 @@ import { systemPrimitives } from "../os/primitives.ts";
 import { processId } from "../os/process.ts";
 import { type Address, listenTcp, renderAddress } from "../os/tcp.ts";
 import { Targets } from "../target/targets.ts";
-import type { Audit } from "../../tunnel/audit.ts";
-import { type LinkListener, listenLinks } from "../../tunnel/listen.ts";
-import { auditTo } from "./audit_log.ts";
+import type { LinkListener } from "../../tunnel/listen.ts";
 import { DRAIN_MS } from "./disk_target.ts";
 import { expectLoopback } from "./loopback.ts";
 import { Forward } from "./forward.ts";
 import { guessAddress } from "./guess_address.ts";
+import { openTestedLinks } from "./node_links.ts";
 import {
   type EndingOperations,
   type Live,
@@ -111,7 +110,7 @@ export async function runNode(options: NodeOptions): Promise<RunningNode> {
     name: NODE_SOCKET,
   });
   try {
-    const state = await NodeState.open({ folder, primitives, clock });
+    const state = await NodeState.open({ folder, primitives, clock, log });
     try {
       return await Node.start({
         ...options,
@@ -177,6 +176,7 @@ class Node implements RunningNode {
       clock,
       primitives,
       log,
+      audit: parts.state.audit.tell,
     });
     this.#traffic = new NodeTraffic({
       clock: parts.clock,
@@ -209,12 +209,8 @@ class Node implements RunningNode {
     });
     try {
       volumes.openAll();
-      // Whom the self-test has turned away is no news.
-      const audit = quietly(log);
-      const links = await openLinks(parts, audit.tell);
+      const links = await openTestedLinks(parts);
       try {
-        await links.selfTest();
-        audit.speakUp();
         const direct = parts.target && listenTcp(parts.target);
         state.listen = renderAddress({
           hostname: parts.listen.hostname,
@@ -316,34 +312,4 @@ class Node implements RunningNode {
       }
     });
   }
-}
-
-function openLinks(parts: Parts, audit: Audit): Promise<LinkListener> {
-  const { state, clock, primitives, log, listen } = parts;
-  return listenLinks({
-    hostname: listen.hostname,
-    port: listen.port,
-    identity: state.identity,
-    authority: state.authority,
-    registry: state.registry,
-    invitations: state.invitations,
-    ...(parts.resumeWindowMs === undefined
-      ? {}
-      : { resumeWindowMs: parts.resumeWindowMs }),
-    // What it throws is the promise's affair: strangers bring it about, and nobody above them catches anything.
-    persist: () => new Promise((resolve) => resolve(state.persist())),
-    primitives,
-    clock,
-    log,
-    audit,
-  });
-}
-
-/** An audit log whose lines are details until it is told to speak up. */
-function quietly(log: Log): { readonly tell: Audit; speakUp: () => void } {
-  let tell: Audit = ({ kind, ...facts }) => log.debug(kind, facts);
-  return {
-    tell: (event) => tell(event),
-    speakUp: () => tell = auditTo(log),
-  };
 }

@@ -1,5 +1,6 @@
 /** What can be asked of a node, answered from what it keeps and, where it runs, from what it serves. */
 
+import type { AuditKind } from "../base/audit.ts";
 import type { Clock } from "../base/clock.ts";
 import { VaultError } from "../base/errors.ts";
 import type {
@@ -79,6 +80,8 @@ class Operations implements EndingOperations {
       clock: options.clock,
       served: options.live?.volumes,
       inTurn: (change) => this.#inTurn(change),
+      restored: (volume, snapshot) =>
+        this.#tell("volume restored", volume, `from snapshot "${snapshot}"`),
     });
   }
 
@@ -140,6 +143,9 @@ class Operations implements EndingOperations {
       this.#state.catalog.delete(spec.name);
       throw thrown;
     }
+    const { sizeBytes } = spec;
+    const how = data === undefined ? "" : ", of an image";
+    this.#tell("volume created", spec.name, `${sizeBytes} bytes${how}`);
     return this.#info(document);
   }
 
@@ -159,6 +165,8 @@ class Operations implements EndingOperations {
       if (this.#live) {
         await this.#live.volumes.resize(name, { sizeBytes, record });
       } else await catalog.resize(before, sizeBytes);
+      const was = before.sizeBytes;
+      this.#tell("volume resized", name, `from ${was} to ${sizeBytes} bytes`);
       return this.#info(after);
     });
   }
@@ -169,6 +177,7 @@ class Operations implements EndingOperations {
       await this.#snapshots.stop(name, `Volume "${name}" was deleted`);
       if (this.#live) await this.#live.volumes.discard(name);
       this.#state.catalog.delete(name);
+      this.#tell("volume deleted", name);
       // It may have been in another's way.
       this.#live?.volumes.openAll();
     });
@@ -195,14 +204,14 @@ class Operations implements EndingOperations {
   }
 
   setChap(volume: string, chap: ChapSecret): Promise<void> {
-    return this.#changeChap(volume, (before) => {
+    return this.#changeChap(volume, `user "${chap.user}" set`, (before) => {
       const others = before.users.filter(({ user }) => user !== chap.user);
       return { ...before, users: [...others, { ...chap }] };
     });
   }
 
   removeChap(volume: string, user: string): Promise<void> {
-    return this.#changeChap(volume, (before) => {
+    return this.#changeChap(volume, `user "${user}" removed`, (before) => {
       const users = before.users.filter((other) => other.user !== user);
       if (users.length < before.users.length) return { ...before, users };
       throw new VaultError(
@@ -215,6 +224,7 @@ class Operations implements EndingOperations {
   setMutualChap(volume: string, chap: ChapSecret | undefined): Promise<void> {
     return this.#changeChap(
       volume,
+      chap ? `mutual, as "${chap.user}"` : "mutual no more",
       ({ mutual: _, ...before }) =>
         chap ? { ...before, mutual: { ...chap } } : before,
     );
@@ -255,6 +265,7 @@ class Operations implements EndingOperations {
 
   #changeChap(
     volume: string,
+    what: string,
     change: (before: VolumeDocument["chap"]) => VolumeDocument["chap"],
   ): Promise<void> {
     return this.#inTurn(() => {
@@ -273,7 +284,13 @@ class Operations implements EndingOperations {
       checkChapPolicy(chapPolicy(after.chap));
       this.#state.catalog.update(after);
       this.#live?.volumes.setChap(after);
+      this.#tell("chap changed", volume, what);
     });
+  }
+
+  #tell(kind: AuditKind, volume: string, reason?: string): void {
+    const why = reason === undefined ? {} : { reason };
+    this.#state.audit.tell({ kind, volume, ...why });
   }
 
   async end(): Promise<void> {

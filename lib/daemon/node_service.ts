@@ -1,6 +1,7 @@
 /** What a running node does with those who come: devices over links, and where it was asked for, initiators of its own machine. */
 
 import * as v from "valibot";
+import type { Audit } from "../base/audit.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Listener } from "../base/duplex.ts";
 import { VaultError } from "../base/errors.ts";
@@ -29,6 +30,7 @@ export interface NodeServiceOptions {
   readonly clock: Clock;
   readonly primitives: Primitives;
   readonly log: Log;
+  readonly audit: Audit;
 }
 
 export class NodeService {
@@ -62,16 +64,18 @@ export class NodeService {
 
   /** Serves every connection of this machine's initiators until the listener closes. */
   async serveDirect(sockets: Listener<TcpDuplex>): Promise<void> {
-    const { targets, clock, primitives, log } = this.#options;
+    const { targets, clock, primitives, log, audit } = this.#options;
     const serve = (socket: TcpDuplex) =>
       serveConnection(socket, {
         targets,
         targetAddress: sockets.address,
         device: "this machine",
+        address: socket.peerAddress,
         readOnly: false,
         clock,
         primitives,
         log,
+        audit,
       });
     await converseWithAll(sockets, { log, serve });
   }
@@ -126,19 +130,28 @@ export class NodeService {
     asked: { link: Link; channel: Channel; ask: IscsiAsk; iqn: string },
   ): Promise<void> {
     const { link, channel, ask, iqn } = asked;
-    const { forward, targets, clock, primitives, log } = this.#options;
+    const { forward, targets, clock, primitives, log, audit } = this.#options;
+    const { name: device, address } = link.peer;
     if (forward) {
-      return await forward.relay({ channel, iqn, portal: ask.portal });
+      // Who it is passes through, and is not looked at.
+      audit({ kind: "attached", volume: iqn, device, address });
+      try {
+        return await forward.relay({ channel, iqn, portal: ask.portal });
+      } finally {
+        audit({ kind: "detached", volume: iqn, device, address });
+      }
     }
     await serveConnection(channel, {
       targets,
       only: iqn,
       targetAddress: ask.portal,
-      device: link.peer.name,
+      device,
+      address,
       readOnly: ask.readOnly,
       clock,
       primitives,
       log,
+      audit,
     });
   }
 }

@@ -4,6 +4,7 @@
 
 import { VaultError } from "../base/errors.ts";
 import type { Clock } from "../base/clock.ts";
+import { type Log, silent } from "../base/log.ts";
 import type { Primitives } from "../base/primitives.ts";
 import { type FileLock, makeFolder } from "../os/file.ts";
 import { createAuthority, createNodeIdentity } from "../pki/authority.ts";
@@ -11,6 +12,7 @@ import { renewalDue } from "../pki/certificate.ts";
 import type { Authority, NodeIdentity } from "../pki/identity.ts";
 import { Invitations } from "../pki/invitations.ts";
 import { Registry } from "../pki/registry.ts";
+import { AuditLog } from "./audit_log.ts";
 import { Catalog } from "./catalog.ts";
 import { Imports } from "./imports.ts";
 import {
@@ -26,6 +28,8 @@ export interface NodeStateOptions {
   readonly folder: StateFolder;
   readonly primitives: Primitives;
   readonly clock: Clock;
+  /** Nowhere unless given. */
+  readonly log?: Log;
 }
 
 export class NodeState {
@@ -34,6 +38,7 @@ export class NodeState {
   readonly invitations: Invitations;
   readonly catalog: Catalog;
   readonly imports: Imports;
+  readonly audit: AuditLog;
   /** Where the last `serve` listened. */
   listen: string | undefined;
   #identity: NodeIdentity;
@@ -50,6 +55,7 @@ export class NodeState {
       identity: NodeIdentity;
       primitives: Primitives;
       clock: Clock;
+      log: Log;
     },
   ) {
     this.#folder = folder;
@@ -64,6 +70,7 @@ export class NodeState {
     this.catalog.recover();
     this.imports = new Imports(folder.imports, this.catalog);
     this.imports.recover();
+    this.audit = new AuditLog({ place: folder.nodeAudit, ...parts });
   }
 
   /** Whether a node was ever made in the folder. */
@@ -77,7 +84,7 @@ export class NodeState {
    * @throws {VaultError} `conflict` where another process has it
    */
   static async open(options: NodeStateOptions): Promise<NodeState> {
-    const { folder, primitives, clock } = options;
+    const { folder, primitives, clock, log = silent } = options;
     const lock = folder.lockNode();
     if (!lock) {
       throw new VaultError("Another vault process is changing this node", {
@@ -89,7 +96,7 @@ export class NodeState {
       const nowMs = clock.now();
       const authority = await keptAuthority(folder, nowMs);
       const identity = await keptIdentity(folder, authority, nowMs);
-      const parts = { lock, authority, identity, primitives, clock };
+      const parts = { lock, authority, identity, primitives, clock, log };
       return new NodeState(folder, parts);
     } catch (thrown) {
       lock.release();
@@ -138,6 +145,7 @@ export class NodeState {
   /** Lets another process have the node. */
   release(): void {
     this.#released = true;
+    this.audit.close();
     this.#lock.release();
   }
 }

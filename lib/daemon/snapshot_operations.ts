@@ -18,8 +18,8 @@ import { join } from "../os/paths.ts";
 import { reflink } from "../os/reflink.ts";
 import { PointInTime } from "../store/point_in_time.ts";
 import type { Catalog } from "./catalog.ts";
-import type { SnapshotDocument } from "./documents.ts";
 import type { ServedVolumes } from "./served_volumes.ts";
+import { snapshotInfo } from "./snapshot_info.ts";
 import {
   expectRoom,
   snapshotSubject,
@@ -34,6 +34,8 @@ export interface SnapshotOperationsOptions {
   readonly served: ServedVolumes | undefined;
   /** Runs a change of the node when no other is under way. The operations below are called in turn; what they leave to be done is not. */
   readonly inTurn: (change: () => Promise<void>) => Promise<void>;
+  /** Told when a snapshot has taken the place of the volume's bytes. */
+  readonly restored: (volume: string, snapshot: string) => void;
 }
 
 interface Task extends Pick<SnapshotWork, "volume" | "snapshot" | "kind"> {
@@ -78,7 +80,7 @@ export class SnapshotOperations {
     return named.flatMap((name) => {
       const folder = catalog.snapshots(name);
       return folder.list().map((snapshot) =>
-        infoOf(name, snapshot, folder.dataPath(snapshot.name))
+        snapshotInfo(name, snapshot, folder.dataPath(snapshot.name))
       );
     });
   }
@@ -115,7 +117,7 @@ export class SnapshotOperations {
 
   /** Begins to put it in the place of the volume's bytes. */
   restore(volume: string, name: string): Promise<SnapshotWork> {
-    const { catalog, served, inTurn } = this.#options;
+    const { catalog, served, inTurn, restored } = this.#options;
     const document = catalog.get(volume);
     const folder = catalog.snapshots(volume);
     const snapshot = folder.get(name);
@@ -138,6 +140,7 @@ export class SnapshotOperations {
       };
       if (served) await served.replaceBytes(volume, change);
       else change();
+      restored(volume, name);
     };
     return this.#start({
       kind: "restore",
@@ -318,27 +321,6 @@ function workOf(
     totalBytes,
     done: copy === undefined,
   };
-}
-
-function infoOf(
-  volume: string,
-  { name, createdAt, sizeBytes, blockSizeBytes }: SnapshotDocument,
-  dataPath: string,
-): SnapshotInfo {
-  const file = openFile(dataPath, { readOnly: true });
-  try {
-    const allocatedBytes = file.allocated();
-    return {
-      volume,
-      name,
-      createdAt,
-      sizeBytes,
-      blockSizeBytes,
-      allocatedBytes,
-    };
-  } finally {
-    file.close();
-  }
 }
 
 /** 2026-11-22-154500, in UTC. */

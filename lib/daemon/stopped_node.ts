@@ -2,6 +2,7 @@
 
 import type { Clock } from "../base/clock.ts";
 import { VaultError } from "../base/errors.ts";
+import { type Log, silent } from "../base/log.ts";
 import type { Primitives } from "../base/primitives.ts";
 import type { NodeOperations } from "../control/operations.ts";
 import { systemClock } from "../os/clock.ts";
@@ -19,6 +20,8 @@ export interface StoppedNodeOptions {
   readonly clock?: Clock;
   /** The runtime's unless given. */
   readonly primitives?: Primitives;
+  /** Told where the audit log cannot be written; nowhere unless given. */
+  readonly log?: Log;
 }
 
 /** A node that does not run, held by this process. */
@@ -79,8 +82,8 @@ export async function openNode(
         "Make one with `vault init`, or `vault serve`, which does that by itself.",
     });
   }
-  const { clock, primitives } = world(options);
-  const state = await NodeState.open({ folder, primitives, clock });
+  const { clock, primitives, log } = world(options);
+  const state = await NodeState.open({ folder, primitives, clock, log });
   const operations = nodeOperations({ state, clock, guessAddress });
   return {
     operations,
@@ -93,9 +96,10 @@ export async function openNode(
 
 function world(
   options: StoppedNodeOptions,
-): { clock: Clock; primitives: Primitives } {
+): { clock: Clock; primitives: Primitives; log: Log } {
   return {
     clock: options.clock ?? systemClock,
     primitives: options.primitives ?? systemPrimitives,
+    log: options.log ?? silent,
   };
 }

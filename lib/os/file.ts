@@ -77,6 +77,10 @@ class SystemFile implements File {
     );
   }
 
+  syncNow(): void {
+    this.#try("sync", () => fs.fdatasyncSync(this.#fd));
+  }
+
   size(): number {
     return this.#try("stat", () => fs.fstatSync(this.#fd)).size;
   }
@@ -255,7 +259,8 @@ export function syncFolder(path: string): void {
   }
 }
 
-function isMissing(thrown: unknown): boolean {
+/** Whether it was thrown because there is no such file. */
+export function isMissing(thrown: unknown): boolean {
   return thrown instanceof Error && "code" in thrown &&
     thrown.code === "ENOENT";
 }

@@ -8,6 +8,7 @@
  * Nothing of the connection touches a volume once {@linkcode serveConnection} has resolved.
  */
 
+import type { Audit } from "../base/audit.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Duplex } from "../base/duplex.ts";
 import { ConnectionLost, messageOf, PeerError } from "../base/errors.ts";
@@ -46,11 +47,15 @@ export interface ConnectionOptions {
   readonly targetAddress: string;
   /** The device behind the connection, for people. */
   readonly device: string;
+  /** HOST:PORT that it comes from, for people. */
+  readonly address?: string;
   /** Proof that a discovery session needs. */
   readonly discoveryChap?: ChapPolicy;
   readonly clock: Clock;
   readonly primitives: Primitives;
   readonly log: Log;
+  /** Told who logs in, who must not, and whose session ends; nobody is unless given. */
+  readonly audit?: Audit;
 }
 
 /** So much queued is worth a write of its own while more is handled. */

@@ -2,6 +2,7 @@
  * A connection before its full feature phase: the login, and whether the target takes the session that it asks for.
  */
 
+import type { Audit, AuditEvent } from "../base/audit.ts";
 import type { Log } from "../base/log.ts";
 import type { Primitives } from "../base/primitives.ts";
 import type { Pdu } from "../iscsi/framer.ts";
@@ -31,9 +32,11 @@ export interface EntranceOptions {
   readonly only?: string;
   readonly readOnly?: boolean;
   readonly device: string;
+  readonly address?: string;
   readonly discoveryChap?: ChapPolicy;
   readonly primitives: Primitives;
   readonly log: Log;
+  readonly audit?: Audit;
 }
 
 /** What came of a PDU. Each carries the response to send. */
@@ -59,6 +62,8 @@ export class Entrance {
   readonly #options: EntranceOptions;
   readonly #control: Control;
   readonly #login: TargetLogin<Target>;
+  /** Who has said that they come, and for what. */
+  #claimed: Pick<AuditEvent, "volume" | "initiator"> = {};
 
   /** `control` is the connection's, for the session that it may become. */
   constructor(options: EntranceOptions, control: Control) {
@@ -66,8 +71,12 @@ export class Entrance {
     this.#control = control;
     const { targets, primitives, only, discoveryChap } = options;
     this.#login = new TargetLogin<Target>({
-      lookup: (name) =>
-        only === undefined || only === name ? targets.get(name) : undefined,
+      lookup: (name, initiator) => {
+        const visible = only === undefined || only === name;
+        const target = visible ? targets.get(name) : undefined;
+        this.#claimed = { volume: target?.name ?? name, initiator };
+        return target;
+      },
       hasSession: (tsih) => targets.hasSession(tsih),
       newTsih: () => targets.newTsih(),
       primitives,
@@ -116,6 +125,8 @@ export class Entrance {
     log.info(`${login.initiatorName} has logged in to ${target.name}`, {
       device,
     });
+    this.#tell("attached");
+    session.ended.then(() => this.#tell("detached", session.why));
     return { kind: "in", response, login, session };
   }
 
@@ -123,7 +134,19 @@ export class Entrance {
     this.#options.log.warn(`A login was refused: ${why}`, {
       device: this.#options.device,
     });
+    this.#tell("login refused", why);
     return { kind: "refused", response };
+  }
+
+  #tell(kind: AuditEvent["kind"], reason?: string): void {
+    const { audit, device, address } = this.#options;
+    audit?.({
+      kind,
+      device,
+      ...(address === undefined ? {} : { address }),
+      ...this.#claimed,
+      ...(reason === undefined ? {} : { reason }),
+    });
   }
 }
 

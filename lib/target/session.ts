@@ -70,6 +70,8 @@ export class Session {
   commands = 0;
   /** Resolves when nothing of the session is left: none of its commands can touch the volume any more. */
   readonly ended: Promise<void>;
+  /** Why it was ended from this side, where it was. */
+  why: string | undefined;
   readonly #options: SessionOptions;
   #over = () => {};
 
@@ -85,6 +87,7 @@ export class Session {
 
   /** Cuts the session and resolves when it has ended. */
   end(why: string): Promise<void> {
+    this.why ??= why;
     this.control.cut(why);
     return this.ended;
   }

@@ -20,7 +20,7 @@ import { Invitations } from "../../lib/pki/invitations.ts";
 import { invite } from "../../lib/pki/invite.ts";
 import { certificatePemOf } from "../../lib/pki/keys.ts";
 import { Registry } from "../../lib/pki/registry.ts";
-import type { AuditEvent } from "../audit.ts";
+import type { AuditEvent } from "../../lib/base/audit.ts";
 import { dialLink, type DialOptions } from "../dial.ts";
 import { join } from "../join.ts";
 import type { Link } from "../link.ts";
