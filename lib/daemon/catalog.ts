@@ -240,6 +240,12 @@ export class Catalog {
     return join(this.#folder, name, "data");
   }
 
+  /** A fresh name for a picture of those bytes on the same file system; one that a crash leaves is removed. */
+  viewPath(name: string): string {
+    const id = toHex(this.#primitives.random(8));
+    return join(this.#folder, name, `view.${id}${HALF_WRITTEN}`);
+  }
+
   /** Its snapshots. */
   snapshots(name: string): SnapshotFolder {
     return new SnapshotFolder(name, join(this.#folder, name));

@@ -2,6 +2,7 @@
 
 import { spawn } from "node:child_process";
 import fs from "node:fs";
+import { createInterface } from "node:readline";
 import { messageOf, VaultError } from "../base/errors.ts";
 
 /**
@@ -64,6 +65,58 @@ export async function runProgram(
     stdout: decoder.decode(output.stdout),
     stderr: decoder.decode(output.stderr),
   };
+}
+
+/**
+ * Runs a line of the system's shell to its end, in a process group of its own; `tell` gets the lines of both its outputs. All of the group is
+ * killed when `signal` aborts, and the promise rejects with its reason.
+ *
+ * @returns its exit status, null where a signal ended it
+ */
+export function runShell(
+  command: string,
+  options: {
+    readonly env: Readonly<Record<string, string>>;
+    readonly signal: AbortSignal;
+    readonly tell: (line: string) => void;
+  },
+): Promise<number | null> {
+  const { env, signal, tell } = options;
+  const shell = Deno.build.os === "windows"
+    ? ["cmd.exe", "/d", "/s", "/c"]
+    : ["/bin/sh", "-c"];
+  const [program = "", ...words] = shell;
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
+    const child = spawn(program, [...words, command], {
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...Deno.env.toObject(), ...env },
+    });
+    const kill = () => {
+      try {
+        // The whole group: what the shell has started would hold the disk, too.
+        if (child.pid) Deno.kill(groupOf(child.pid), "SIGKILL");
+      } catch {
+        // It has ended by itself.
+      }
+      reject(signal.reason);
+    };
+    signal.addEventListener("abort", kill);
+    for (const output of [child.stdout, child.stderr]) {
+      createInterface({ input: output }).on("line", tell);
+    }
+    child.once("error", reject);
+    child.once("close", (code) => {
+      signal.removeEventListener("abort", kill);
+      resolve(code);
+    });
+  });
+}
+
+/** Windows has no such groups: its first process stands for them. */
+function groupOf(pid: number): number {
+  return Deno.build.os === "windows" ? pid : -pid;
 }
 
 /** A program started to outlive this one. */

@@ -1,6 +1,6 @@
 import { expect } from "expect";
 import fs from "node:fs";
-import { runProgram, selfCommand, startDetached } from "./process.ts";
+import { runProgram, runShell, selfCommand, startDetached } from "./process.ts";
 
 const unix = Deno.build.os !== "windows";
 
@@ -20,6 +20,47 @@ Deno.test({
     await expect(runProgram(["/nonexistent/program"])).rejects.toMatchObject({
       kind: "not-found",
     });
+  },
+});
+
+Deno.test({
+  name:
+    "a line of the shell is run to its end, its lines are told, and its status counts",
+  ignore: !unix,
+  async fn() {
+    const lines: string[] = [];
+    const status = await runShell("echo $MARK; echo why >&2; exit 3", {
+      env: { MARK: "a b" },
+      signal: new AbortController().signal,
+      tell: (line) => lines.push(line),
+    });
+    expect(status).toBe(3);
+    expect(lines.sort()).toEqual(["a b", "why"]);
+  },
+});
+
+Deno.test({
+  name: "a line of the shell that takes too long is killed with all it started",
+  ignore: !unix,
+  async fn() {
+    const folder = Deno.makeTempDirSync();
+    const stop = new AbortController();
+    const begun = Promise.withResolvers<void>();
+    // The second one would leave its mark, and only its parent is the shell.
+    const run = runShell(
+      `(sleep 0.5; echo alive > ${folder}/mark) & echo begun; wait; echo never`,
+      {
+        env: {},
+        signal: stop.signal,
+        tell: (line) => line === "begun" ? begun.resolve() : begun.reject(line),
+      },
+    );
+    await begun.promise;
+    stop.abort(new Error("too late"));
+    await expect(run).rejects.toThrow("too late");
+    await new Promise((resolve) => setTimeout(resolve, 800));
+    expect([...Deno.readDirSync(folder)]).toEqual([]);
+    Deno.removeSync(folder, { recursive: true });
   },
 });
 

@@ -7,6 +7,7 @@
  */
 
 import { VaultError } from "../base/errors.ts";
+import { findDisks, letGoOfDisk, usersOfDisk } from "./disk_users_linux.ts";
 import type { LoginAsk, LoginWorld, OsInitiator } from "./os_initiator.ts";
 
 /** Where open-iscsi keeps its records: Debian and others before 2.1.10, then after. */
@@ -85,6 +86,12 @@ class LinuxInitiator implements OsInitiator {
         usersOfDisk(name, this.#world)
       ),
     );
+  }
+
+  async letGo(tell: (step: string) => void): Promise<void> {
+    for (const { name } of findDisks(this.#ask, this.#world)) {
+      await letGoOfDisk(name, this.#world, tell);
+    }
   }
 
   async logout(): Promise<void> {
@@ -239,69 +246,4 @@ export function editRecord(
     ...settings.map(([name, value]) => `${name} = ${value}`),
   );
   return kept.join("\n");
-}
-
-const SESSIONS = "/sys/class/iscsi_session";
-const CONNECTIONS = "/sys/class/iscsi_connection";
-
-/** A disk, as the kernel names it: "sdb". */
-export interface FoundDisk {
-  readonly name: string;
-  readonly lun: number;
-}
-
-/** The disks of the target's sessions at the portal, of all its logical units. */
-export function findDisks(
-  ask: LoginAsk,
-  world: LoginWorld,
-): readonly FoundDisk[] {
-  const { portal, iqn } = ask;
-  const text = (path: string) => world.read(path)?.trim();
-  const disks: FoundDisk[] = [];
-  for (const session of world.list(SESSIONS)) {
-    if (text(`${SESSIONS}/${session}/targetname`) !== iqn) continue;
-    const connection = `${session.replace("session", "connection")}:0`;
-    const address = text(`${CONNECTIONS}/${connection}/persistent_address`);
-    const port = text(`${CONNECTIONS}/${connection}/persistent_port`);
-    if (address !== undefined && address !== portal.hostname) continue;
-    if (port !== undefined && port !== String(portal.port)) continue;
-    const device = `${SESSIONS}/${session}/device`;
-    for (const target of world.list(device)) {
-      if (!target.startsWith("target")) continue;
-      for (const unit of world.list(`${device}/${target}`)) {
-        const lun = /^\d+:\d+:\d+:(\d+)$/.exec(unit)?.[1];
-        if (lun === undefined) continue;
-        const names = world.list(`${device}/${target}/${unit}/block`);
-        disks.push(...names.map((name) => ({ name, lun: Number(lun) })));
-      }
-    }
-  }
-  return disks;
-}
-
-/** Where the disk and its partitions are mounted, swapped to, or held by dm-crypt, LVM and the like. */
-export function usersOfDisk(
-  disk: string,
-  world: LoginWorld,
-): readonly string[] {
-  const parts = world.list(`/sys/block/${disk}`)
-    .filter((name) => name.startsWith(disk));
-  const mounts = (world.read("/proc/self/mountinfo") ?? "").split("\n");
-  const swaps = world.read("/proc/swaps") ?? "";
-  const users: string[] = [];
-  for (const part of [disk, ...parts]) {
-    const folder = part === disk
-      ? `/sys/block/${disk}`
-      : `/sys/block/${disk}/${part}`;
-    const number = world.read(`${folder}/dev`)?.trim();
-    for (const line of mounts) {
-      const [, , device, , place] = line.split(" ");
-      if (number && device === number && place) users.push(place);
-    }
-    if (swaps.includes(`/dev/${part} `)) users.push(`swap on /dev/${part}`);
-    users.push(
-      ...world.list(`${folder}/holders`).map((name) => `/dev/${name}`),
-    );
-  }
-  return users;
 }

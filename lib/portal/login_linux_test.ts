@@ -1,102 +1,18 @@
 import { expect } from "expect";
 import fc from "fast-check";
 import { VaultError } from "../base/errors.ts";
+import { editRecord, findRecord, linuxInitiator } from "./login_linux.ts";
+import type { LoginAsk } from "./os_initiator.ts";
 import {
-  editRecord,
-  findDisks,
-  findRecord,
-  linuxInitiator,
-  usersOfDisk,
-} from "./login_linux.ts";
-import type { LoginAsk, LoginWorld } from "./os_initiator.ts";
-
-const IQN = "iqn.2026-11.internal.vault:0123456789ab.photos";
-const ASK: LoginAsk = {
-  portal: { hostname: "127.0.0.1", port: 3260 },
-  iqn: IQN,
-};
-const NODE = `iscsiadm -m node -T ${IQN} -p 127.0.0.1:3260`;
-const RECORD = `/etc/iscsi/nodes/${IQN}/127.0.0.1,3260`;
-
-const RECORD_TEXT = `# BEGIN RECORD 2.1.8
-node.name = ${IQN}
-node.startup = automatic
-node.session.auth.authmethod = None
-node.session.auth.chap_algs = MD5
-node.conn[0].address = 127.0.0.1
-# END RECORD
-`;
-
-/** What the kernel shows of a session and its disk. */
-const SESSION_FILES = {
-  "/sys/class/iscsi_session/session7/targetname": `${IQN}\n`,
-  "/sys/class/iscsi_connection/connection7:0/persistent_address": "127.0.0.1\n",
-  "/sys/class/iscsi_connection/connection7:0/persistent_port": "3260\n",
-  "/sys/class/iscsi_session/session7/device/target3:0:0/3:0:0:0/block/sdb/size":
-    "2048\n",
-  "/sys/block/sdb/dev": "8:16\n",
-  "/sys/block/sdb/sdb1/dev": "8:17\n",
-};
-
-/** A machine with files, and with programs that answer by a table of exit statuses. */
-function machine(
-  options: {
-    files?: Record<string, string>;
-    statuses?: Record<string, number>;
-    onRun?: (line: string, files: Map<string, string>) => void;
-    absent?: boolean;
-  } = {},
-) {
-  const files = new Map(Object.entries(options.files ?? {}));
-  const ran: string[] = [];
-  let now = 0;
-  const world: LoginWorld = {
-    clock: {
-      now: () => now,
-      monotonic: () => now,
-      sleep: (ms) => {
-        now += ms;
-        return Promise.resolve();
-      },
-      after: () => () => {},
-    },
-    run(argv) {
-      const line = argv.join(" ");
-      if (options.absent) {
-        const kind = "not-found" as const;
-        return Promise.reject(new VaultError("no such program", { kind }));
-      }
-      ran.push(line);
-      options.onRun?.(line, files);
-      const code = options.statuses?.[line.replace(NODE, "").trim()] ?? 0;
-      const stderr = code === 0 ? "" : `iscsiadm: noise\niscsiadm: why ${code}`;
-      return Promise.resolve({ code, stdout: "", stderr });
-    },
-    read: (path) => files.get(path),
-    replace: (path, text) => void files.set(path, text),
-    list(folder) {
-      const names = [...files.keys()].filter((path) =>
-        path.startsWith(`${folder}/`)
-      ).map((path) => path.slice(folder.length + 1).split("/")[0] ?? "");
-      return [...new Set(names)];
-    },
-  };
-  return { world, files, ran };
-}
-
-/** Makes the record and the session appear as open-iscsi and the kernel do. */
-function lively(line: string, files: Map<string, string>): void {
-  if (line.endsWith("-o new")) files.set(RECORD, RECORD_TEXT);
-  if (line.endsWith("-o delete")) files.delete(RECORD);
-  if (line.endsWith("--login")) {
-    for (const [path, text] of Object.entries(SESSION_FILES)) {
-      files.set(path, text);
-    }
-  }
-  if (line.endsWith("--logout")) {
-    for (const path of Object.keys(SESSION_FILES)) files.delete(path);
-  }
-}
+  ASK,
+  IQN,
+  lively,
+  machine,
+  NODE,
+  RECORD,
+  RECORD_TEXT,
+  SESSION_FILES,
+} from "./testing/linux_machine.ts";
 
 Deno.test("a login makes a record, logs in and finds the disk; a logout undoes it", async () => {
   const { world, files, ran } = machine({ onRun: lively });
@@ -185,27 +101,6 @@ Deno.test("a logout without a session is no error, and one that fails is", async
   );
 });
 
-Deno.test("only the disk of this target at this portal counts", () => {
-  const at = (files: Record<string, string>) =>
-    findDisks(ASK, machine({ files }).world);
-  const sdb = { name: "sdb", lun: 0 };
-  expect(at(SESSION_FILES)).toEqual([sdb]);
-  const session = "/sys/class/iscsi_session/session7";
-  const connection = "/sys/class/iscsi_connection/connection7:0";
-  for (
-    const other of [
-      { [`${session}/targetname`]: `${IQN}2\n` },
-      { [`${connection}/persistent_port`]: "3261\n" },
-      { [`${connection}/persistent_address`]: "192.0.2.1\n" },
-    ]
-  ) expect(at({ ...SESSION_FILES, ...other })).toEqual([]);
-  const lun1 = `${session}/device/target3:0:0/3:0:0:1/block/sdc/size`;
-  expect(at({ [lun1]: "1", ...SESSION_FILES })).toEqual([
-    { name: "sdc", lun: 1 },
-    sdb,
-  ]);
-});
-
 Deno.test("the disk is that at LUN 0, and all of the target's are looked at before they go", async () => {
   const lun1 =
     "/sys/class/iscsi_session/session7/device/target3:0:0/3:0:0:1/block/sdc/size";
@@ -218,28 +113,6 @@ Deno.test("the disk is that at LUN 0, and all of the target's are looked at befo
   const initiator = linuxInitiator(ASK, world);
   expect(await initiator.login()).toBe("/dev/sdb");
   expect(await initiator.users()).toEqual(["swap on /dev/sdc"]);
-});
-
-Deno.test("who uses the disk: mounts of it and its partitions, swap, holders", async () => {
-  const mountinfo = [
-    "22 1 8:1 / / rw - ext4 /dev/sda1 rw",
-    "40 22 8:17 / /mnt/photos rw - ext4 /dev/sdb1 rw",
-  ].join("\n");
-  const files = {
-    ...SESSION_FILES,
-    "/proc/self/mountinfo": mountinfo,
-    "/proc/swaps": "Filename Type\n/dev/sdb partition 1 0 -2\n",
-    "/sys/block/sdb/sdb1/holders/dm-0/dev": "254:0\n",
-  };
-  const { world } = machine({ files });
-  expect(usersOfDisk("sdb", world)).toEqual([
-    "swap on /dev/sdb",
-    "/mnt/photos",
-    "/dev/dm-0",
-  ]);
-  expect(await linuxInitiator(ASK, world).users()).toHaveLength(3);
-  const { world: idle } = machine({ files: SESSION_FILES });
-  expect(await linuxInitiator(ASK, idle).users()).toEqual([]);
 });
 
 Deno.test("the record is found in both of its forms and places", () => {

@@ -56,6 +56,11 @@ class WindowsInitiator implements OsInitiator {
     return output.split("\n").map((line) => line.trim()).filter(Boolean);
   }
 
+  async letGo(tell: (step: string) => void): Promise<void> {
+    tell("taking the disk offline");
+    await this.#script(offlineScript(this.#ask), "take the disk offline");
+  }
+
   async logout(): Promise<void> {
     await this.#script(logoutScript(this.#ask), "log out");
   }
@@ -139,6 +144,11 @@ export function logoutScript(ask: LoginAsk): string {
       quote(ask.portal.hostname)
     } -and $_.TargetPortalPortNumber -eq ${ask.portal.port} } | Remove-IscsiTargetPortal -Confirm:$false`,
   ]);
+}
+
+/** Offline, a disk has its volumes dismounted and written out. */
+export function offlineScript(ask: LoginAsk): string {
+  return script([`${sessions(ask)} | Get-Disk | Set-Disk -IsOffline $true`]);
 }
 
 /** The drive letters and folders under which volumes of the disk are mounted, a line each. */

@@ -5,6 +5,7 @@ import {
   diskOf,
   loginScript,
   logoutScript,
+  offlineScript,
   quote,
   usersScript,
   windowsInitiator,
@@ -58,6 +59,7 @@ Deno.test("every script is one line, as PowerShell reads its input", () => {
       loginScript({ ...ASK, mutual }),
       logoutScript(ASK),
       usersScript(ASK),
+      offlineScript(ASK),
     ]
   ) expect(script.indexOf("\n")).toBe(script.length - 1);
 });

@@ -34,6 +34,13 @@ export interface OsInitiator {
   /** What uses the disk, for people: "/mnt/photos". Empty where nothing does, or where it cannot be told. */
   users(): Promise<readonly string[]>;
 
+  /**
+   * Makes this system let go of the disk: unmounts, closes and writes out what is on it. `tell` hears of each step ahead of it.
+   *
+   * @throws {VaultError} `conflict` where a program does not let go
+   */
+  letGo(tell: (step: string) => void): Promise<void>;
+
   /** Logs out and forgets the target and its secrets. Harmless where no session is left. @throws {VaultError} where it fails */
   logout(): Promise<void>;
 }

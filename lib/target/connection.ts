@@ -252,8 +252,11 @@ class Connection implements Control {
   ): readonly DiscoveredTarget[] {
     const { targets, only, targetAddress } = this.#options;
     const addresses = [parseAddress(targetAddress)];
-    const visible = targets.list().map(({ iqn }) => iqn)
-      .filter((iqn) => only === undefined || iqn === only)
+    const visible = targets.list()
+      .filter(({ iqn, pictureOf }) =>
+        only === undefined ? !pictureOf : iqn === only
+      )
+      .map(({ iqn }) => iqn)
       .filter((iqn) => own === undefined || iqn === own);
     const chosen = asked.kind === "name"
       ? visible.filter((iqn) => iqn === asked.name)

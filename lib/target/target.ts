@@ -20,6 +20,8 @@ export interface TargetOptions {
   readonly units: ReadonlyMap<number, Volume>;
   /** Who has to prove what; nobody anything unless given. */
   readonly chap?: ChapPolicy;
+  /** The target that it is a picture of: whose CHAP it asks for, and beside which discovery does not list it. */
+  readonly pictureOf?: Target;
 }
 
 /** A new capacity. */
@@ -42,19 +44,29 @@ export class Target {
   readonly #device = new Device();
   /** What answers at a LUN where there is nothing. */
   readonly none: LogicalUnit;
-  /** Counts for logins from now on. */
-  chap: ChapPolicy;
+  /** See {@linkcode TargetOptions.pictureOf}. */
+  readonly pictureOf: Target | undefined;
   /** Those in full feature phase, and those that are ending. */
   readonly sessions = new Set<Session>();
   readonly #portOwners = new PortOwners();
+  #chap: ChapPolicy;
 
   constructor(options: TargetOptions) {
     invariant(options.units.has(0), `${options.iqn} has no logical unit 0`);
     this.none = new NoUnit(this.#device);
     this.iqn = options.iqn;
     this.name = options.name;
-    this.chap = options.chap ?? { users: [] };
+    this.pictureOf = options.pictureOf;
+    this.#chap = options.chap ?? { users: [] };
     for (const [lun, volume] of options.units) this.addUnit(lun, volume);
+  }
+
+  /** Who has to prove what. Counts for logins from now on. */
+  get chap(): ChapPolicy {
+    return this.pictureOf?.chap ?? this.#chap;
+  }
+  set chap(policy: ChapPolicy) {
+    this.#chap = policy;
   }
 
   /** By LUN. */
