@@ -3,6 +3,10 @@
  * run answers the same from its state folder. Everything here is plain JSON; times are ISO 8601 in UTC, sizes and rates bytes.
  */
 
+import type { Detachment, HolderInfo, HoldInfo } from "./holding.ts";
+
+export type { Detachment, HolderInfo, HoldInfo };
+
 /** What is asked for when a volume is made. */
 export interface VolumeSpec {
   /** 1 to 63 lower-case letters, digits and hyphens; it ends the volume's target name. */
@@ -43,6 +47,8 @@ export interface VolumeInfo extends VolumeSpec {
   readonly chapUsers: readonly string[];
   /** The name under which the target answers mutual CHAP. */
   readonly chapMutualUser?: string;
+  /** Who holds its target, and all that is behind it. */
+  readonly holders: readonly HolderInfo[];
 }
 
 /** A volume as it was at one moment. */
@@ -222,6 +228,8 @@ export interface AttachmentStatus {
   readonly since: string;
   /** The link to the node. */
   readonly link: LinkInfo;
+  /** How the volume is held. */
+  readonly lease: HoldInfo;
   /** Connections of initiators. */
   readonly sessions: number;
   /** The disk that the operating system made of it, where `--login` was asked for. */
@@ -259,6 +267,11 @@ export interface NodeOperations {
    * behind its target.
    */
   deleteVolume(name: string): Promise<void>;
+  /**
+   * Takes the volume, and all that is behind its target, from whoever holds it: their sessions end, and they change nothing any more. Resolves
+   * with who that was.
+   */
+  releaseVolume(name: string): Promise<readonly HolderInfo[]>;
   /**
    * Adds the user or changes its secret. Counts for logins from now on, like all that concerns CHAP, and for all volumes behind the same
    * target: `volume` is the one at LUN 0.
@@ -310,6 +323,6 @@ export interface NodeOperations {
 export interface AttachmentOperations {
   /** How it is: to what it is attached, and whether the link is up. */
   status(): Promise<AttachmentStatus>;
-  /** Logs the operating system's initiator out where it was logged in, ends the link and the attachment. */
-  detach(): Promise<void>;
+  /** Logs the operating system's initiator out where it was logged in, gives the volume back, ends the link and the attachment. */
+  detach(): Promise<Detachment>;
 }

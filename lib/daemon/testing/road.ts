@@ -5,11 +5,11 @@ import { connectInitiator } from "../../initiator/initiator.ts";
 import { join } from "../../os/paths.ts";
 import { systemPrimitives } from "../../os/primitives.ts";
 import { connectTcp, parseAddress } from "../../os/tcp.ts";
-import {
-  type AttachmentOptions,
-  runAttachment,
-  type RunningAttachment,
-} from "../attachment.ts";
+import { runAttachment } from "../attachment.ts";
+import type {
+  AttachmentOptions,
+  RunningAttachment,
+} from "../attachment_options.ts";
 import { joinNode } from "../join_node.ts";
 import { type NodeOptions, type RunningNode, runNode } from "../node.ts";
 

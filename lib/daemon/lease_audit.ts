@@ -1,0 +1,83 @@
+/** What a node's leases tell the audit log: who got one, who did not, and who lost one to whom. */
+
+import type { Log } from "../base/log.ts";
+import type { Effect } from "../lease/event.ts";
+
+export type LeaseAuditKind =
+  | "lease granted"
+  | "lease refused"
+  | "handover asked" // a holder was asked to let go
+  | "handed over" // it did
+  | "fenced" // it lost the lease without its doing
+  | "released"; // it gave it back unasked
+
+/** One line of it. */
+export interface LeaseAuditEvent {
+  readonly kind: LeaseAuditKind;
+  /** The volume, or the target behind `--forward`. */
+  readonly volume: string;
+  /** Whose lease it is. */
+  readonly device: string;
+  /** Who holds it in its way, or takes it over. */
+  readonly by?: string;
+  readonly generation?: number;
+  readonly reason?: string;
+}
+
+/** Takes one line of the audit log. Must not throw. */
+export type LeaseAudit = (event: LeaseAuditEvent) => void;
+
+/** Lines of the log, as warnings where somebody was kept or thrown out. */
+export function auditLeasesTo(log: Log): LeaseAudit {
+  return ({ kind, ...facts }) => {
+    if (kind === "fenced" || kind === "lease refused") log.warn(kind, facts);
+    else log.info(kind, facts);
+  };
+}
+
+/** What is told of a step's effect. `device` is who asks. */
+export function auditOf(
+  effect: Effect,
+  { volume, device }: { readonly volume: string; readonly device?: string },
+): LeaseAuditEvent | undefined {
+  switch (effect.kind) {
+    case "granted": {
+      const { holder } = effect;
+      return effect.new
+        ? {
+          kind: "lease granted",
+          ...{ volume, device: holder.device, generation: holder.generation },
+          reason: holder.mode,
+        }
+        : undefined;
+    }
+    case "refused": {
+      const by = effect.taker ?? effect.holders[0]?.device;
+      if (device === undefined) return undefined;
+      return {
+        ...{ kind: "lease refused", volume, device },
+        ...(by === undefined ? {} : { by }),
+      };
+    }
+    case "hand over": {
+      const { holder: { device, generation }, to } = effect;
+      return { kind: "handover asked", volume, device, generation, by: to };
+    }
+    case "clear": {
+      const { holder, lost, handedTo } = effect;
+      const about = {
+        volume,
+        device: holder.device,
+        generation: holder.generation,
+      };
+      if (handedTo !== undefined) {
+        return { kind: "handed over", ...about, by: handedTo };
+      }
+      if (!lost) return { kind: "released", ...about };
+      const by = lost.by === undefined ? {} : { by: lost.by };
+      return { kind: "fenced", ...about, ...by, reason: lost.reason };
+    }
+    default:
+      return undefined;
+  }
+}
