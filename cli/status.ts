@@ -11,6 +11,7 @@ import type {
 import { command, jsonOption, stateDirOf } from "./command.ts";
 import { attachments, STATUS_TIMEOUT_MS, withNode } from "./daemons.ts";
 import { formatDuration } from "./duration.ts";
+import { holderNames } from "./holders.ts";
 import { formatRate, formatSize } from "./size.ts";
 import {
   colours,
@@ -107,6 +108,7 @@ async function showVolumes(node: NodeStatus): Promise<void> {
         String(node.sessions.filter((one) => one.volume === target).length),
       align: "right",
     },
+    { head: "HELD BY", cell: ({ holders }) => holderNames(holders) },
     VOLUME.health,
   ]);
   const ill = node.volumes.filter((volume) => volume.health !== "ok");
@@ -156,7 +158,7 @@ async function showAttachments(
   await printTable(attached, [
     {
       head: "ATTACHED",
-      cell: (one) => one.readOnly ? `${one.volume} (read-only)` : one.volume,
+      cell: attachedName,
     },
     { head: "NODE", cell: (one) => one.nodeAddress },
     { head: "LINK", cell: (one) => `${one.link.state} ${age(one.link.since)}` },
@@ -175,6 +177,15 @@ async function showAttachments(
       align: "right",
     },
   ]);
+}
+
+function attachedName({ volume, lease }: AttachmentStatus): string {
+  const wanted = lease.wantedBy === undefined
+    ? ""
+    : `, wanted by ${lease.wantedBy}`;
+  const how = { write: "", shared: "shared", read: "read-only" }[lease.mode];
+  const also = how === "" ? wanted.slice(2) : `${how}${wanted}`;
+  return also === "" ? volume : `${volume} (${also})`;
 }
 
 function flow({ bytes, bytesPerSecond }: Flow): string {
