@@ -59,6 +59,7 @@ const ROOTS = [
   /^tools\/compile\.ts$/,
   /^tests\/run\.ts$/,
   /^tests\/bench\/(main|bare_target)\.ts$/,
+  /^tests\/harness\/scribbler\.ts$/,
   /^tests\/(conformance|fuzz)\/main\.ts$/,
 ];
 
