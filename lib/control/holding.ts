@@ -18,6 +18,7 @@ export interface HolderInfo {
 
 /** How an attachment holds its volume. */
 export interface HoldInfo {
+  /** Alone, with others that share, or with others that read. */
   readonly mode: HolderInfo["mode"];
   /** Unlike that of any other holder, and higher than all before. */
   readonly generation: number;

@@ -81,14 +81,10 @@ export async function runAttachment(
   try {
     const listener = listenTcp(options.portal);
     undo.push(() => listener.close());
-    let attachment: Attachment | undefined;
     const lease = new HeldLease({
       volume: options.volume,
       ...{ mode, takeOver, clock, primitives, log },
       progress: (text) => options.onTakeOver?.(text),
-      wanted: (ask) => void attachment?.wanted(ask),
-      unwanted: () => attachment?.unwanted(),
-      fenced: (how) => void attachment?.fenced(how),
     });
     const keeper = new LinkKeeper({
       ...{ identity, folder, clock, primitives, log },
@@ -115,7 +111,7 @@ export async function runAttachment(
         portal: listener.address,
       }),
     });
-    attachment = new Attachment({
+    const attachment = new Attachment({
       ...options,
       ...{ iqn, mode, log, clock, identity, door, keeper, lease },
     });
@@ -126,8 +122,12 @@ export async function runAttachment(
         log,
       }),
     );
-    undo.push(() => attachment?.stop());
-    lease.start();
+    undo.push(() => attachment.stop());
+    lease.start({
+      wanted: (ask) => void attachment.wanted(ask),
+      unwanted: () => attachment.unwanted(),
+      fenced: (how) => void attachment.fenced(how),
+    });
     await attachment.login();
     return attachment;
   } catch (thrown) {

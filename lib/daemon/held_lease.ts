@@ -31,6 +31,16 @@ const AGAIN_MS = 5000;
 
 export type Fenced = Omit<NodeLine & { readonly kind: "fenced" }, "kind">;
 
+/** Told what becomes of the lease. */
+export interface LeaseListener {
+  /** Another device wants it. */
+  readonly wanted: (ask: { by: string; boundMs: number }) => void;
+  /** It does not want it any more. */
+  readonly unwanted: () => void;
+  /** The volume was taken. Called once. */
+  readonly fenced: (how: Fenced) => void;
+}
+
 export interface HeldLeaseOptions {
   readonly volume: string;
   readonly mode: Mode;
@@ -42,12 +52,6 @@ export interface HeldLeaseOptions {
   readonly log: Log;
   /** How the take-over of others goes on. */
   readonly progress: (text: string) => void;
-  /** Another device wants it. */
-  readonly wanted: (ask: { by: string; boundMs: number }) => void;
-  /** It does not want it any more. */
-  readonly unwanted: () => void;
-  /** The volume was taken. Called once. */
-  readonly fenced: (how: Fenced) => void;
 }
 
 /** What the node gave. */
@@ -60,6 +64,7 @@ export class HeldLease {
   readonly attachment: string;
   readonly #options: HeldLeaseOptions;
   #grant: Grant | undefined;
+  #listener: LeaseListener | undefined;
   #talk: Talk | undefined;
   /** Over which it was granted, until somebody listens. */
   #first: { readonly link: Link; readonly talk: Talk } | undefined;
@@ -111,8 +116,9 @@ export class HeldLease {
     throw new ConnectionLost("The node has ended the conversation");
   }
 
-  /** From now on others are told what the node says. */
-  start(): void {
+  /** From now on `listener` is told what the node says. */
+  start(listener?: LeaseListener): void {
+    this.#listener = listener;
     const first = this.#first;
     this.#first = undefined;
     if (first) void this.#hold(first.link, first.talk);
@@ -221,9 +227,9 @@ export class HeldLease {
       case "progress":
         return this.#options.progress(line.text);
       case "handover-wanted":
-        return this.#options.wanted(line);
+        return this.#listener?.wanted(line);
       case "handover-off":
-        return this.#options.unwanted();
+        return this.#listener?.unwanted();
       case "refused":
         return this.#options.log.warn(
           `The node refuses the lease: ${line.reason}`,
@@ -233,7 +239,7 @@ export class HeldLease {
         if (this.#over) return;
         this.#over = true;
         const { kind: _, ...how } = line;
-        return this.#options.fenced(how);
+        return this.#listener?.fenced(how);
       }
     }
   }

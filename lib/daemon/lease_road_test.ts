@@ -188,3 +188,19 @@ onRoad(
     expect(await holders()).toEqual(["laptop up"]);
   },
 );
+
+onRoad(
+  "an attachment that ends while its link is down says that the node could not be told",
+  async (road) => {
+    const { node, desktop } = await twoDevices(road);
+    const first = await road.attach();
+    const [hostname, port] = node.listen.split(":");
+    await node.stop();
+    expect(await first.operations.detach()).toEqual({ released: false });
+    expect(await first.closed).toEqual({ kind: "detached", released: false });
+    await road.node({ listen: { hostname: hostname!, port: Number(port) } });
+    await expect(road.attach(desktop)).rejects.toThrow(HOLDS_SINCE);
+    const second = await road.attach();
+    expect((await second.operations.status()).lease.generation).toBe(2);
+  },
+);

@@ -8,6 +8,9 @@ import { blocks } from "./two_devices.ts";
 
 const DEPTH = 32;
 
+const say = (text: string) =>
+  Deno.stderr.writeSync(new TextEncoder().encode(`${text}\n`));
+
 const [portal = "", targetName = ""] = Deno.args;
 const login = async () =>
   await openDisk(
@@ -24,14 +27,14 @@ for (let n = 1;; n++) {
     await Promise.all(
       Array.from({ length: DEPTH }, (_, at) => disk.write(at * 8, blocks(n))),
     );
-    if (n === 3) console.error("writing");
+    if (n === 3) say("writing");
   } catch (thrown) {
-    console.error(`cut: ${thrown}`);
+    say(`cut: ${thrown}`);
     try {
       disk = await login();
-      console.error("logged in again");
+      say("logged in again");
     } catch (thrown) {
-      console.error(`refused: ${thrown}`);
+      say(`refused: ${thrown}`);
       Deno.exit(9);
     }
   }
