@@ -30,8 +30,8 @@ export interface LeasesOptions {
   readonly audit: LeaseAudit;
 }
 
-/** A conversation that is passed on to another target. */
-interface Relayed {
+/** A conversation of an initiator, over a channel. */
+interface Conversation {
   abort(reason: Error): void;
   readonly over: Promise<void>;
 }
@@ -42,7 +42,7 @@ export class Leases {
   readonly #volumes = new Map<string, LeaseKeeper>();
   /** By the target's. */
   readonly #forwarded = new Map<string, LeaseKeeper>();
-  readonly #relayed = new Map<Proof, Set<Relayed>>();
+  readonly #conversations = new Map<Proof, Set<Conversation>>();
 
   constructor(options: LeasesOptions) {
     this.#options = options;
@@ -78,20 +78,20 @@ export class Leases {
       place: {
         name: iqn,
         keep: (kept) => forward?.write(iqn, kept),
-        clear: (proof, why) => this.#clearRelayed(proof, why),
+        clear: (proof, why) => this.#endConversations(proof, why),
         // What passes through is not ours to speak in.
         requestLogout: () => {},
       },
     });
   }
 
-  /** The conversation goes on under the proof until `over`. */
-  relays(proof: Proof, relayed: Relayed): void {
-    const all = this.#relayed.get(proof) ?? new Set();
-    this.#relayed.set(proof, all.add(relayed));
-    void relayed.over.finally(() => {
-      all.delete(relayed);
-      if (all.size === 0) this.#relayed.delete(proof);
+  /** The conversation goes on under the proof until `over`: it is ended with it. */
+  goesOn(proof: Proof, conversation: Conversation): void {
+    const all = this.#conversations.get(proof) ?? new Set();
+    this.#conversations.set(proof, all.add(conversation));
+    void conversation.over.finally(() => {
+      all.delete(conversation);
+      if (all.size === 0) this.#conversations.delete(proof);
     });
   }
 
@@ -148,14 +148,18 @@ export class Leases {
     // One that is not served any more has been cleared already.
     if (!volumes.isServed(name)) return;
     const target = volumes.target(name);
-    await target.endSessions(why, this.#sessions(name, proof));
+    await Promise.all([
+      target.endSessions(why, this.#sessions(name, proof)),
+      // Those that have not logged in yet are no sessions.
+      this.#endConversations(proof, why),
+    ]);
     await target.flush();
   }
 
-  async #clearRelayed(proof: Proof, why: string): Promise<void> {
-    const relayed = [...this.#relayed.get(proof) ?? []];
-    for (const one of relayed) one.abort(new ConnectionLost(why));
-    await Promise.allSettled(relayed.map(({ over }) => over));
+  async #endConversations(proof: Proof, why: string): Promise<void> {
+    const conversations = [...this.#conversations.get(proof) ?? []];
+    for (const one of conversations) one.abort(new ConnectionLost(why));
+    await Promise.all(conversations.map(({ over }) => over));
   }
 }
 

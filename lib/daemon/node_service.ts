@@ -172,22 +172,21 @@ export class NodeService {
   ): Promise<void> {
     const { link, channel, ask, iqn, holder, proof } = asked;
     const { forward, targets, leases, clock, primitives, log } = this.#options;
-    if (forward) {
-      const over = forward.relay({ channel, iqn, portal: ask.portal });
-      const abort = (reason: Error) => channel.abort(reason);
-      leases.relays(proof, { abort, over: over.catch(() => {}) });
-      return await over;
-    }
-    await serveConnection(channel, {
-      targets,
-      only: iqn,
-      targetAddress: ask.portal,
-      device: link.peer.name,
-      readOnly: holder.mode === "read",
-      tenancy: () => Promise.resolve({ proof, release: () => {} }),
-      clock,
-      primitives,
-      log,
+    const over = forward
+      ? forward.relay({ channel, iqn, portal: ask.portal })
+      : serveConnection(channel, {
+        targets,
+        only: iqn,
+        targetAddress: ask.portal,
+        device: link.peer.name,
+        readOnly: holder.mode === "read",
+        tenancy: () => Promise.resolve({ proof, release: () => {} }),
+        ...{ clock, primitives, log },
+      });
+    leases.goesOn(proof, {
+      abort: (reason) => channel.abort(reason),
+      over: over.catch(() => {}),
     });
+    await over;
   }
 }
