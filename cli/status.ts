@@ -4,6 +4,7 @@ import { VaultError } from "../lib/base/errors.ts";
 import type {
   AttachmentStatus,
   Flow,
+  ForwardedInfo,
   LinkInfo,
   NodeStatus,
   SessionInfo,
@@ -78,6 +79,7 @@ async function showNode(node: NodeStatus): Promise<void> {
     ["MAC failures", failures(node.macFailures)],
   ]);
   if (node.volumes.length > 0) await showVolumes(node);
+  if (node.forwarded?.length) await showForwarded(node.forwarded);
   if (node.links.length > 0) await showLinks(node.links);
   if (node.sessions.length > 0) await showSessions(node.sessions);
 }
@@ -118,6 +120,16 @@ async function showVolumes(node: NodeStatus): Promise<void> {
       : "takes no more writes:";
     note(`Volume "${volume.name}" ${what} ${volume.health}`, red);
   }
+}
+
+async function showForwarded(
+  targets: readonly ForwardedInfo[],
+): Promise<void> {
+  print();
+  await printTable(targets, [
+    { head: "FORWARDED", cell: ({ iqn }) => iqn },
+    { head: "HELD BY", cell: ({ holders }) => holderNames(holders) },
+  ]);
 }
 
 async function showLinks(links: readonly LinkInfo[]): Promise<void> {

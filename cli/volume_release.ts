@@ -16,14 +16,18 @@ export function volumeReleaseCommand() {
       ["vault volume release photos --yes", "without one"],
     ],
   })
-    .argument("<name>", "the volume")
+    .argument("<name>", "the volume, or the iSCSI name of a forwarded target")
     .addOption(yesOption())
     .addOption(jsonOption())
     .action(async (name, options, self) => {
       const stateDir = stateDirOf(self);
-      const { holders } = await withNode(
+      const holders = await withNode(
         stateDir,
-        (node) => node.showVolume(name),
+        async (node) => {
+          const { forwarded = [] } = await node.status();
+          return forwarded.find(({ iqn }) => iqn === name)?.holders ??
+            (await node.showVolume(name)).holders;
+        },
       );
       if (holders.length > 0 && !options.yes) {
         if (!await mayRelease(name, holders)) return note("Nobody lost it.");

@@ -16,6 +16,14 @@ export interface HolderInfo {
   readonly goneSince?: string;
 }
 
+/** A target behind `--forward` that somebody holds. */
+export interface ForwardedInfo {
+  /** Its iSCSI name. */
+  readonly iqn: string;
+  /** Who holds it. */
+  readonly holders: readonly HolderInfo[];
+}
+
 /** How an attachment holds its volume. */
 export interface HoldInfo {
   /** Alone, with others that share, or with others that read. */

@@ -3,9 +3,14 @@
  * run answers the same from its state folder. Everything here is plain JSON; times are ISO 8601 in UTC, sizes and rates bytes.
  */
 
-import type { Detachment, HolderInfo, HoldInfo } from "./holding.ts";
+import type {
+  Detachment,
+  ForwardedInfo,
+  HolderInfo,
+  HoldInfo,
+} from "./holding.ts";
 
-export type { Detachment, HolderInfo, HoldInfo };
+export type { Detachment, ForwardedInfo, HolderInfo, HoldInfo };
 
 /** What is asked for when a volume is made. */
 export interface VolumeSpec {
@@ -198,6 +203,8 @@ export interface NodeStatus {
   readonly listen?: string;
   /** HOST:PORT of the target that takes the place of the node's own volumes, where there is one. */
   readonly forward?: string;
+  /** Those of its targets that somebody holds. */
+  readonly forwarded?: readonly ForwardedInfo[];
   /** Of all links since it began to serve, ended ones too. */
   readonly macFailures?: number;
   /** By name. */

@@ -159,6 +159,9 @@ const NodeStatus = v.object({
   node: v.string(),
   listen: v.exactOptional(v.string()),
   forward: v.exactOptional(v.string()),
+  forwarded: v.exactOptional(
+    v.array(v.object({ iqn: v.string(), holders: v.array(HolderInfo) })),
+  ),
   macFailures: v.exactOptional(figure),
   volumes: v.array(VolumeInfo),
   links: v.array(LinkInfo),

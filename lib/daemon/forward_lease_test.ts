@@ -43,16 +43,25 @@ onRoad(
     await expect(disk.write(0, blocks(2))).rejects.toThrow();
     const taken = await openDisk(await road.sessionOf(second, "other"));
     expect(equalBytes(await taken.read(0, 8), blocks(1))).toBe(true);
+    const { forwarded } = await node.operations.status();
+    expect(forwarded).toMatchObject([{
+      iqn,
+      holders: [{ device: "desktop", generation: 2, state: "up" }],
+    }]);
     await node.stop();
     const [hostname, port] = node.listen.split(":");
-    await road.node({
+    const again = await road.node({
       forward,
       listen: { hostname: hostname!, port: Number(port) },
     });
     await expect(road.attach({ ...laptop, volume: iqn })).rejects.toThrow(
       /desktop has held it since/,
     );
-    await second.stop();
+    expect(await again.operations.releaseVolume(iqn)).toMatchObject([
+      { device: "desktop" },
+    ]);
+    expect((await again.operations.status()).forwarded).toEqual([]);
+    await second.closed;
     await behind.stop();
   },
 );

@@ -4,6 +4,7 @@
  */
 
 import { toHex } from "../base/bytes.ts";
+import { VaultError } from "../base/errors.ts";
 import type { Primitives } from "../base/primitives.ts";
 import type { Holder } from "../lease/holder.ts";
 import type { Proof } from "../lease/proof.ts";
@@ -36,7 +37,14 @@ export class InHouse {
 
   /** The lease under which a session of this machine may begin. */
   async enter(target: Target): Promise<Tenant | { readonly why: string }> {
-    const keeper = this.#leases.ofVolume(target.name);
+    let keeper: LeaseKeeper;
+    try {
+      keeper = this.#leases.ofVolume(target.name);
+    } catch (thrown) {
+      // The target goes just now.
+      if (thrown instanceof VaultError) return { why: thrown.message };
+      throw thrown;
+    }
     const stay = this.#stays.get(keeper) ?? this.#begin(keeper);
     stay.sessions++;
     const release = () => this.#leave(keeper, stay);

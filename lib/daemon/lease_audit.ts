@@ -1,7 +1,9 @@
 /** What a node's leases tell the audit log: who got one, who did not, and who lost one to whom. */
 
+import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Effect } from "../lease/event.ts";
+import { boundedLog } from "./bounded_log.ts";
 
 export type LeaseAuditKind =
   | "lease granted"
@@ -27,11 +29,15 @@ export interface LeaseAuditEvent {
 /** Takes one line of the audit log. Must not throw. */
 export type LeaseAudit = (event: LeaseAuditEvent) => void;
 
-/** Lines of the log, as warnings where somebody was kept or thrown out. */
-export function auditLeasesTo(log: Log): LeaseAudit {
+/** Lines of the log, as warnings where somebody was kept or thrown out. Devices bring them about, so each sort has its bound. */
+export function auditLeasesTo(log: Log, clock: Clock): LeaseAudit {
+  // However often somebody is refused, it is seen who was fenced.
+  const refusals = boundedLog(log, clock);
+  const others = boundedLog(log, clock);
   return ({ kind, ...facts }) => {
-    if (kind === "fenced" || kind === "lease refused") log.warn(kind, facts);
-    else log.info(kind, facts);
+    if (kind === "lease refused") refusals.warn(kind, facts);
+    else if (kind === "fenced") others.warn(kind, facts);
+    else others.info(kind, facts);
   };
 }
 

@@ -110,6 +110,11 @@ export class ForwardLeaseFile {
     this.#targets = new Map(Object.entries(document?.targets ?? {}));
   }
 
+  /** Of all targets that somebody has held. */
+  get names(): readonly string[] {
+    return [...this.#targets.keys()];
+  }
+
   /** Of one target; undefined where nobody has held it yet. */
   read(iqn: string): KeptLease | undefined {
     const lease = this.#targets.get(iqn);

@@ -18,7 +18,7 @@ import { holdingsOf, leaseOf, type LeaseState, step } from "../lease/lease.ts";
 import { Proof } from "../lease/proof.ts";
 import { auditOf, type LeaseAudit } from "./lease_audit.ts";
 import type { LeasePlace, Voice } from "./lease_voice.ts";
-import { progressOf, reasonWords, THIS_MACHINE } from "./lease_words.ts";
+import { progressOf, reasonWords } from "./lease_words.ts";
 import { TakeOver } from "./take_over.ts";
 
 export interface LeaseKeeperOptions {
@@ -43,6 +43,7 @@ export class LeaseKeeper {
   readonly #clearing = new Set<Promise<void>>();
   #state: LeaseState;
   #takeOver: TakeOver | undefined;
+  #forgotten = false;
 
   constructor(options: LeaseKeeperOptions) {
     this.#options = options;
@@ -74,6 +75,7 @@ export class LeaseKeeper {
     { voice, boundMs }: { readonly voice: Voice; readonly boundMs: number },
   ): Promise<void> {
     while (!voice.gone) {
+      if (this.#forgotten) return voice.refused(this.#notThere());
       let effects: readonly Effect[];
       try {
         effects = this.#step({ kind: "ask", ask }, (state) => {
@@ -142,11 +144,8 @@ export class LeaseKeeper {
 
   /** The volume goes: nobody is told anything any more. */
   async forget(): Promise<void> {
-    this.#takeOver?.voice.refused(
-      new VaultError(`There is no volume "${this.#options.place.name}"`, {
-        kind: "not-found",
-      }),
-    );
+    this.#forgotten = true;
+    this.#takeOver?.voice.refused(this.#notThere());
     if (this.#takeOver) {
       const { attachment } = this.#takeOver;
       this.#endTakeOver();
@@ -324,6 +323,10 @@ export class LeaseKeeper {
     this.#takeOver = undefined;
   }
 
+  #notThere(): VaultError {
+    return new VaultError(`There is no volume "${this.#options.place.name}"`);
+  }
+
   #notKept(cause: unknown): VaultError {
     return new VaultError(
       `The node cannot keep the lease of "${this.#options.place.name}": ${
@@ -332,16 +335,4 @@ export class LeaseKeeper {
       { hint: "Look at the node's disk, and try again.", cause },
     );
   }
-}
-
-/** The lease as it was kept, without those that cannot come back. */
-export function withoutLost(
-  kept: KeptLease,
-  admitted: (device: string) => boolean,
-): KeptLease {
-  // Sessions of the node's own machine end with the process.
-  const holders = kept.holders.filter(({ device }) =>
-    device !== THIS_MACHINE && admitted(device)
-  );
-  return { ...kept, holders };
 }

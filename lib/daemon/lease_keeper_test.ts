@@ -5,7 +5,8 @@ import { silent } from "../base/log.ts";
 import { type KeptLease, NEVER_HELD } from "../lease/holder.ts";
 import type { Proof } from "../lease/proof.ts";
 import { settled, TestClock } from "../../tunnel/testing/clock.ts";
-import { LeaseKeeper, withoutLost } from "./lease_keeper.ts";
+import { LeaseKeeper } from "./lease_keeper.ts";
+import { withoutLost } from "./leases.ts";
 import type { Voice } from "./lease_voice.ts";
 
 /** A keeper of which everything that it does is written down in its order. */

@@ -3,17 +3,17 @@
 import type { Clock } from "../base/clock.ts";
 import { ConnectionLost, VaultError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import type { HolderInfo } from "../control/operations.ts";
-import { NEVER_HELD } from "../lease/holder.ts";
+import type { ForwardedInfo, HolderInfo } from "../control/operations.ts";
+import { type KeptLease, NEVER_HELD } from "../lease/holder.ts";
 import type { Address } from "../os/tcp.ts";
 import type { Proof } from "../lease/proof.ts";
 import type { Session } from "../target/session.ts";
 import type { Catalog } from "./catalog.ts";
 import { auditLeasesTo, type LeaseAudit } from "./lease_audit.ts";
 import { ForwardLeaseFile } from "./lease_file.ts";
-import { LeaseKeeper, withoutLost } from "./lease_keeper.ts";
+import { LeaseKeeper } from "./lease_keeper.ts";
 import type { LeasePlace } from "./lease_voice.ts";
-import { holderInfo } from "./lease_words.ts";
+import { holderInfo, THIS_MACHINE } from "./lease_words.ts";
 import type { NodeState } from "./node_state.ts";
 import type { ServedVolumes } from "./served_volumes.ts";
 import type { StateFolder } from "./state_folder.ts";
@@ -107,7 +107,25 @@ export class Leases {
     return held.map(holderInfo);
   }
 
-  /** The volume is about to go. */
+  /** Of targets behind `--forward`, those that are held. */
+  forwarded(): readonly ForwardedInfo[] {
+    const names = this.#options.forward?.names ?? [];
+    return names.map((iqn) => ({
+      iqn,
+      holders: this.ofForwarded(iqn).holdings.map(holderInfo),
+    })).filter(({ holders }) => holders.length > 0);
+  }
+
+  /** Undefined where nobody has held a target behind `--forward` of that name. @throws {VaultError} where it cannot be stored */
+  async releaseForwarded(
+    iqn: string,
+  ): Promise<readonly HolderInfo[] | undefined> {
+    if (!this.#options.forward?.names.includes(iqn)) return undefined;
+    const held = await this.ofForwarded(iqn).end("operator");
+    return held.map(holderInfo);
+  }
+
+  /** The volume has gone. */
   async forget(name: string): Promise<void> {
     await this.#volumes.get(name)?.forget();
     this.#volumes.delete(name);
@@ -123,7 +141,7 @@ export class Leases {
     keepers: Map<string, LeaseKeeper>,
     of: {
       readonly name: string;
-      readonly read: () => Parameters<typeof withoutLost>[0] | undefined;
+      readonly read: () => KeptLease | undefined;
       readonly place: LeasePlace;
     },
   ): LeaseKeeper {
@@ -186,7 +204,7 @@ export function openLeases(
     admitted: (device) => registry.find(device) !== undefined,
     clock,
     log,
-    audit: auditLeasesTo(log),
+    audit: auditLeasesTo(log, clock),
   });
   registry.watch(({ kind, device }) => {
     if (kind === "revoked") leases.revoked(device.name);
@@ -200,4 +218,16 @@ export function notHeld(volume: string): VaultError {
     kind: "conflict",
     hint: `Attach it again: vault attach ${volume}`,
   });
+}
+
+/** The lease as it was kept, without those that cannot come back. */
+export function withoutLost(
+  kept: KeptLease,
+  admitted: (device: string) => boolean,
+): KeptLease {
+  // Sessions of the node's own machine end with the process.
+  const holders = kept.holders.filter(({ device }) =>
+    device !== THIS_MACHINE && admitted(device)
+  );
+  return { ...kept, holders };
 }

@@ -101,7 +101,10 @@ class Operations implements EndingOperations {
           since: live.since,
           listen: live.listen,
           macFailures: live.macFailures,
-          ...(live.forward === undefined ? {} : { forward: live.forward }),
+          ...(live.forward === undefined ? {} : {
+            forward: live.forward,
+            forwarded: live.leases.forwarded(),
+          }),
         }
         : {}),
     });
@@ -171,8 +174,9 @@ class Operations implements EndingOperations {
     return this.#inTurn(async () => {
       this.#state.catalog.expectDeletable(name);
       await this.#snapshots.stop(name, `Volume "${name}" was deleted`);
-      await this.#live?.leases.forget(name);
+      // Nobody can ask for it any more when those that hold it are told.
       await this.#live?.volumes.discard(name);
+      await this.#live?.leases.forget(name);
       this.#state.catalog.delete(name);
       // It may have been in another's way.
       this.#live?.volumes.openAll();

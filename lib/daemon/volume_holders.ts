@@ -33,6 +33,8 @@ export async function releaseVolume(
   name: string,
   { catalog, leases, nowMs }: Kept & { readonly nowMs: number },
 ): Promise<readonly HolderInfo[]> {
+  const forwarded = await leases?.releaseForwarded(name);
+  if (forwarded) return forwarded;
   const { behind } = catalog.get(name);
   if (behind) {
     throw new VaultError(
