@@ -142,7 +142,12 @@ scenario(
     await using both = await TwoDevices.open();
     const { tunnel } = both;
     await tunnel.attach.stop("SIGKILL");
-    expect((await both.refused()).code).toBe(6);
+    const { code, stderr } = await both.refused();
+    expect(code).toBe(6);
+    expect(stderr).toContain(
+      "It has lost its connection, and may come back. --take-over asks",
+    );
+    expect(await both.holders()).toEqual(["laptop write 1 paused"]);
     tunnel.attach = await startAttach(tunnel.device, "disk", {
       portalPort: tunnel.portalPort,
     });
@@ -195,5 +200,28 @@ scenario(
     await Promise.all([one.write(0, blocks(1)), other.write(8, blocks(2))]);
     expect(await one.read(8, 8)).toEqual(blocks(2));
     expect(await other.read(0, 8)).toEqual(blocks(1));
+  },
+);
+
+scenario(
+  "detaching while the node cannot be reached says that the volume stays held",
+  { timeoutMs: 90_000 },
+  async () => {
+    await using both = await TwoDevices.open();
+    const { tunnel } = both;
+    await tunnel.serve.stop("SIGKILL");
+    const detached = await tunnel.device.run(["detach", "disk"]);
+    expect([detached.code, detached.stdout]).toEqual([
+      0,
+      'Detached "disk".\n',
+    ]);
+    const told =
+      'The node could not be told, and keeps "disk" for this machine';
+    expect(detached.stderr).toContain(told);
+    expect(await tunnel.attach.ended).toBe(0);
+    expect(tunnel.attach.stderr).toContain(told);
+    tunnel.serve = await startServe(tunnel.node, tunnel.servePort);
+    expect((await both.refused()).code).toBe(6);
+    await both.attachDesktop("--take-over");
   },
 );
