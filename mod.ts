@@ -165,12 +165,15 @@ export {
   joinNode,
   type JoinNodeOptions,
 } from "./lib/daemon/join_node.ts";
-export {
-  type AttachmentOptions,
-  type OsLogin,
-  runAttachment,
-  type RunningAttachment,
-} from "./lib/daemon/attachment.ts";
+export { runAttachment } from "./lib/daemon/attachment.ts";
+export type {
+  AttachmentEnd,
+  AttachmentOptions,
+  OsLogin,
+  RunningAttachment,
+  TakeOverOptions,
+} from "./lib/daemon/attachment_options.ts";
+export type { Handover, HandoverAsk } from "./lib/daemon/handover.ts";
 export type * from "./lib/control/operations.ts";
 
 // Speak to a target as an initiator.

@@ -2,17 +2,22 @@
 
 import { VaultError } from "../lib/base/errors.ts";
 import type { AttachmentStatus } from "../lib/control/operations.ts";
+import type { AttachmentEnd } from "../lib/daemon/attachment_options.ts";
+import { formatTime } from "../lib/daemon/lease_refusal.ts";
 import { attachmentSocket } from "../lib/daemon/sockets.ts";
 import { listenTcp, parseAddress } from "../lib/os/tcp.ts";
 import { instructions } from "../lib/portal/instructions.ts";
 import { startInBackground } from "./background.ts";
 import { command, jsonOption, stateDirOf } from "./command.ts";
 import { withAttachment } from "./daemons.ts";
+import { notReleased } from "./detach.ts";
+import { handoverOf } from "./handover.ts";
 import { logFrom } from "./log.ts";
 import { osLogin, type Secrets } from "./os_login.ts";
 import { resumeWindowOf } from "./resume_window.ts";
 import { runDaemon } from "./run_daemon.ts";
 import { checkSecret, inputLines, readKnownSecret } from "./secret.ts";
+import { takeOverOf } from "./take_over.ts";
 import { note, print, printFacts, printJson, warn } from "./terminal.ts";
 
 /** The port that IANA gave iSCSI, and how many from there on are tried. */
@@ -28,6 +33,11 @@ interface AttachOptions {
   readonly mutualChap?: string;
   readonly mutualSecretFile?: string;
   readonly readOnly?: true;
+  readonly shared?: true;
+  readonly takeOver?: true;
+  readonly now?: true;
+  readonly within?: string;
+  readonly onHandover?: string;
   readonly node?: string;
   readonly resumeWindow?: string;
   readonly unsafeNonLoopback?: true;
@@ -40,13 +50,17 @@ export function attachCommand() {
   return command("attach", {
     summary: "offer a node's volume to this machine's initiator",
     description:
-      "Brings a volume of a joined node to a portal on loopback, and with --login makes a disk of it. It runs until SIGINT or SIGTERM or `vault detach`, and logs the initiator out then; a second signal ends it at once.",
+      "Brings a volume of a joined node to a portal on loopback, and with --login makes a disk of it. It runs until SIGINT or SIGTERM or `vault detach`, and logs the initiator out then; a second signal ends it at once. One device holds a volume at a time; another is told who, and may take it over.",
     examples: [
       ["vault attach photos", "open the portal, and tell how to log in"],
       ["sudo vault attach photos --login", "log in, and print the disk"],
       [
         "sudo vault attach photos --login --chap laptop --background",
         "with CHAP (asks for the secret), detached",
+      ],
+      [
+        "vault attach photos --take-over",
+        "who holds it is asked to let go, and has 10 s",
       ],
       ["vault attach photos --portal 127.0.0.1:3300 --read-only", "look only"],
     ],
@@ -64,7 +78,18 @@ export function attachCommand() {
     )
     .option("--mutual-chap <user>", "with --chap: the target's CHAP name")
     .option("--mutual-secret-file <file>", "where the target's secret stands")
-    .option("--read-only", "let nobody write")
+    .option("--read-only", "let nobody write, here or elsewhere")
+    .option(
+      "--shared",
+      "let others write, too, that say the same: for cluster file systems",
+    )
+    .option("--take-over", "take the volume from who holds it: ask, and wait")
+    .option("--within <duration>", "how long for (default: 10s)")
+    .option("--now", "with --take-over: do not ask, what is unflushed is lost")
+    .option(
+      "--on-handover <command>",
+      "what makes the disk free here when another device takes it over",
+    )
     .option(
       "--node <node>",
       "which node, where several are joined: its address, host or id",
@@ -82,6 +107,7 @@ export function attachCommand() {
     .addOption(jsonOption())
     .action(async (volume, options, self) => {
       const stateDir = stateDirOf(self);
+      takeOverOf(options);
       const secrets = await readSecrets(options);
       const ask = { stateDir, volume, options, secrets };
       if (options.background) await background(ask);
@@ -132,6 +158,8 @@ async function foreground(ask: Ask): Promise<void> {
     );
   }
   const { runAttachment } = await import("../lib/daemon/attachment.ts");
+  const handover = handoverOf(options);
+  let end: AttachmentEnd | undefined;
   await runDaemon(async () => {
     const attachment = await runAttachment({
       stateDir,
@@ -140,6 +168,10 @@ async function foreground(ask: Ask): Promise<void> {
       readOnly: options.readOnly ?? false,
       ...(options.node === undefined ? {} : { node: options.node }),
       ...resumeWindowOf(options),
+      ...takeOverOf(options),
+      ...(handover ? { handover } : {}),
+      ...(options.shared ? { shared: true } : {}),
+      onTakeOver: note,
       ...(options.unsafeNonLoopback ? { unsafeNonLoopback: true } : {}),
       ...(options.login ? { osLogin: osLogin(secrets) } : {}),
       onLink: ({ up, why }) =>
@@ -151,9 +183,32 @@ async function foreground(ask: Ask): Promise<void> {
     if (options.json) printJson(status);
     else announce(status, attachment.chap);
     note("Ctrl-C detaches it.");
+    void attachment.closed.then((how) => end = how);
     return attachment;
   });
+  tellEnd(volume, end);
+}
+
+/** @throws {VaultError} where the volume was taken */
+function tellEnd(volume: string, end: AttachmentEnd | undefined): void {
+  if (end?.kind === "fenced") {
+    const { by, at } = end;
+    const when = at === undefined ? "" : ` at ${formatTime(at, Date.now())}`;
+    throw new VaultError(
+      `Volume "${volume}" was taken${
+        by === undefined ? "" : ` by ${by}`
+      }${when}: ${end.why}`,
+      {
+        hint: "What was not flushed here is lost. Unmount what is left of it.",
+        kind: "conflict",
+      },
+    );
+  }
+  if (end?.kind === "handed-over") {
+    return note(`Handed "${volume}" over to ${end.by}.`);
+  }
   note("Detached.");
+  if (end && !end.released) note(notReleased(volume));
 }
 
 /** @throws {VaultError} where every port that might be taken by itself is in use */

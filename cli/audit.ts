@@ -107,12 +107,13 @@ function tellUnreadable({ unreadable }: AuditNews): void {
 
 /** `2026-11-22 12:00:00Z  refused  laptop  from 192.0.2.7:4711: revoked`, on one line whatever others have called themselves. */
 function showLine(line: AuditLine): void {
-  const { time, kind, device, volume, initiator, address, reason } = line;
+  const { time, kind, device, volume, initiator, address, by, reason } = line;
   const facts = [
     device,
     volume === undefined ? undefined : `volume ${volume}`,
     initiator === undefined ? undefined : `by ${initiator}`,
     address === undefined ? undefined : `from ${address}`,
+    by === undefined ? undefined : `because of ${by}`,
   ].filter((fact) => fact !== undefined);
   const why = reason === undefined
     ? ""

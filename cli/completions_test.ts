@@ -23,6 +23,7 @@ Deno.test("commands, options, choices and files are offered where they may stand
     "list",
     "show",
     "resize",
+    "release",
     "delete",
     "import",
     "export",

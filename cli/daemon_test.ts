@@ -81,8 +81,8 @@ Deno.test("a node in the background: asked, changed, told apart from a second on
       listens at    127.0.0.1:${port}
       MAC failures  0
 
-      VOLUME     SIZE  USED  TARGET  LUN  SESSIONS  HEALTH
-      photos  128 MiB   0 B  photos    0         0  ok
+      VOLUME     SIZE  USED  TARGET  LUN  SESSIONS  HELD BY  HEALTH
+      photos  128 MiB   0 B  photos    0         0  -        ok
       `,
       node.env,
     );
@@ -96,8 +96,8 @@ Deno.test("a node in the background: asked, changed, told apart from a second on
       node   …
       state  not running (vault serve)
 
-      VOLUME     SIZE  USED  TARGET  LUN  SESSIONS  HEALTH
-      photos  128 MiB   0 B  photos    0         0  ok
+      VOLUME     SIZE  USED  TARGET  LUN  SESSIONS  HELD BY  HEALTH
+      photos  128 MiB   0 B  photos    0         0  -        ok
       `,
       node.env,
     );

@@ -22,7 +22,7 @@ export const EXIT_MEANINGS: readonly (readonly [ExitStatus, string])[] = [
   [EXIT.notFound, "no such volume, device, user, node or attachment"],
   [EXIT.refused, "not allowed, not authenticated, revoked or expired"],
   [EXIT.unreachable, "nobody answers there"],
-  [EXIT.conflict, "exists already, or is in use"],
+  [EXIT.conflict, "exists already, is in use or held, or was taken by another"],
   [EXIT.interrupted, "interrupted at a question, or ended by a second signal"],
 ];
 

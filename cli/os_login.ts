@@ -3,7 +3,7 @@
 import fs from "node:fs";
 import { utf8 } from "../lib/base/bytes.ts";
 import { VaultError } from "../lib/base/errors.ts";
-import type { OsLogin } from "../lib/daemon/attachment.ts";
+import type { OsLogin } from "../lib/daemon/attachment_options.ts";
 import { systemClock } from "../lib/os/clock.ts";
 import { writeWhole } from "../lib/os/file.ts";
 import { runProgram } from "../lib/os/process.ts";
@@ -59,9 +59,9 @@ export function osLogin(secrets: Secrets): OsLogin {
     }, loginWorld);
   return {
     login: (target) => at(target).login(),
-    async logout(target) {
+    async logout(target, options = {}) {
       const initiator = at(target);
-      const users = await initiator.users();
+      const users = options.evenInUse ? [] : await initiator.users();
       if (users.length > 0) {
         throw new VaultError(`The disk is in use: ${users.join(", ")}`, {
           hint:

@@ -7,7 +7,7 @@ import { complain, note } from "./terminal.ts";
 
 export interface Daemon {
   stop(): Promise<void>;
-  readonly closed: Promise<void>;
+  readonly closed: Promise<unknown>;
 }
 
 /**

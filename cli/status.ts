@@ -4,6 +4,7 @@ import { VaultError } from "../lib/base/errors.ts";
 import type {
   AttachmentStatus,
   Flow,
+  ForwardedInfo,
   LinkInfo,
   NodeStatus,
   SessionInfo,
@@ -11,6 +12,7 @@ import type {
 import { command, jsonOption, stateDirOf } from "./command.ts";
 import { attachments, STATUS_TIMEOUT_MS, withNode } from "./daemons.ts";
 import { formatDuration } from "./duration.ts";
+import { holderNames } from "./holders.ts";
 import { formatRate, formatSize } from "./size.ts";
 import {
   colours,
@@ -77,6 +79,7 @@ async function showNode(node: NodeStatus): Promise<void> {
     ["MAC failures", failures(node.macFailures)],
   ]);
   if (node.volumes.length > 0) await showVolumes(node);
+  if (node.forwarded?.length) await showForwarded(node.forwarded);
   if (node.links.length > 0) await showLinks(node.links);
   if (node.sessions.length > 0) await showSessions(node.sessions);
 }
@@ -107,6 +110,7 @@ async function showVolumes(node: NodeStatus): Promise<void> {
         String(node.sessions.filter((one) => one.volume === target).length),
       align: "right",
     },
+    { head: "HELD BY", cell: ({ holders }) => holderNames(holders) },
     VOLUME.health,
   ]);
   const ill = node.volumes.filter((volume) => volume.health !== "ok");
@@ -118,6 +122,16 @@ async function showVolumes(node: NodeStatus): Promise<void> {
       : "takes no more writes:";
     note(`Volume "${volume.name}" ${what} ${volume.health}`, red);
   }
+}
+
+async function showForwarded(
+  targets: readonly ForwardedInfo[],
+): Promise<void> {
+  print();
+  await printTable(targets, [
+    { head: "FORWARDED", cell: ({ iqn }) => iqn },
+    { head: "HELD BY", cell: ({ holders }) => holderNames(holders) },
+  ]);
 }
 
 async function showLinks(links: readonly LinkInfo[]): Promise<void> {
@@ -158,7 +172,7 @@ async function showAttachments(
   await printTable(attached, [
     {
       head: "ATTACHED",
-      cell: (one) => one.readOnly ? `${one.volume} (read-only)` : one.volume,
+      cell: attachedName,
     },
     { head: "NODE", cell: (one) => one.nodeAddress },
     { head: "LINK", cell: (one) => `${one.link.state} ${age(one.link.since)}` },
@@ -177,6 +191,15 @@ async function showAttachments(
       align: "right",
     },
   ]);
+}
+
+function attachedName({ volume, lease }: AttachmentStatus): string {
+  const wanted = lease.wantedBy === undefined
+    ? ""
+    : `, wanted by ${lease.wantedBy}`;
+  const how = { write: "", shared: "shared", read: "read-only" }[lease.mode];
+  const also = how === "" ? wanted.slice(2) : `${how}${wanted}`;
+  return also === "" ? volume : `${volume} (${also})`;
 }
 
 function flow({ bytes, bytesPerSecond }: Flow): string {

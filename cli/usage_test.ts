@@ -93,6 +93,20 @@ Deno.test("values that make no sense are told before anything is done", () =>
     ! vault: --chap goes with --login
     ! vault: hint: …
     [2]
+    $ vault attach photos --now
+    ! vault: --now goes with --take-over
+    [2]
+    $ vault attach photos --within 10s
+    ! vault: --within goes with --take-over
+    [2]
+    $ vault attach photos --take-over --now --within 10s
+    ! vault: --now and --within exclude each other
+    ! vault: hint: With --now nobody is asked, so nobody is waited for.
+    [2]
+    $ vault attach photos --take-over --within soon
+    ! vault: Cannot read the duration "soon"
+    ! vault: hint: …
+    [2]
     `,
     NOWHERE,
   ));

@@ -6,12 +6,14 @@ import { volumeDeleteCommand } from "./volume_delete.ts";
 import { volumeExportCommand } from "./volume_export.ts";
 import { volumeImportCommand } from "./volume_import.ts";
 import { volumeListCommand } from "./volume_list.ts";
+import { volumeReleaseCommand } from "./volume_release.ts";
 import { volumeResizeCommand } from "./volume_resize.ts";
 import { volumeShowCommand } from "./volume_show.ts";
 
 export function volumeCommand() {
   return command("volume", {
-    summary: "make, list, show, resize, delete, import and export volumes",
+    summary:
+      "make, list, show, resize, release, delete, import and export volumes",
     description:
       "Volumes of this node. All of it works while `vault serve` runs, and while it does not.",
     examples: [["vault volume create photos --size 100GiB", "make a volume"]],
@@ -20,6 +22,7 @@ export function volumeCommand() {
     .addCommand(volumeListCommand())
     .addCommand(volumeShowCommand())
     .addCommand(volumeResizeCommand())
+    .addCommand(volumeReleaseCommand())
     .addCommand(volumeDeleteCommand())
     .addCommand(volumeImportCommand())
     .addCommand(volumeExportCommand());

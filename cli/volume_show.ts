@@ -3,6 +3,7 @@
 import type { SnapshotInfo, VolumeInfo } from "../lib/control/operations.ts";
 import { command, jsonOption, stateDirOf } from "./command.ts";
 import { withNode } from "./daemons.ts";
+import { holderWords } from "./holders.ts";
 import { formatSize } from "./size.ts";
 import { printFacts, printJson } from "./terminal.ts";
 import { isKnown } from "./volume_columns.ts";
@@ -35,6 +36,11 @@ function kept(snapshots: readonly SnapshotInfo[]): string | undefined {
     : snapshots.map(({ name }) => name).join(", ");
 }
 
+/** Undefined where nobody holds it. */
+function heldBy({ holders }: VolumeInfo): string | undefined {
+  return holders.length === 0 ? undefined : holders.map(holderWords).join("; ");
+}
+
 function factsOf(
   volume: VolumeInfo,
 ): readonly (readonly [string, string | undefined])[] {
@@ -53,6 +59,7 @@ function factsOf(
     ["access", volume.readOnly ? "read-only" : "read-write"],
     ["medium", volume.removable ? "removable" : undefined],
     ["health", volume.health],
+    ["held by", heldBy(volume)],
     ["made", volume.createdAt],
     ["target", volume.iqn],
     [

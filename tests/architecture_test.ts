@@ -14,6 +14,7 @@ import {
   packageBreaches,
   silencedChecks,
   undocumented,
+  unprovenChanges,
   worldBreaches,
 } from "./architecture/walls.ts";
 
@@ -101,6 +102,22 @@ const WALLS: readonly {
       file("lib/base/x.ts"),
       file("lib/base/y.ts"),
       file("lib/base/x_test.ts", 'import "./y.ts";'),
+    ],
+  },
+  {
+    name: "who changes a store for an initiator proves its lease",
+    check: unprovenChanges,
+    bad: [
+      file("lib/target/x.ts", "await volume.store.write(0, bytes);"),
+      file("lib/target/x.ts", "const { atomic } = volume.store;"),
+      file("lib/target/x.ts", "store\n  .unmap(extent);"),
+    ],
+    good: [
+      file("lib/target/x.ts", "volume.change(nexus).write(0, bytes);"),
+      file("lib/target/x.ts", "volume.store.read(0, bytes);"),
+      file("lib/target/x.ts", "const { readOnly } = volume.store;"),
+      file("lib/target/erasing.ts", "store.unmap(extent);"),
+      file("lib/target/x_test.ts", "store.write(0, bytes);"),
     ],
   },
   {

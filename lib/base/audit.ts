@@ -24,6 +24,12 @@ export const AUDIT_KINDS = {
   "invited": "person",
   "invitation withdrawn": "person",
   "revoked": "person",
+  "lease granted": "device", // it holds the volume
+  "lease refused": "device", // another holds it
+  "handover asked": "device", // a holder was asked to let go
+  "handed over": "device", // it did
+  "fenced": "device", // it lost the lease without its doing
+  "released": "device", // it gave it back unasked
   "volume created": "person",
   "volume deleted": "person",
   "volume resized": "person",
@@ -42,6 +48,10 @@ export interface AuditEvent {
   readonly address?: string;
   readonly reason?: string;
   readonly volume?: string;
+  /** The device that is in the way, or takes a volume over. */
+  readonly by?: string;
+  /** Of a lease. */
+  readonly generation?: number;
   /** iSCSI name. */
   readonly initiator?: string;
   /** The line stands for so many like it that were left out. */

@@ -9,7 +9,9 @@ import type {
   AttachmentOperations,
   AttachmentStatus,
   ChapSecret,
+  Detachment,
   DeviceInfo,
+  HolderInfo,
   Invitation,
   InvitationInfo,
   NodeOperations,
@@ -175,6 +177,10 @@ export class NodeClient implements NodeOperations {
     await this.#caller.call("deleteVolume", NODE_METHODS.deleteVolume, name);
   }
 
+  releaseVolume(name: string): Promise<readonly HolderInfo[]> {
+    return this.#caller.call("releaseVolume", NODE_METHODS.releaseVolume, name);
+  }
+
   stageVolume(spec: VolumeSpec): Promise<string> {
     return this.#caller.call("stageVolume", NODE_METHODS.stageVolume, spec);
   }
@@ -264,8 +270,8 @@ export class AttachmentClient implements AttachmentOperations {
     return this.#caller.call("status", ATTACHMENT_METHODS.status);
   }
 
-  async detach(): Promise<void> {
-    await this.#caller.call("detach", ATTACHMENT_METHODS.detach);
+  detach(): Promise<Detachment> {
+    return this.#caller.call("detach", ATTACHMENT_METHODS.detach);
   }
 
   close(): void {

@@ -162,6 +162,12 @@ Deno.test("an attachment is asked and detached, and the answer comes before the 
       received: { bytes: 1, pdus: 1, bytesPerSecond: 0.5 },
       macFailures: 0,
     },
+    lease: {
+      mode: "write",
+      generation: 3,
+      since: "2026-11-22T12:00:00.000Z",
+      wantedBy: "desktop",
+    },
     sessions: 1,
     device: "/dev/sdb",
   };
@@ -172,7 +178,7 @@ Deno.test("an attachment is asked and detached, and the answer comes before the 
       status: () => Promise.resolve(status),
       detach: () => {
         server.close();
-        return Promise.resolve();
+        return Promise.resolve({ released: true });
       },
     }),
     log: silent,
@@ -182,7 +188,7 @@ Deno.test("an attachment is asked and detached, and the answer comes before the 
     clock: STILL,
   });
   expect(await client.status()).toEqual(status);
-  await client.detach();
+  expect(await client.detach()).toEqual({ released: true });
   await server.closed;
   client.close();
 });

@@ -7,6 +7,7 @@ import { VaultError } from "../base/errors.ts";
 import { silent } from "../base/log.ts";
 import { NodeClient } from "./client.ts";
 import type {
+  HolderInfo,
   NodeOperations,
   NodeStatus,
   SnapshotInfo,
@@ -23,6 +24,15 @@ export const SPEC: VolumeSpec = {
   readOnly: false,
 };
 
+export const HOLDER: HolderInfo = {
+  device: "laptop",
+  mode: "write",
+  since: "2026-11-22T12:00:00.000Z",
+  generation: 3,
+  state: "gone",
+  goneSince: "2026-11-22T12:04:00.000Z",
+};
+
 export function info(spec: VolumeSpec): VolumeInfo {
   return {
     ...spec,
@@ -35,6 +45,7 @@ export function info(spec: VolumeSpec): VolumeInfo {
     createdAt: "2026-11-22T12:00:00.000Z",
     health: "ok",
     chapUsers: [],
+    holders: [HOLDER],
   };
 }
 
@@ -101,6 +112,7 @@ function fakeNode() {
     resizeVolume: (name, sizeBytes) =>
       note(info({ ...SPEC, name, sizeBytes }))("resizeVolume", name, sizeBytes),
     deleteVolume: () => Promise.reject(new TypeError("a defect")),
+    releaseVolume: (name) => note([HOLDER])("releaseVolume", name),
     stageVolume: note("/imports/photos"),
     adoptVolume: (spec) => note(info(spec))("adoptVolume", spec),
     listSnapshots: note([SNAPSHOT]),

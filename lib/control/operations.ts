@@ -3,6 +3,15 @@
  * run answers the same from its state folder. Everything here is plain JSON; times are ISO 8601 in UTC, sizes and rates bytes.
  */
 
+import type {
+  Detachment,
+  ForwardedInfo,
+  HolderInfo,
+  HoldInfo,
+} from "./holding.ts";
+
+export type { Detachment, ForwardedInfo, HolderInfo, HoldInfo };
+
 /** What is asked for when a volume is made. */
 export interface VolumeSpec {
   /** 1 to 63 lower-case letters, digits and hyphens; it ends the volume's target name. */
@@ -43,6 +52,8 @@ export interface VolumeInfo extends VolumeSpec {
   readonly chapUsers: readonly string[];
   /** The name under which the target answers mutual CHAP. */
   readonly chapMutualUser?: string;
+  /** Who holds its target, and all that is behind it. */
+  readonly holders: readonly HolderInfo[];
 }
 
 /** A volume as it was at one moment. */
@@ -192,6 +203,8 @@ export interface NodeStatus {
   readonly listen?: string;
   /** HOST:PORT of the target that takes the place of the node's own volumes, where there is one. */
   readonly forward?: string;
+  /** Those of its targets that somebody holds. */
+  readonly forwarded?: readonly ForwardedInfo[];
   /** Of all links since it began to serve, ended ones too. */
   readonly macFailures?: number;
   /** By name. */
@@ -222,6 +235,8 @@ export interface AttachmentStatus {
   readonly since: string;
   /** The link to the node. */
   readonly link: LinkInfo;
+  /** How the volume is held. */
+  readonly lease: HoldInfo;
   /** Connections of initiators. */
   readonly sessions: number;
   /** The disk that the operating system made of it, where `--login` was asked for. */
@@ -259,6 +274,11 @@ export interface NodeOperations {
    * behind its target.
    */
   deleteVolume(name: string): Promise<void>;
+  /**
+   * Takes the volume, and all that is behind its target, from whoever holds it: their sessions end, and they change nothing any more. Resolves
+   * with who that was.
+   */
+  releaseVolume(name: string): Promise<readonly HolderInfo[]>;
   /**
    * Adds the user or changes its secret. Counts for logins from now on, like all that concerns CHAP, and for all volumes behind the same
    * target: `volume` is the one at LUN 0.
@@ -310,6 +330,6 @@ export interface NodeOperations {
 export interface AttachmentOperations {
   /** How it is: to what it is attached, and whether the link is up. */
   status(): Promise<AttachmentStatus>;
-  /** Logs the operating system's initiator out where it was logged in, ends the link and the attachment. */
-  detach(): Promise<void>;
+  /** Logs the operating system's initiator out where it was logged in, gives the volume back, ends the link and the attachment. */
+  detach(): Promise<Detachment>;
 }

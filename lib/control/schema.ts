@@ -48,6 +48,17 @@ const VolumeSpec = v.object({
   lun: v.exactOptional(figure),
 });
 
+const mode = v.picklist(["write", "shared", "read"]);
+
+const HolderInfo = v.object({
+  device: v.string(),
+  mode,
+  since: v.string(),
+  generation: figure,
+  state: v.picklist(["up", "paused", "gone"]),
+  goneSince: v.exactOptional(v.string()),
+});
+
 const VolumeInfo = v.object({
   name: v.string(),
   sizeBytes: bytes,
@@ -64,6 +75,7 @@ const VolumeInfo = v.object({
   health: v.string(),
   chapUsers: v.array(v.string()),
   chapMutualUser: v.exactOptional(v.string()),
+  holders: v.array(HolderInfo),
 });
 
 const SnapshotInfo = v.object({
@@ -147,6 +159,9 @@ const NodeStatus = v.object({
   node: v.string(),
   listen: v.exactOptional(v.string()),
   forward: v.exactOptional(v.string()),
+  forwarded: v.exactOptional(
+    v.array(v.object({ iqn: v.string(), holders: v.array(HolderInfo) })),
+  ),
   macFailures: v.exactOptional(figure),
   volumes: v.array(VolumeInfo),
   links: v.array(LinkInfo),
@@ -163,6 +178,12 @@ const AttachmentStatus = v.object({
   pid: figure,
   since: v.string(),
   link: LinkInfo,
+  lease: v.object({
+    mode,
+    generation: figure,
+    since: v.string(),
+    wantedBy: v.exactOptional(v.string()),
+  }),
   sessions: figure,
   device: v.exactOptional(v.string()),
 });
@@ -183,6 +204,10 @@ export const NODE_METHODS = {
   createVolume: { params: v.strictTuple([VolumeSpec]), result: VolumeInfo },
   resizeVolume: { params: v.strictTuple([text, bytes]), result: VolumeInfo },
   deleteVolume: { params: v.strictTuple([text]), result: nothing },
+  releaseVolume: {
+    params: v.strictTuple([text]),
+    result: v.array(HolderInfo),
+  },
   stageVolume: { params: v.strictTuple([VolumeSpec]), result: v.string() },
   adoptVolume: { params: v.strictTuple([VolumeSpec]), result: VolumeInfo },
   listSnapshots: {
@@ -213,5 +238,8 @@ export const NODE_METHODS = {
 
 export const ATTACHMENT_METHODS = {
   status: { params: v.strictTuple([]), result: AttachmentStatus },
-  detach: { params: v.strictTuple([]), result: nothing },
+  detach: {
+    params: v.strictTuple([]),
+    result: v.object({ released: v.boolean() }),
+  },
 } as const;

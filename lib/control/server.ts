@@ -68,6 +68,10 @@ export function nodeHandlers(node: NodeOperations): Handlers {
       method(m.resizeVolume, (name, size) => node.resizeVolume(name, size)),
     ],
     ["deleteVolume", method(m.deleteVolume, (name) => node.deleteVolume(name))],
+    [
+      "releaseVolume",
+      method(m.releaseVolume, (name) => node.releaseVolume(name)),
+    ],
     ["stageVolume", method(m.stageVolume, (spec) => node.stageVolume(spec))],
     ["adoptVolume", method(m.adoptVolume, (spec) => node.adoptVolume(spec))],
     [

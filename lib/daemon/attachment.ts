@@ -1,102 +1,41 @@
 /** `vault attach`: a volume of a node on this machine's loopback, put together from the rooms. */
 
-import * as v from "valibot";
 import type { Clock } from "../base/clock.ts";
-import { ConnectionLost, messageOf, VaultError } from "../base/errors.ts";
+import { messageOf, VaultError } from "../base/errors.ts";
 import { type Log, silent } from "../base/log.ts";
-import type { Primitives } from "../base/primitives.ts";
 import type {
   AttachmentOperations,
   AttachmentStatus,
+  Detachment,
 } from "../control/operations.ts";
 import { attachmentHandlers, serveControl } from "../control/server.ts";
+import type { Mode } from "../lease/holder.ts";
 import { systemClock } from "../os/clock.ts";
 import { listenLocal } from "../os/local_socket.ts";
 import { systemPrimitives } from "../os/primitives.ts";
 import { processId } from "../os/process.ts";
-import { type Address, listenTcp, type TcpDuplex } from "../os/tcp.ts";
+import { listenTcp } from "../os/tcp.ts";
 import type { DeviceIdentity } from "../pki/identity.ts";
-import { relay } from "../portal/relay.ts";
-import type { Link } from "../../tunnel/link.ts";
+import {
+  type AttachmentEnd,
+  type AttachmentOptions,
+  modeOf,
+  type RunningAttachment,
+  takeOverOf,
+} from "./attachment_options.ts";
 import { AuditLog, auditTo } from "./audit_log.ts";
+import { handOver } from "./handover.ts";
+import { type Fenced, HeldLease } from "./held_lease.ts";
 import { chooseNode, shortNodeId } from "./joined.ts";
-import { PortalConnections } from "./leaving.ts";
 import { LinkKeeper } from "./link_keeper.ts";
 import { expectLoopback } from "./loopback.ts";
-import { Description } from "./requests.ts";
+import { PortalDoor } from "./portal_door.ts";
 import { attachmentSocket } from "./sockets.ts";
 import { StateFolder } from "./state_folder.ts";
 
-/** The most initiator connections of one attachment. */
-export const MAX_PORTAL_CONNECTIONS = 64;
-/** How long a new connection of an initiator waits for a link that is down. */
-const LINK_WAIT_MS = 10_000;
-
-/** The operating system's own initiator, where the attachment is to log it in. */
-export interface OsLogin {
-  /** The disk, `/dev/sdb` say. @throws {VaultError} */
-  login(target: { iqn: string; portal: string }): Promise<string>;
-  /** Flushes and logs out. @throws {VaultError} where the disk is in use */
-  logout(target: { iqn: string; portal: string }): Promise<void>;
-}
-
-/** What to attach, and where. */
-export interface AttachmentOptions {
-  /** The folder that holds the device's keys, which {@linkcode joinNode} filled. */
-  readonly stateDir: string;
-  /** The volume's name at the node. */
-  readonly volume: string;
-  /** Which joined node, where there are several: its address, host, or the beginning of its id. */
-  readonly node?: string;
-  /** Where initiators of this machine connect. Port 0 takes a free one. */
-  readonly portal: Address;
-  /** Lets `portal` be an address that others can reach. iSCSI is not protected there. */
-  readonly unsafeNonLoopback?: boolean;
-  /** Nothing can be changed through this attachment. */
-  readonly readOnly?: boolean;
-  /** Logs the operating system's initiator in, and out again before the attachment ends. */
-  readonly osLogin?: OsLogin;
-  /** How long the link may be without a connection with no initiator noticing; 120 s unless given, 0 for not at all. The node has its own. */
-  readonly resumeWindowMs?: number;
-  /** Told when the link goes away and comes back. */
-  readonly onLink?: (
-    event: { readonly up: boolean; readonly why: string },
-  ) => void;
-  /** Where it says what happens; nowhere unless given. */
-  readonly log?: Log;
-  /** The machine's unless given. */
-  readonly clock?: Clock;
-  /** The runtime's unless given. */
-  readonly primitives?: Primitives;
-}
-
-/** A volume that is attached. */
-export interface RunningAttachment {
-  /** What can be asked of it. The same is answered on its control socket, to `vault` commands. */
-  readonly operations: AttachmentOperations;
-  /** The target that initiators log in to. */
-  readonly iqn: string;
-  /** HOST:PORT where initiators connect. */
-  readonly portal: string;
-  /** Whether the target asks initiators for CHAP. */
-  readonly chap: boolean;
-  /** HOST:PORT where the node is dialled. */
-  readonly nodeAddress: string;
-  /** The disk, where the operating system's initiator was logged in. */
-  readonly device: string | undefined;
-  /**
-   * Logs the operating system's initiator out, asks others to log out and cuts those that have not within 5 s, ends the link, and ends.
-   *
-   * @throws {VaultError} where the disk is in use: nothing ended
-   */
-  stop(): Promise<void>;
-  /** Resolves when it has ended. Never rejects. */
-  readonly closed: Promise<void>;
-}
-
 /**
- * Dials the node, makes sure that the volume is there, and opens the portal: what `vault attach` does. A link that is lost is dialled
- * again for as long as the attachment lives, and the initiator logs in again.
+ * Dials the node, takes the volume's lease, and opens the portal: what `vault attach` does. A link that is lost is dialled again for as long
+ * as the attachment lives, and the initiator logs in again. It ends by itself when another device has taken the volume over.
  *
  * @example
  * ```ts
@@ -119,13 +58,15 @@ export interface RunningAttachment {
  * await Deno.remove(folder, { recursive: true });
  * ```
  *
- * @throws {VaultError} where the volume is attached already, the portal's address is taken or not loopback, the node cannot be reached
+ * @throws {VaultError} where the volume is attached already or another device holds it, the portal's address is taken or not loopback, the node cannot be reached
  * or refuses, or the operating system's initiator cannot log in
  */
 export async function runAttachment(
   options: AttachmentOptions,
 ): Promise<RunningAttachment> {
   if (!options.unsafeNonLoopback) expectLoopback(options.portal);
+  const mode = modeOf(options);
+  const takeOver = takeOverOf(options);
   const folder = new StateFolder(options.stateDir);
   const identity = chooseNode(folder, options.node);
   const clock = options.clock ?? systemClock;
@@ -143,12 +84,14 @@ export async function runAttachment(
     const aloud = auditTo(log);
     const listener = listenTcp(options.portal);
     undo.push(() => listener.close());
+    const lease = new HeldLease({
+      volume: options.volume,
+      ...{ mode, takeOver, clock, primitives, log },
+      progress: (text) => options.onTakeOver?.(text),
+    });
     const keeper = new LinkKeeper({
-      identity,
-      folder,
-      clock,
-      primitives,
-      log,
+      ...{ identity, folder, clock, primitives, log },
+      began: (link) => lease.linkBegan(link),
       audit: (event) => {
         aloud(event);
         audit.tell({ ...event, volume: options.volume });
@@ -159,21 +102,25 @@ export async function runAttachment(
         : { resumeWindowMs: options.resumeWindowMs }),
     });
     undo.push(() => keeper.stop());
-    const readOnly = options.readOnly ?? false;
-    const described = await describe(await keeper.start(), {
-      volume: options.volume,
-      readOnly,
+    const link = await keeper.start();
+    const { iqn } = await lease.take(link);
+    undo.push(() => {
+      lease.start();
+      return lease.release();
+    });
+    const door = new PortalDoor({
+      ...{ listener, keeper, clock, log },
+      request: () => ({
+        kind: "iscsi",
+        volume: options.volume,
+        attachment: lease.attachment,
+        generation: lease.grant.generation,
+        portal: listener.address,
+      }),
     });
     const attachment = new Attachment({
       ...options,
-      readOnly,
-      log,
-      clock,
-      identity,
-      described,
-      listener,
-      keeper,
-      audit,
+      ...{ iqn, mode, log, clock, identity, door, keeper, lease, audit },
     });
     attachment.serve(
       serveControl({
@@ -183,6 +130,11 @@ export async function runAttachment(
       }),
     );
     undo.push(() => attachment.stop());
+    lease.start({
+      wanted: (ask) => void attachment.wanted(ask),
+      unwanted: () => attachment.unwanted(),
+      fenced: (how) => void attachment.fenced(how),
+    });
     await attachment.login();
     return attachment;
   } catch (thrown) {
@@ -191,60 +143,48 @@ export async function runAttachment(
   }
 }
 
-async function describe(
-  link: Link,
-  asked: { readonly volume: string; readonly readOnly: boolean },
-): Promise<Description> {
-  const channel = await link.open({ kind: "describe", ...asked });
-  await channel.close();
-  const answer = v.safeParse(Description, channel.answer);
-  if (answer.success) return answer.output;
-  throw new VaultError("The node's answer makes no sense", {
-    hint: "Update vault on both sides.",
-  });
-}
-
 type Parts = AttachmentOptions & {
-  readonly readOnly: boolean;
+  readonly iqn: string;
+  readonly mode: Mode;
   readonly log: Log;
   readonly clock: Clock;
   readonly identity: DeviceIdentity;
-  readonly described: Description;
-  readonly listener: ReturnType<typeof listenTcp>;
+  readonly door: PortalDoor;
   readonly keeper: LinkKeeper;
+  readonly lease: HeldLease;
   readonly audit: AuditLog;
 };
 
 class Attachment implements RunningAttachment {
   readonly operations: AttachmentOperations;
-  readonly closed: Promise<void>;
+  readonly closed: Promise<AttachmentEnd>;
   device: string | undefined;
   readonly #parts: Parts;
-  readonly #sockets: PortalConnections;
   readonly #since: string;
   #control: ReturnType<typeof serveControl> | undefined;
-  #stopping: Promise<void> | undefined;
-  #ended = () => {};
+  /** A hand-over that is under way. */
+  #handing: { readonly by: string; readonly over: AbortController } | undefined;
+  #stopping: Promise<Detachment> | undefined;
+  #ended: (end: AttachmentEnd) => void = () => {};
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    this.#sockets = new PortalConnections(parts);
     this.#since = new Date(parts.clock.now()).toISOString();
     this.closed = new Promise((resolve) => this.#ended = resolve);
     this.operations = {
       status: () => Promise.resolve(this.#status()),
-      detach: () => this.stop(),
+      detach: () => this.#detach(),
     };
   }
 
   get iqn(): string {
-    return this.#parts.described.iqn;
+    return this.#parts.iqn;
   }
   get chap(): boolean {
-    return this.#parts.described.chap;
+    return this.#parts.lease.grant.chap;
   }
   get portal(): string {
-    return this.#parts.listener.address;
+    return this.#parts.door.address;
   }
   get nodeAddress(): string {
     return this.#parts.identity.address;
@@ -252,15 +192,92 @@ class Attachment implements RunningAttachment {
 
   serve(control: ReturnType<typeof serveControl>): void {
     this.#control = control;
-    this.#accept();
+    void this.#parts.door.open();
   }
 
   async login(): Promise<void> {
-    this.device = await this.#parts.osLogin?.login(this);
+    const { osLogin, volume } = this.#parts;
+    this.device = await osLogin?.login(this);
+    if (!this.#stopping) return;
+    await osLogin?.logout(this, { evenInUse: true });
+    throw new VaultError(
+      `Volume "${volume}" was taken while the initiator logged in`,
+      { kind: "conflict" },
+    );
   }
 
-  stop(): Promise<void> {
-    this.#stopping ??= this.#stop().catch((thrown) => {
+  async stop(): Promise<void> {
+    await this.#detach();
+  }
+
+  /** Another device wants the volume. */
+  async wanted(
+    { by, boundMs }: { by: string; boundMs: number },
+  ): Promise<void> {
+    // Said again over another link, or while it ends.
+    if (this.#handing || this.#stopping) return;
+    const { volume, handover, osLogin, door, lease, clock } = this.#parts;
+    const over = new AbortController();
+    this.#handing = { by, over };
+    const tell = (step: string) => {
+      lease.progress(step);
+      this.#say(`${by} takes "${volume}" over: ${step}.`);
+    };
+    this.#say(`${by} wants "${volume}" within ${Math.ceil(boundMs / 1000)} s.`);
+    try {
+      await handOver({
+        ask: { by, boundMs, volume, device: this.device },
+        handover,
+        logout: osLogin && this.device !== undefined
+          ? () => osLogin.logout(this)
+          : undefined,
+        requestLogout: () => lease.requestLogout(),
+        initiatorsGone: (signal) => door.empty(signal),
+        ...{ tell, clock, signal: over.signal },
+      });
+    } catch (thrown) {
+      this.#handing = undefined;
+      if (!over.signal.aborted) tell(`it cannot: ${messageOf(thrown)}`);
+      return;
+    }
+    this.device = undefined;
+    if (this.#stopping) return;
+    await (this.#stopping = this.#close({ kind: "handed-over", by }));
+  }
+
+  /** It does not want it any more. */
+  unwanted(): void {
+    const handing = this.#handing;
+    if (!handing) return;
+    this.#say(`${handing.by} does not want "${this.#parts.volume}" any more.`);
+    handing.over.abort(new VaultError("Nobody wants the volume any more"));
+  }
+
+  /** The volume was taken: whatever is not written yet never will be. */
+  async fenced(how: Fenced): Promise<void> {
+    this.#handing?.over.abort(new VaultError("The volume was taken"));
+    if (this.#stopping) return;
+    const { volume, door, osLogin } = this.#parts;
+    this.#say(`"${volume}" was taken: ${how.why}.`);
+    const ending = Promise.withResolvers<Detachment>();
+    this.#stopping = ending.promise;
+    door.close("The volume was taken");
+    try {
+      if (this.device !== undefined) {
+        this.#say(
+          "Logging its initiator out, whether the disk is in use or not.",
+        );
+        await osLogin?.logout(this, { evenInUse: true });
+      }
+    } catch (thrown) {
+      this.#say(`The initiator was not logged out: ${messageOf(thrown)}`);
+    }
+    this.device = undefined;
+    ending.resolve(await this.#close({ kind: "fenced", ...how }));
+  }
+
+  #detach(): Promise<Detachment> {
+    this.#stopping ??= this.#logoutAndClose().catch((thrown) => {
       // The disk is in use: all goes on as before, and it may be tried again.
       this.#stopping = undefined;
       throw thrown;
@@ -268,66 +285,57 @@ class Attachment implements RunningAttachment {
     return this.#stopping;
   }
 
-  async #stop(): Promise<void> {
-    if (this.device !== undefined) await this.#parts.osLogin?.logout(this);
+  async #logoutAndClose(): Promise<Detachment> {
+    const { door, lease, osLogin } = this.#parts;
+    if (this.device !== undefined) await osLogin?.logout(this);
     this.device = undefined;
-    this.#parts.listener.close();
-    await this.#sockets.seeOff();
-    await this.#parts.keeper.stop();
-    this.#parts.audit.close();
+    // Other initiators are not ours to log out: the node asks them to.
+    await door.seeOff(() => lease.requestLogout());
+    return await this.#close({ kind: "detached", released: false });
+  }
+
+  async #close(end: AttachmentEnd): Promise<Detachment> {
+    const { door, lease, keeper, volume, audit } = this.#parts;
+    this.#handing?.over.abort(new VaultError("The volume was detached"));
+    door.close("The volume was detached");
+    const released = await lease.release();
+    await keeper.stop();
+    if (end.kind !== "detached") {
+      const by = end.by === undefined ? {} : { by: end.by };
+      const kind = end.kind === "fenced" ? "fenced" : "handed over";
+      audit.tell({ kind, volume, ...by });
+    }
+    audit.close();
     this.#control?.close();
+    const told = end.kind === "detached" ? { ...end, released } : end;
     // Not before whoever asked for it over the control socket has the answer.
-    this.#control?.closed.then(this.#ended);
+    void this.#control?.closed.then(() => this.#ended(told));
+    return { released };
   }
 
-  async #accept(): Promise<void> {
-    for (let socket; (socket = await this.#parts.listener.accept());) {
-      if (this.#sockets.size >= MAX_PORTAL_CONNECTIONS) {
-        socket.abort();
-        continue;
-      }
-      this.#sockets.add(socket);
-      this.#serve(socket);
-    }
-  }
-
-  async #serve(socket: TcpDuplex): Promise<void> {
-    const { log, keeper, volume, readOnly } = this.#parts;
-    try {
-      const link = await keeper.up(LINK_WAIT_MS);
-      const channel = await link.open({
-        kind: "iscsi",
-        volume,
-        readOnly,
-        portal: this.portal,
-      });
-      await relay({
-        initiator: socket,
-        target: channel,
-        answerPings: true,
-      });
-    } catch (thrown) {
-      socket.abort();
-      if (thrown instanceof ConnectionLost) log.debug(thrown.message);
-      else log.warn(`A connection of an initiator ended: ${messageOf(thrown)}`);
-    } finally {
-      this.#sockets.delete(socket);
-    }
+  #say(sentence: string): void {
+    this.#parts.onTakeOver?.(sentence);
   }
 
   #status(): AttachmentStatus {
-    const { volume, identity, readOnly, keeper } = this.#parts;
+    const { volume, identity, mode, keeper, lease, door } = this.#parts;
+    const { generation, since } = lease.grant;
+    const wantedBy = this.#handing?.by;
     return {
       volume,
       node: shortNodeId(identity.nodeId),
       nodeAddress: identity.address,
       portal: this.portal,
       iqn: this.iqn,
-      readOnly,
+      readOnly: mode === "read",
       pid: processId(),
       since: this.#since,
       link: keeper.info(),
-      sessions: this.#sockets.size,
+      lease: {
+        ...{ mode, generation, since },
+        ...(wantedBy === undefined ? {} : { wantedBy }),
+      },
+      sessions: door.connections,
       ...(this.device === undefined ? {} : { device: this.device }),
     };
   }

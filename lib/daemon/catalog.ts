@@ -1,7 +1,7 @@
 /**
  * The volumes of a node as they lie on disk: `volumes/NAME/volume.json`, which is the truth about a volume, `data`, its bytes, and
- * `reservations.json` where an initiator wants them kept. `atomic` holds a write that is to be done whole or not at all, until it is, and
- * `erasure.json` is there while the volume is erased. Snapshots lie in `snapshots` (`snapshot_folder.ts`).
+ * `reservations.json` where an initiator wants them kept. `lease.json` says who holds it. `atomic` holds a write that is to be done whole
+ * or not at all, until it is, and `erasure.json` is there while the volume is erased. Snapshots lie in `snapshots` (`snapshot_folder.ts`).
  *
  * | a crash in | leaves | and the next start |
  * |---|---|---|
@@ -36,6 +36,7 @@ import { stackStore } from "../store/stack.ts";
 import type { Store } from "../store/store.ts";
 import { WriteIntent } from "../store/write_intent.ts";
 import { ErasureFile } from "./erasure_file.ts";
+import { LeaseFile } from "./lease_file.ts";
 import { ReservationFile } from "./reservation_file.ts";
 import { expectNobodyBehind, placeOf } from "./placement.ts";
 import type { Survey } from "./volume_faults.ts";
@@ -233,6 +234,7 @@ export class Catalog {
     expectData(this.dataPath(name), document);
     this.reservations(name).read();
     this.erasure(name).read();
+    this.lease(name).read();
   }
 
   /** The file that holds the volume's bytes. */
@@ -254,6 +256,11 @@ export class Catalog {
   /** Reservations that outlive the process. */
   reservations(name: string): ReservationFile {
     return new ReservationFile(join(this.#folder, name, "reservations.json"));
+  }
+
+  /** Who holds the volume, and all that is behind its target. */
+  lease(name: string): LeaseFile {
+    return new LeaseFile(join(this.#folder, name, "lease.json"));
   }
 
   /** An erasure that is under way. */

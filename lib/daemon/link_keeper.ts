@@ -54,6 +54,8 @@ export interface LinkKeeperOptions {
   readonly onLink?: (
     event: { readonly up: boolean; readonly why: string },
   ) => void;
+  /** Handed each link when it begins, before anybody else has it. */
+  readonly began?: (link: Link) => void;
 }
 
 export class LinkKeeper {
@@ -142,6 +144,7 @@ export class LinkKeeper {
     link.watch((state, reason) => {
       if (state === "paused") void this.#resume(link, reason);
     });
+    this.#options.began?.(link);
     this.#tell(link);
     void this.#keepRenewed(link);
   }

@@ -162,7 +162,12 @@ Deno.test("a link that an earlier certificate opened goes on, and its attachment
     await renewAndUse();
     // Two certificates have taken the first one's place by now.
     expect(keeper.info().state).toBe("up");
-    const channel = link.open({ kind: "describe", volume: "none" });
+    const channel = link.open({
+      kind: "lease",
+      volume: "none",
+      mode: "write",
+      attachment: "0".repeat(32),
+    });
     await expect(channel).rejects.toThrow(/none/);
     expect(laptop.asked).toEqual(["renewed", "renewed"]);
   }));
@@ -180,7 +185,12 @@ Deno.test("an attachment whose clock runs ahead goes on dialling when a link is 
     const goesOn = new Promise<void>((resolve) =>
       link.watch((state) => state === "up" && resolve())
     );
-    link.open({ kind: "describe", volume: "none" }).catch(() => {});
+    link.open({
+      kind: "lease",
+      volume: "none",
+      mode: "write",
+      attachment: "0".repeat(32),
+    }).catch(() => {});
     while (link.state === "up") await systemClock.sleep(5);
     const before = cuts;
     while (cuts < before + 2) await systemClock.sleep(5);

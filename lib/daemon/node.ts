@@ -14,16 +14,17 @@ import { processId } from "../os/process.ts";
 import { type Address, listenTcp, renderAddress } from "../os/tcp.ts";
 import { Targets } from "../target/targets.ts";
 import type { LinkListener } from "../../tunnel/listen.ts";
+import { type Leases, openLeases } from "./leases.ts";
 import { DRAIN_MS } from "./disk_target.ts";
 import { expectLoopback } from "./loopback.ts";
 import { Forward } from "./forward.ts";
 import { guessAddress } from "./guess_address.ts";
-import { openTestedLinks } from "./node_links.ts";
 import {
   type EndingOperations,
   type Live,
   nodeOperations,
 } from "./node_operations.ts";
+import { openTestedLinks } from "./node_links.ts";
 import { NodeService } from "./node_service.ts";
 import { NodeState } from "./node_state.ts";
 import { NodeTraffic } from "./node_traffic.ts";
@@ -117,8 +118,7 @@ export async function runNode(options: NodeOptions): Promise<RunningNode> {
         clock,
         primitives,
         log,
-        control,
-        state,
+        ...{ control, folder, state },
       });
     } catch (thrown) {
       state.release();
@@ -135,6 +135,7 @@ type Parts = NodeOptions & {
   readonly primitives: Primitives;
   readonly log: Log;
   readonly control: Listener<Duplex>;
+  readonly folder: StateFolder;
   readonly state: NodeState;
 };
 
@@ -159,41 +160,37 @@ class Node implements RunningNode {
       targets: Targets;
       volumes: ServedVolumes;
       links: LinkListener;
+      leases: Leases;
       direct: ReturnType<typeof listenTcp> | undefined;
     },
   ) {
     this.#parts = parts;
-    this.#targets = opened.targets;
-    this.#volumes = opened.volumes;
-    this.#links = opened.links;
+    const { targets, volumes, leases, links } = opened;
+    this.#targets = targets;
+    this.#volumes = volumes;
+    this.#links = links;
     this.#direct = opened.direct;
-    const { targets, volumes } = opened;
     const { forward, clock, primitives, log } = parts;
     this.#service = new NodeService({
       targets,
       volumes,
+      leases,
       forward: forward && new Forward({ address: forward, primitives, clock }),
-      clock,
-      primitives,
-      log,
+      ...{ clock, primitives, log },
       audit: parts.state.audit.tell,
     });
-    this.#traffic = new NodeTraffic({
-      clock: parts.clock,
-      links: this.#links,
-      targets: this.#targets,
-    });
+    this.#traffic = new NodeTraffic({ clock, links, targets });
     this.closed = new Promise((resolve) => this.#ended = resolve);
     this.operations = nodeOperations({
       state: parts.state,
-      clock: parts.clock,
+      clock,
       guessAddress,
-      live: this.#live(),
+      live: this.#live(leases),
     });
     this.#control = serveControl({
       listener: parts.control,
       handlers: nodeHandlers(this.operations),
-      log: parts.log,
+      log,
     });
   }
 
@@ -209,6 +206,7 @@ class Node implements RunningNode {
     });
     try {
       volumes.openAll();
+      const leases = openLeases({ ...parts, volumes });
       const links = await openTestedLinks(parts);
       try {
         const direct = parts.target && listenTcp(parts.target);
@@ -216,7 +214,8 @@ class Node implements RunningNode {
           hostname: parts.listen.hostname,
           port: links.port,
         }));
-        const node = new Node(parts, { targets, volumes, links, direct });
+        const opened = { targets, volumes, leases, links, direct };
+        const node = new Node(parts, opened);
         node.#run();
         return node;
       } catch (thrown) {
@@ -276,13 +275,14 @@ class Node implements RunningNode {
     if (this.#direct) this.#service.serveDirect(this.#direct);
   }
 
-  #live(): Live {
+  #live(leases: Leases): Live {
     const since = new Date(this.#parts.clock.now()).toISOString();
     const links = this.#links;
     const traffic = this.#traffic;
     const forward = this.#parts.forward;
     return {
       volumes: this.#volumes,
+      leases,
       pid: processId(),
       since,
       listen: this.listen,

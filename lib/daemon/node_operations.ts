@@ -6,6 +6,7 @@ import { VaultError } from "../base/errors.ts";
 import type {
   ChapSecret,
   DeviceInfo,
+  HolderInfo,
   Invitation,
   InvitationInfo,
   LinkInfo,
@@ -21,16 +22,19 @@ import type {
 import { chapPolicy, checkChapPolicy } from "./chap_policy.ts";
 import { DeviceOperations, type InvitationAsk } from "./device_operations.ts";
 import type { VolumeDocument } from "./documents.ts";
+import type { Leases } from "./leases.ts";
 import type { NodeState } from "./node_state.ts";
 import { SnapshotOperations } from "./snapshot_operations.ts";
 import type { ServedVolumes } from "./served_volumes.ts";
 import { VERSION } from "./version.ts";
 import { checkSize } from "./volume_size.ts";
 import { volumeInfo, volumeInfos } from "./volume_info.ts";
+import { releaseVolume } from "./volume_holders.ts";
 
 /** What a running node adds. */
 export interface Live {
   readonly volumes: ServedVolumes;
+  readonly leases: Leases;
   readonly pid: number;
   readonly since: string;
   readonly listen: string;
@@ -100,7 +104,10 @@ class Operations implements EndingOperations {
           since: live.since,
           listen: live.listen,
           macFailures: live.macFailures,
-          ...(live.forward === undefined ? {} : { forward: live.forward }),
+          ...(live.forward === undefined ? {} : {
+            forward: live.forward,
+            forwarded: live.leases.forwarded(),
+          }),
         }
         : {}),
     });
@@ -175,11 +182,22 @@ class Operations implements EndingOperations {
     return this.#inTurn(async () => {
       this.#state.catalog.expectDeletable(name);
       await this.#snapshots.stop(name, `Volume "${name}" was deleted`);
-      if (this.#live) await this.#live.volumes.discard(name);
+      // Nobody can ask for it any more when those that hold it are told.
+      await this.#live?.volumes.discard(name);
+      await this.#live?.leases.forget(name);
       this.#state.catalog.delete(name);
       this.#tell("volume deleted", name);
       // It may have been in another's way.
       this.#live?.volumes.openAll();
+    });
+  }
+
+  /** Waits for no other change: whoever holds the volume may be what one of them waits for. */
+  releaseVolume(name: string): Promise<readonly HolderInfo[]> {
+    return releaseVolume(name, {
+      catalog: this.#state.catalog,
+      leases: this.#live?.leases,
+      nowMs: this.#options.clock.now(),
     });
   }
 
@@ -250,8 +268,11 @@ class Operations implements EndingOperations {
   /** All, those that are damaged, too. */
   #volumes(): VolumeInfo[] {
     const { catalog, identity } = this.#state;
-    const volumes = this.#live?.volumes;
-    return volumeInfos({ catalog, nodeId: identity.nodeId, volumes });
+    return volumeInfos({
+      catalog,
+      nodeId: identity.nodeId,
+      ...(this.#live && { live: this.#live }),
+    });
   }
 
   #info(document: VolumeDocument): VolumeInfo {
@@ -260,6 +281,7 @@ class Operations implements EndingOperations {
       catalog,
       nodeId: identity.nodeId,
       health: this.#live?.volumes.health(document.name) ?? "ok",
+      leases: this.#live?.leases,
     });
   }
 

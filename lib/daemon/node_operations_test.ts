@@ -8,6 +8,7 @@ import { FakeFile } from "../store/testing.ts";
 import { Targets } from "../target/targets.ts";
 import { nodeOperations } from "./node_operations.ts";
 import { NodeState } from "./node_state.ts";
+import { openLeases } from "./leases.ts";
 import { ServedVolumes } from "./served_volumes.ts";
 import { StateFolder } from "./state_folder.ts";
 
@@ -47,6 +48,7 @@ async function withNode(
       guessAddress: () => undefined,
       live: {
         volumes,
+        leases: openLeases({ state, folder, volumes, clock, log: silent }),
         pid: 1,
         since: new Date().toISOString(),
         listen: "127.0.0.1:1",

@@ -16,14 +16,12 @@ import { MAX_CHANNELS } from "../../tunnel/mux.ts";
 import { boundedLog } from "./bounded_log.ts";
 import { converse, converseWithAll } from "./converse.ts";
 import type { Forward } from "./forward.ts";
-import { DETACH_MS } from "./leaving.ts";
-import {
-  ChannelAsk,
-  type DescribeAsk,
-  type Description,
-  type IscsiAsk,
-  type LeaveAsk,
-} from "./requests.ts";
+import { InHouse } from "./in_house.ts";
+import type { LeaseKeeper } from "./lease_keeper.ts";
+import { LeaseService } from "./lease_service.ts";
+import { THIS_MACHINE } from "./lease_words.ts";
+import { type Leases, notHeld } from "./leases.ts";
+import { ChannelAsk, type IscsiAsk, type LeaseAsk } from "./requests.ts";
 import type { ServedVolumes } from "./served_volumes.ts";
 
 /** Conversations of a link at once, those included whose channel is gone already. */
@@ -32,6 +30,7 @@ const MAX_CONVERSATIONS = 2 * MAX_CHANNELS;
 export interface NodeServiceOptions {
   readonly targets: Targets;
   readonly volumes: ServedVolumes;
+  readonly leases: Leases;
   /** Takes the place of the volumes. */
   readonly forward: Forward | undefined;
   readonly clock: Clock;
@@ -40,13 +39,26 @@ export interface NodeServiceOptions {
   readonly audit: Audit;
 }
 
+/** What a device names. */
+interface Subject {
+  readonly iqn: string;
+  /** Whether initiators have to prove who they are, where that is known. */
+  readonly chap: boolean;
+  readonly keeper: LeaseKeeper;
+}
+
+/** Under what a conversation of an initiator goes on. */
+type Held = NonNullable<ReturnType<LeaseKeeper["find"]>>;
+
 export class NodeService {
   readonly #options: NodeServiceOptions;
+  readonly #leaseService: LeaseService;
 
   constructor(options: NodeServiceOptions) {
     // What it tells of, devices and initiators bring about.
     const log = boundedLog(options.log, options.clock);
     this.#options = { ...options, log };
+    this.#leaseService = new LeaseService(options.clock);
   }
 
   /** Serves every link until the listener closes. */
@@ -71,113 +83,134 @@ export class NodeService {
 
   /** Serves every connection of this machine's initiators until the listener closes. */
   async serveDirect(sockets: Listener<TcpDuplex>): Promise<void> {
-    const { targets, clock, primitives, log, audit } = this.#options;
+    const { targets, leases, clock, primitives, log, audit } = this.#options;
+    const inHouse = new InHouse(leases, primitives);
     const serve = (socket: TcpDuplex) =>
       serveConnection(socket, {
         targets,
         targetAddress: sockets.address,
-        device: "this machine",
+        device: THIS_MACHINE,
         address: socket.peerAddress,
         readOnly: false,
-        clock,
-        primitives,
-        log,
-        audit,
+        tenancy: (target) => inHouse.enter(target),
+        ...{ clock, primitives, log, audit },
       });
     await converseWithAll(sockets, { log, serve });
   }
 
   async #answer(link: Link, incoming: IncomingChannel): Promise<void> {
-    const ask = v.safeParse(ChannelAsk, incoming.request);
-    if (!ask.success) {
+    const asked = v.safeParse(ChannelAsk, incoming.request);
+    if (!asked.success) {
       return incoming.refuse(
         "This node does not understand what is asked: update it",
       );
     }
-    let described: Description;
+    const ask = asked.output;
     try {
-      if (ask.output.kind === "leave") {
-        return await this.#leave(link, incoming, ask.output);
+      const subject = await this.#find(ask.volume);
+      if (ask.kind === "lease") this.#expectLeasable(ask);
+      const held = ask.kind === "iscsi"
+        ? this.#expectHeld(link, ask, subject)
+        : undefined;
+      const channel = incoming.accept();
+      if (ask.kind === "lease") {
+        await this.#leaseService.serve({ link, channel, ask, ...subject });
+      } else if (held) {
+        const { iqn } = subject;
+        await this.#serveIscsi({ link, channel, ask, iqn, ...held });
       }
-      described = await this.#describe(ask.output);
     } catch (thrown) {
       if (!(thrown instanceof VaultError)) throw thrown;
       const { message: reason, hint, kind } = thrown;
-      return incoming.refuse({
+      incoming.refuse({
         reason,
         ...(hint === undefined ? {} : { hint }),
         ...(kind === undefined ? {} : { kind }),
       });
     }
-    const channel = incoming.accept(described);
-    if (ask.output.kind === "describe") await channel.close();
-    else {await this.#serveIscsi({
-        link,
-        channel,
-        ask: ask.output,
-        iqn: described.iqn,
-      });}
   }
 
-  async #leave(
-    link: Link,
-    incoming: IncomingChannel,
-    { volume }: LeaveAsk,
-  ): Promise<void> {
-    const { forward, targets, volumes } = this.#options;
-    // What passes through cannot be spoken into.
-    if (forward) throw new VaultError("The node only forwards");
-    const { iqn } = volumes.target(volume);
-    const channel = incoming.accept();
-    targets.requestLogout({ iqn, device: link.peer.name }, DETACH_MS);
-    await channel.close();
-  }
-
-  async #describe(
-    { volume, readOnly }: IscsiAsk | DescribeAsk,
-  ): Promise<Description> {
-    const { forward, volumes } = this.#options;
-    if (forward && readOnly) {
-      // What passes through is not looked into: a promise that nobody would keep.
-      throw new VaultError(
-        "A target behind --forward cannot be attached read-only",
-        {
-          kind: "refused",
-          hint: "Make it read-only where it is, and attach it without.",
-        },
-      );
+  /** @throws {VaultError} where there is none */
+  async #find(volume: string): Promise<Subject> {
+    const { forward, volumes, leases } = this.#options;
+    if (forward) {
+      const iqn = await forward.find(volume);
+      return { iqn, chap: false, keeper: leases.ofForwarded(iqn) };
     }
-    if (forward) return { iqn: await forward.find(volume), chap: false };
     const { iqn, chap } = volumes.target(volume);
-    return { iqn, chap: chap.users.length > 0 };
+    const keeper = leases.ofVolume(volume);
+    return { iqn, chap: chap.users.length > 0, keeper };
+  }
+
+  #expectLeasable({ mode }: LeaseAsk): void {
+    if (!this.#options.forward || mode !== "read") return;
+    // What passes through is not looked into: a promise that nobody would keep.
+    throw new VaultError(
+      "A target behind --forward cannot be attached read-only",
+      {
+        kind: "refused",
+        hint: "Make it read-only where it is, and attach it without.",
+      },
+    );
+  }
+
+  /** @throws {VaultError} where the attachment does not hold the lease that it names */
+  #expectHeld(link: Link, ask: IscsiAsk, { keeper }: Subject): Held {
+    const { attachment, generation, volume } = ask;
+    const device = link.peer.name;
+    const held = keeper.find({ device, attachment, generation });
+    if (held) return held;
+    throw notHeld(volume);
   }
 
   async #serveIscsi(
-    asked: { link: Link; channel: Channel; ask: IscsiAsk; iqn: string },
+    asked: Held & {
+      readonly link: Link;
+      readonly channel: Channel;
+      readonly ask: IscsiAsk;
+      readonly iqn: string;
+    },
   ): Promise<void> {
-    const { link, channel, ask, iqn } = asked;
-    const { forward, targets, clock, primitives, log, audit } = this.#options;
+    const { link, channel, ask, iqn, holder, proof } = asked;
+    const { forward, targets, leases, clock, primitives, log, audit } =
+      this.#options;
     const { name: device, address } = link.peer;
-    if (forward) {
-      // Who it is passes through, and is not looked at.
-      audit({ kind: "attached", volume: iqn, device, address });
-      try {
-        return await forward.relay({ channel, iqn, portal: ask.portal });
-      } finally {
-        audit({ kind: "detached", volume: iqn, device, address });
-      }
-    }
-    await serveConnection(channel, {
-      targets,
-      only: iqn,
-      targetAddress: ask.portal,
-      device,
-      address,
-      readOnly: ask.readOnly,
-      clock,
-      primitives,
-      log,
-      audit,
+    const over = forward
+      ? this.#relay(forward, { channel, ask, iqn, device, address })
+      : serveConnection(channel, {
+        targets,
+        only: iqn,
+        targetAddress: ask.portal,
+        ...{ device, address },
+        readOnly: holder.mode === "read",
+        tenancy: () => Promise.resolve({ proof, release: () => {} }),
+        ...{ clock, primitives, log, audit },
+      });
+    leases.goesOn(proof, {
+      abort: (reason) => channel.abort(reason),
+      over: over.catch(() => {}),
     });
+    await over;
+  }
+
+  /** Who it is passes through, and is not looked at. */
+  async #relay(
+    forward: Forward,
+    asked: {
+      readonly channel: Channel;
+      readonly ask: IscsiAsk;
+      readonly iqn: string;
+      readonly device: string;
+      readonly address: string;
+    },
+  ): Promise<void> {
+    const { channel, ask, iqn, device, address } = asked;
+    const { audit } = this.#options;
+    audit({ kind: "attached", volume: iqn, device, address });
+    try {
+      await forward.relay({ channel, iqn, portal: ask.portal });
+    } finally {
+      audit({ kind: "detached", volume: iqn, device, address });
+    }
   }
 }

@@ -106,6 +106,11 @@ export class ServedVolumes {
     return target;
   }
 
+  /** Whether it has a target of its own, and initiators find it. */
+  isServed(name: string): boolean {
+    return this.#served.get(name)?.lun === 0;
+  }
+
   /** The target of a volume. @throws {VaultError} where there is none of that name, or it is behind another's */
   target(name: string): Target {
     const { target, lun } = this.#get(name);

@@ -8,7 +8,8 @@
  *         registry.json           enrolled devices and open invitations
  *         audit.log               what enrolled devices and persons did; audit.log.1 and so on are older
  *         audit-strangers.log     what anyone can bring about who reaches the port
- *         volumes/NAME/           volume.json, data, and reservations.json where some are kept
+ *         volumes/NAME/           volume.json, data, lease.json, and reservations.json where some are kept
+ *         forward_leases.json     who holds which target behind `--forward`
  *         imports/NAME/           an image that is to become that volume, as far as it is there
  *       nodes/NAME.json           a node that this machine has joined, with this device's key for it
  *             NAME.lock           held by the process that renews the certificate in it
@@ -44,6 +45,9 @@ export class StateFolder {
   }
   get registry(): string {
     return join(this.node, "registry.json");
+  }
+  get forwardLeases(): string {
+    return join(this.node, "forward_leases.json");
   }
   get volumes(): string {
     return join(this.node, "volumes");

@@ -3,6 +3,8 @@
 import { VaultError } from "../base/errors.ts";
 import type { VolumeInfo } from "../control/operations.ts";
 import type { Catalog } from "./catalog.ts";
+import type { Leases } from "./leases.ts";
+import { holdersOf } from "./volume_holders.ts";
 import type { VolumeDocument } from "./documents.ts";
 import type { ServedVolumes } from "./served_volumes.ts";
 import { targetName } from "./target_name.ts";
@@ -13,22 +15,29 @@ interface Known {
   readonly catalog: Catalog;
   readonly nodeId: string;
   readonly health: string;
+  /** Those of a node that runs. */
+  readonly leases: Leases | undefined;
 }
 
-/** Of all that there are, those that cannot be served, too. `volumes` are those of a node that runs. */
+/** Of all that there are, those that cannot be served, too. */
 export function volumeInfos(
-  { catalog, nodeId, volumes }: {
+  { catalog, nodeId, live }: {
     readonly catalog: Catalog;
     readonly nodeId: string;
-    readonly volumes: ServedVolumes | undefined;
+    /** Of a node that runs. */
+    readonly live?: {
+      readonly volumes: ServedVolumes;
+      readonly leases: Leases;
+    };
   },
 ): VolumeInfo[] {
+  const { volumes, leases } = live ?? {};
   const survey = catalog.survey();
   const healthOf = volumes
     ? (name: string) => volumes.health(name)
     : healthAtRest(catalog, survey);
   return [...survey].map(([name, found]) => {
-    const known = { catalog, nodeId, health: healthOf(name) };
+    const known = { catalog, nodeId, health: healthOf(name), leases };
     return found instanceof VaultError
       ? damagedVolumeInfo(name, known)
       : volumeInfo(found, known);
@@ -70,6 +79,7 @@ export function volumeInfo(
     health,
     chapUsers: chap.users.map(({ user }) => user),
     ...(chap.mutual ? { chapMutualUser: chap.mutual.user } : {}),
+    holders: holdersOf(target, node),
   };
 }
 
@@ -93,5 +103,6 @@ function damagedVolumeInfo(
     createdAt: "",
     health,
     chapUsers: [],
+    holders: [],
   };
 }

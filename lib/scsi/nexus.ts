@@ -8,4 +8,6 @@ export interface Nexus {
   readonly id: number;
   /** This nexus may only read: the unit is write protected for it, whatever it is for others. */
   readonly readOnly?: boolean;
+  /** What its right to change anything rests on, where that can end while it lives. Whoever changes bytes for it looks every time. */
+  readonly proof?: { readonly held: boolean };
 }

@@ -43,7 +43,7 @@ export function writeFrom(
     nexus,
     during: "write",
     extent: { offset, length: from.length },
-    run: () => volume.store.write(offset, from),
+    run: () => volume.change(nexus).write(offset, from),
   });
 }
 

@@ -26,7 +26,7 @@ import {
 } from "../iscsi/send_targets.ts";
 import { CommandWindow } from "../iscsi/window.ts";
 import type { Outcome } from "../scsi/plan.ts";
-import { Entrance, type Entry, OFFER } from "./entrance.ts";
+import { Entrance, type Entry, OFFER, type Tenancy } from "./entrance.ts";
 import { FullFeature } from "./full_feature.ts";
 import { Idleness } from "./idleness.ts";
 import type { Job } from "./job.ts";
@@ -43,6 +43,8 @@ export interface ConnectionOptions {
   readonly only?: string;
   /** Nothing may be changed over this connection. */
   readonly readOnly?: boolean;
+  /** Under what a session may begin; under nothing unless given. */
+  readonly tenancy?: Tenancy;
   /** Where the initiator reaches us, for SendTargets: `127.0.0.1:3260`. */
   readonly targetAddress: string;
   /** The device behind the connection, for people. */

@@ -111,7 +111,7 @@ class Copier {
     const offset = destination.offset + piece.from;
     return this.#access(volume, "destination", {
       extent: { offset, length: piece.length },
-      run: () => volume.store.write(offset, piece.bytes),
+      run: () => volume.change(this.#job.nexus).write(offset, piece.bytes),
       done: () => this.#operation.written(piece.length),
     });
   }

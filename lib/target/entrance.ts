@@ -4,6 +4,7 @@
 
 import type { Audit, AuditEvent } from "../base/audit.ts";
 import type { Log } from "../base/log.ts";
+import type { Proof } from "../lease/proof.ts";
 import type { Primitives } from "../base/primitives.ts";
 import type { Pdu } from "../iscsi/framer.ts";
 import { type Login, TargetLogin } from "../iscsi/login.ts";
@@ -31,6 +32,8 @@ export interface EntranceOptions {
   /** The only target that is visible here; all are unless given. */
   readonly only?: string;
   readonly readOnly?: boolean;
+  /** Under what a session may begin; under nothing unless given. */
+  readonly tenancy?: Tenancy;
   readonly device: string;
   readonly address?: string;
   readonly discoveryChap?: ChapPolicy;
@@ -38,6 +41,17 @@ export interface EntranceOptions {
   readonly log: Log;
   readonly audit?: Audit;
 }
+
+/** A lease for one session, and what gives it back when the session has ended or was not begun. */
+export interface Tenant {
+  readonly proof: Proof;
+  release(): void;
+}
+
+/** Gives the lease under which a session of `target` may begin, or says why none may. */
+export type Tenancy = (
+  target: Target,
+) => Promise<Tenant | { readonly why: string }>;
 
 /** What came of a PDU. Each carries the response to send. */
 export type Entry =
@@ -56,6 +70,7 @@ const REFUSALS: Readonly<Record<Refused["kind"], number>> = {
   draining: SERVICE_UNAVAILABLE,
   // Not a target error: the initiator would try again and again.
   "another-device": AUTHORIZATION_FAILURE,
+  held: AUTHORIZATION_FAILURE,
 };
 
 export class Entrance {
@@ -108,20 +123,27 @@ export class Entrance {
     login: Login<Target>,
     target: Target,
   ): Promise<Entry> {
-    const { targets, device, readOnly, log } = this.#options;
+    const { targets, device, readOnly, tenancy, log } = this.#options;
+    const tenant = await tenancy?.(target);
+    if (tenant && "why" in tenant) {
+      return this.#refused(refusalOf(response, REFUSALS.held), tenant.why);
+    }
     const session = await targets.admit({
       target,
       initiator: login.initiatorName,
       isid: login.isid,
       device,
       readOnly: readOnly ?? false,
+      ...(tenant && { proof: tenant.proof }),
       tsih: login.tsih,
       control: this.#control,
     });
     if (!(session instanceof Session)) {
       const { kind, why } = session;
+      tenant?.release();
       return this.#refused(refusalOf(response, REFUSALS[kind]), why);
     }
+    if (tenant) void session.ended.then(() => tenant.release());
     log.info(`${login.initiatorName} has logged in to ${target.name}`, {
       device,
     });

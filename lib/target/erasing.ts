@@ -19,12 +19,20 @@ export const OVERWRITE_BYTES_PER_SECOND = 64 * 1024 * 1024;
 /** Without data to write it moves on in steps of this many bytes. */
 const UNMAP_PIECE_BYTES = 1024 * 1024 * 1024;
 
-/** Begins it; GOOD is for whoever does not wait. */
+/**
+ * Begins it; GOOD is for whoever does not wait. The lease of whoever asks is proved at the beginning and not again: half an erasure helps
+ * nobody, and a medium that is to be erased is not given to the next holder with a rest of it.
+ */
 export function erase(
   volume: Volume,
   job: Job,
   { erasure, immediate }: Erase,
 ): Refusal | Promise<Refusal> {
+  try {
+    volume.change(job.nexus);
+  } catch (thrown) {
+    return volume.failure(job.nexus, "write", thrown);
+  }
   try {
     erasure.begin();
   } catch (thrown) {

@@ -45,7 +45,7 @@ export async function unmap(
       await inTurn(
         volume,
         { extent, company: "shared" },
-        () => unmapPieces(volume, turn, extent),
+        () => unmapPieces(volume, job, { turn, extent }),
       );
     }
   });
@@ -67,7 +67,8 @@ export function writeSame(
       inTurn(volume, { extent, company: "shared" }, async () => {
         const piece = repeated(pattern, Math.min(extent.length, PIECE_BYTES));
         for (const { offset, length } of pieces(extent, piece.length)) {
-          await now(volume.store.write(offset, piece.subarray(0, length)));
+          const same = piece.subarray(0, length);
+          await now(volume.change(job.nexus).write(offset, same));
           if (!(await turn.next())) return;
         }
       }),
@@ -90,7 +91,7 @@ export function compare(
       volume,
       job,
       fua,
-      async () => await now(volume.store.write(plan.offset, data)),
+      async () => await now(volume.change(job.nexus).write(plan.offset, data)),
     );
   });
 }
@@ -111,7 +112,7 @@ export function or(volume: Volume, job: Job, plan: Or): Promise<Refusal> {
       await now(volume.store.read(offset, piece));
       const from = offset - extent.offset;
       for (let i = 0; i < length; i++) piece[i]! |= data[from + i]!;
-      await now(volume.store.write(offset, piece));
+      await now(volume.change(job.nexus).write(offset, piece));
       if (!(await turn.next())) return;
     }
   }
@@ -123,8 +124,6 @@ export function writeAtomically(
   job: Job,
   { offset, data }: WriteAtomic,
 ): Promise<Refusal> {
-  const { atomic } = volume.store;
-  invariant(atomic, "An atomic write to a store that knows none");
   return inTurn(
     volume,
     { extent: { offset, length: data.length }, company: "alone" },
@@ -133,7 +132,11 @@ export function writeAtomically(
         volume,
         job,
         false,
-        async () => await atomic.write(offset, data),
+        async () => {
+          const { atomic } = volume.change(job.nexus);
+          invariant(atomic, "An atomic write to a store that knows none");
+          await atomic.write(offset, data);
+        },
       ),
   );
 }
@@ -229,15 +232,15 @@ function firstDifference(a: Uint8Array, b: Uint8Array): number | undefined {
 
 async function unmapPieces(
   volume: Volume,
-  turn: Turn,
-  extent: Extent,
+  job: Job,
+  { turn, extent }: { readonly turn: Turn; readonly extent: Extent },
 ): Promise<void> {
   let size = PIECE_BYTES;
   const end = extentEnd(extent);
   for (let offset = extent.offset; offset < end;) {
     const length = Math.min(size, end - offset);
     const began = volume.clock.monotonic();
-    await now(volume.store.unmap({ offset, length }));
+    await now(volume.change(job.nexus).unmap({ offset, length }));
     const tookMs = volume.clock.monotonic() - began;
     if (tookMs < TURN_MS / 2) size = Math.min(2 * size, UNMAP_PIECE_MAX_BYTES);
     else if (tookMs > TURN_MS) size = Math.max(size / 2, PIECE_BYTES);

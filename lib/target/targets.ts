@@ -6,6 +6,7 @@ import type { Clock } from "../base/clock.ts";
 import { toHex } from "../base/bytes.ts";
 import { invariant, messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
+import type { Proof } from "../lease/proof.ts";
 import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
 import { type Control, Session, type SessionReport } from "./session.ts";
 import { Target, type TargetOptions } from "./target.ts";
@@ -27,6 +28,8 @@ export interface Applicant {
   readonly isid: Uint8Array;
   readonly device: string;
   readonly readOnly: boolean;
+  /** Proves at every change that it may be made. */
+  readonly proof?: Proof;
   /** Of {@linkcode Targets.newTsih}. */
   readonly tsih: number;
   readonly control: Control;
@@ -34,7 +37,7 @@ export interface Applicant {
 
 /** Why a session is not begun. */
 export interface Refused {
-  readonly kind: "gone" | "full" | "draining" | "another-device";
+  readonly kind: "gone" | "full" | "draining" | "another-device" | "held";
   /** For people. */
   readonly why: string;
 }
@@ -110,17 +113,6 @@ export class Targets {
     return this.#lastTsih;
   }
 
-  /** Asks the sessions that a device has at a target to log out within so many milliseconds; nothing else is done about them. */
-  requestLogout(
-    whose: { readonly iqn: string; readonly device: string },
-    timeoutMs: number,
-  ): void {
-    const seconds = Math.ceil(timeoutMs / 1000);
-    for (const { device, control } of this.get(whose.iqn)?.sessions ?? []) {
-      if (device === whose.device) control.requestLogout(seconds);
-    }
-  }
-
   /** No session begins any more. */
   get draining(): boolean {
     return this.#draining;
@@ -165,12 +157,17 @@ export class Targets {
     if (target.sessions.size >= this.limits.sessionsPerTarget) {
       return { kind: "full", why: "the target has too many sessions" };
     }
+    const { proof } = applicant;
+    if (proof && !proof.held) {
+      return { kind: "held", why: "the lease of the volume has moved on" };
+    }
     const session = new Session({
       target,
       nexus: {
         initiatorPort,
         id: ++this.#lastNexus,
         readOnly: applicant.readOnly,
+        ...(proof && { proof }),
       },
       initiator: applicant.initiator,
       device: applicant.device,

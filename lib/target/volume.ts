@@ -3,6 +3,7 @@
 import type { Clock } from "../base/clock.ts";
 import { invariant, messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
+import { MediaError } from "../base/media_error.ts";
 import type { LogicalUnit } from "../scsi/logical_unit.ts";
 import type { Nexus } from "../scsi/nexus.ts";
 import type { Erasure, Outcome } from "../scsi/plan.ts";
@@ -75,6 +76,16 @@ export class Volume {
   resized(sizeBytes: number): void {
     this.#sizeBytes = sizeBytes;
     this.unit.resized(sizeBytes);
+  }
+
+  /**
+   * The store, for one change: the nexus proves that its lease still holds. Nothing may be awaited between this and the change.
+   *
+   * @throws {MediaError} where it cannot: initiators are told that the medium is write protected
+   */
+  change({ proof }: Nexus): Store {
+    if (!proof || proof.held) return this.store;
+    throw new MediaError("read-only", "The lease of the volume has moved on");
   }
 
   /** Runs `work` when all that is under way is over, and nothing else meanwhile: a moment to take a picture. It should be short. */

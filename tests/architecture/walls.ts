@@ -59,6 +59,7 @@ const ROOTS = [
   /^tools\/compile\.ts$/,
   /^tests\/run\.ts$/,
   /^tests\/bench\/(main|bare_target)\.ts$/,
+  /^tests\/harness\/scribbler\.ts$/,
   /^tests\/(conformance|crash|fuzz)\/main\.ts$/,
 ];
 
@@ -137,6 +138,27 @@ export function worldBreaches(sources: readonly Source[]): string[] {
     }
   }
   return breaches;
+}
+
+/** What may change a store without a proof of a lease: an erasure, which outlives whoever began it, and the node itself, which resizes. */
+const WITHOUT_PROOF = ["lib/target/erasing.ts", "lib/target/target.ts"];
+
+/** Changes of a store in the room where initiators' commands reach one, that no lease is proved for. */
+export function unprovenChanges(sources: readonly Source[]): string[] {
+  return sources
+    .filter(({ path }) => path.startsWith("lib/target/") && !isTest(path))
+    .filter(({ path }) =>
+      !path.startsWith("lib/target/testing/") && !WITHOUT_PROOF.includes(path)
+    )
+    .filter(({ text }) =>
+      /\bstore\s*\??\.\s*(write|unmap|atomic\s*\??\.\s*write|resize)\b/.test(
+        codeOf(text),
+      ) ||
+      /\{[^{}]*\b(atomic|write|unmap)\b[^{}]*\}\s*=\s*[\w.#]*\bstore\b/.test(
+        codeOf(text),
+      )
+    )
+    .map(({ path }) => `${path}: changes a store past Volume.change`);
 }
 
 /** Files that nothing imports but their own test. */

@@ -16,6 +16,8 @@ scenario("a revoked device's live link dies within a second", {
   let proxy: Proxy | undefined;
   await using tunnel = await Tunnel.open({
     volumes: [{ name: "disk", size: "32MiB" }],
+    // Both have it at once.
+    attachArgs: ["--shared"],
     between: (port) => (proxy = Proxy.start(port)).port,
   });
   await using between = proxy!;
@@ -29,6 +31,7 @@ scenario("a revoked device's live link dies within a second", {
   const deskPort = freePort();
   await using deskAttach = await startAttach(desk, "disk", {
     portalPort: deskPort,
+    args: ["--shared"],
   });
   const disk = await onlyDisk(tunnel.portal);
   const deskDisk = await onlyDisk(`127.0.0.1:${deskPort}`);

@@ -5,11 +5,11 @@ import { connectInitiator } from "../../initiator/initiator.ts";
 import { join } from "../../os/paths.ts";
 import { systemPrimitives } from "../../os/primitives.ts";
 import { connectTcp, parseAddress } from "../../os/tcp.ts";
-import {
-  type AttachmentOptions,
-  runAttachment,
-  type RunningAttachment,
-} from "../attachment.ts";
+import { runAttachment } from "../attachment.ts";
+import type {
+  AttachmentOptions,
+  RunningAttachment,
+} from "../attachment_options.ts";
 import { joinNode } from "../join_node.ts";
 import { type NodeOptions, type RunningNode, runNode } from "../node.ts";
 
@@ -20,6 +20,8 @@ export const MIB = 1024 * 1024;
 /** A node with the volume "photos", and this machine as its device "laptop". */
 export class Road {
   readonly folder: string;
+  /** The node that was started last. */
+  running!: RunningNode;
   readonly #cleanup: (() => Promise<unknown>)[] = [];
 
   /** @param place the folder to keep all of it in; where temporary files are unless given */
@@ -36,6 +38,7 @@ export class Road {
       ...options,
     });
     this.#cleanup.push(() => node.stop());
+    this.running = node;
     return node;
   }
 
@@ -66,6 +69,18 @@ export class Road {
     });
   }
 
+  /** Another device of the node; gives the folder in which it keeps its keys. */
+  async device(node: RunningNode, name: string): Promise<string> {
+    const stateDir = join(this.folder, name);
+    const { code } = await node.operations.invite({
+      name,
+      expiresMs: 60_000,
+      advertise: node.listen,
+    });
+    await joinNode({ stateDir, code, log: silent });
+    return stateDir;
+  }
+
   async attach(
     options: Partial<AttachmentOptions> = {},
   ): Promise<RunningAttachment> {
@@ -81,16 +96,38 @@ export class Road {
     return attachment;
   }
 
-  async session(
+  session(
     attachment: RunningAttachment,
     chap?: { user: string; secret: Uint8Array },
   ) {
+    const { portal, iqn } = attachment;
+    return this.#login({ portal, iqn, name: INITIATOR, ...(chap && { chap }) });
+  }
+
+  /** Of an initiator whose name ends so. */
+  sessionOf({ portal, iqn }: RunningAttachment, name: string) {
+    return this.#login({ portal, iqn, name: `${INITIATOR}-${name}` });
+  }
+
+  /** At a portal of the node's own machine. */
+  sessionAt(portal: string, iqn: string, name = "in-house") {
+    return this.#login({ portal, iqn, name: `${INITIATOR}-${name}` });
+  }
+
+  async #login(
+    to: {
+      portal: string;
+      iqn: string;
+      name: string;
+      chap?: { user: string; secret: Uint8Array };
+    },
+  ) {
     const session = await connectInitiator({
-      duplex: await connectTcp(parseAddress(attachment.portal)),
+      duplex: await connectTcp(parseAddress(to.portal)),
       primitives: systemPrimitives,
-      initiatorName: INITIATOR,
-      targetName: attachment.iqn,
-      ...(chap ? { chap: { initiator: chap } } : {}),
+      initiatorName: to.name,
+      targetName: to.iqn,
+      ...(to.chap ? { chap: { initiator: to.chap } } : {}),
     });
     this.#cleanup.push(() => session.logout().catch(() => {}));
     return session;

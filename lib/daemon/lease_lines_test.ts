@@ -1,8 +1,8 @@
 import { expect } from "expect";
 import * as v from "valibot";
-import { ChannelAsk, Description } from "./requests.ts";
+import { TargetName } from "./lease_lines.ts";
 
-const named = (iqn: string) => v.is(Description, { iqn, chap: false });
+const named = (iqn: string) => v.is(TargetName, iqn);
 
 Deno.test("a target's name is one that may stand in a shell's command, an argument and a path", () => {
   for (
@@ -34,12 +34,4 @@ Deno.test("a target's name is one that may stand in a shell's command, an argume
       "iqn.x:\u202ea",
     ]
   ) expect([iqn, named(iqn)]).toEqual([iqn, false]);
-});
-
-Deno.test("a device that says nothing of writing asks for nothing", () => {
-  expect(v.parse(ChannelAsk, { kind: "describe", volume: "photos" })).toEqual({
-    kind: "describe",
-    volume: "photos",
-    readOnly: false,
-  });
 });
