@@ -137,7 +137,6 @@ Deno.test("three devices that take a volume over from each other, over links tha
     }
     sum.changes += world.node.oracle.changes;
   }
-  console.log(sum);
   // A world in which nothing happens proves nothing.
   if (ONE === undefined) {
     for (const [what, count] of Object.entries(sum)) {
