@@ -23,6 +23,8 @@ export interface LinkPairOptions {
   readonly resumeWindowMs?: number;
   /** The end whose link does not outlive its connection all the same. */
   readonly withoutWindow?: "device" | "node";
+  /** The device's name; "laptop" unless given. */
+  readonly name?: string;
   /** What becomes of each write of the device on its way to the node. */
   readonly meddle?: (bytes: Uint8Array) => readonly Uint8Array[];
 }
@@ -94,7 +96,7 @@ export function linkPair(options: LinkPairOptions = {}): LinkPair {
     ...more("node"),
     wire: far,
     side: "node",
-    peer: peer("laptop"),
+    peer: peer(options.name ?? "laptop"),
     send: down,
     receive: up,
   });
