@@ -23,7 +23,7 @@ export type Created = "created" | "exists";
 /** The longest name, in characters. Key prefixes of a store come on top of it. */
 export const MAX_NAME_LENGTH = 256;
 /** The largest object that is read without a range, and the longest range, in bytes: what a hostile store can make us hold. */
-export const MAX_READ_BYTES = 64 * 1024 * 1024;
+export const MAX_READ_BYTES = 256 * 1024 * 1024;
 /** The most objects of one {@linkcode ObjectPage}. */
 export const MAX_PAGE_OBJECTS = 1000;
 

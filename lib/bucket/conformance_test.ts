@@ -4,7 +4,12 @@ import { LimitedBucket } from "./limited_bucket.ts";
 import { MemoryBucket } from "./memory_bucket.ts";
 import { parseRateSchedule } from "./rate_schedule.ts";
 import { RetryingBucket } from "./retrying_bucket.ts";
-import { HurriedClock, seededRandom, troubled } from "./testing/faults.ts";
+import {
+  endurable,
+  HurriedClock,
+  seededRandom,
+  troubled,
+} from "./testing/faults.ts";
 
 let seed = 1;
 const clock = new HurriedClock();
@@ -22,9 +27,9 @@ const buckets: Record<string, MakeBucket> = {
       upload: parseRateSchedule("64k"),
       download: parseRateSchedule("1M"),
     }),
-  "a bucket that asks again, where every fourth answer is trouble": () =>
+  "a bucket that asks again, where every tenth answer is trouble": () =>
     new RetryingBucket(
-      new FaultBucket(new MemoryBucket(), troubled(seed++, 0.25)),
+      new FaultBucket(new MemoryBucket(), endurable(troubled(seed++, 0.1))),
       { clock, primitives: seededRandom(1) },
     ),
 };

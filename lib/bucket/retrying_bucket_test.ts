@@ -1,6 +1,6 @@
 import { expect } from "expect";
 import fc from "fast-check";
-import { type Bucket, BucketError } from "./bucket.ts";
+import { type Bucket, BucketError, MAX_READ_BYTES } from "./bucket.ts";
 import { pattern } from "./conformance.ts";
 import { type Fault, FaultBucket, type Schedule } from "./fault_bucket.ts";
 import { MemoryBucket } from "./memory_bucket.ts";
@@ -178,7 +178,7 @@ Deno.test("closing ends the waiting", async () => {
 
 Deno.test("an object that could not be looked at is not written", async () => {
   const { bucket, memory } = retrying(() => undefined);
-  const long = new Uint8Array(64 * 1024 * 1024);
+  const long = new Uint8Array(MAX_READ_BYTES);
   const error = await bucket.create("d/1", long).catch((error) => error);
   expect(error).toBeInstanceOf(RangeError);
   expect(memory.size).toBe(0);

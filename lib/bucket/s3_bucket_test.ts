@@ -1,7 +1,7 @@
 /** The S3 client against answers that no real store can be made to give. */
 import { expect } from "expect";
 import { systemClock } from "../os/clock.ts";
-import { BucketError, type BucketFault } from "./bucket.ts";
+import { BucketError, type BucketFault, MAX_READ_BYTES } from "./bucket.ts";
 import { S3Bucket, type S3Options } from "./s3_bucket.ts";
 
 /** An answer as it goes over the wire; undefined: none. After it the connection is closed. */
@@ -143,7 +143,9 @@ Deno.test("a body that is longer than was asked for is not read", async () => {
   expect((await bucket.get("d/1", { offset: 5, length: 10 }))?.length).toBe(10);
   expect(store.seen[0]).toMatch(/\r\nrange: bytes=5-14\r\n/i);
   await bucket.close();
-  const large = "HTTP/1.1 200 OK\r\nContent-Length: 67108865\r\n\r\n";
+  const large = `HTTP/1.1 200 OK\r\nContent-Length: ${
+    MAX_READ_BYTES + 1
+  }\r\n\r\n`;
   await using other = server(() => large);
   const second = open(other.endpoint);
   expect((await errorOf(() => second.get("d/1"))).fault).toBe("rejected");

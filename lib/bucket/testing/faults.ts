@@ -3,6 +3,7 @@
 import type { Clock } from "../../base/clock.ts";
 import { BucketError } from "../bucket.ts";
 import type { Fault, Operation, Schedule } from "../fault_bucket.ts";
+import { MAX_TRIES } from "../retrying_bucket.ts";
 
 /** A clock on which every sleep is over at once. */
 export class HurriedClock implements Clock {
@@ -86,5 +87,20 @@ export function troubled(seed: number, share: number, latest = 1): Schedule {
     return fault.late && kind !== "create"
       ? { before: fault.late.error }
       : fault;
+  };
+}
+
+/** At most so many of so many operations in a row: fewer than tries, so that whoever asks alone is answered in the end. */
+const [MOST_FAULTS, OF_OPERATIONS] = [MAX_TRIES - 1, 2 * MAX_TRIES];
+
+/** `schedule`, without what would make one caller give up. */
+export function endurable(schedule: Schedule): Schedule {
+  let recent: boolean[] = [];
+  return (operation) => {
+    recent = recent.slice(1 - OF_OPERATIONS);
+    const enough = recent.filter((wrong) => wrong).length >= MOST_FAULTS;
+    const fault = enough ? undefined : schedule(operation);
+    recent.push(fault !== undefined);
+    return fault;
   };
 }
