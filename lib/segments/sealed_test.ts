@@ -197,6 +197,41 @@ Deno.test("two attempts at one object share no key, no byte and no digest", () =
   expect(equal).toBeLessThan(a.bytes.length / 16);
 });
 
+Deno.test("chunks with the same text have nothing in common", () => {
+  const { bytes, head } = seal(keys, {
+    identity: IDENTITY,
+    table: new Uint8Array(0),
+    data: [new Uint8Array(2 * CHUNK_BYTES)],
+    ...{ epoch: 0, timeMs: 0, previous: new Uint8Array(32) },
+  });
+  const [a, b] = [0, 1].map((index) => {
+    const { offset, length } = chunkExtent(head, index);
+    return bytes.subarray(offset, offset + length);
+  }) as [Uint8Array, Uint8Array];
+  // One in 256 is chance.
+  expect(a.filter((byte, i) => byte === b[i]).length)
+    .toBeLessThan(CHUNK_BYTES / 128);
+});
+
+Deno.test("a chunk that is proved and not in the table is refused", () => {
+  // Two attempts with one salt: what a writer that is wrong could do.
+  const wrong = new VolumeKeys({
+    ...primitives,
+    random: (length) => new Uint8Array(length),
+  }, key);
+  const [made, other] = [
+    sealed(100, IDENTITY, wrong),
+    sealed(100, IDENTITY, wrong),
+  ];
+  const { dataStart } = made.head;
+  const mixed = concat([
+    made.bytes.subarray(0, dataStart),
+    other.bytes.subarray(dataStart),
+  ]);
+  expect(() => openWhole(keys, { identity: IDENTITY, bytes: mixed }))
+    .toThrow("chunk 0 is not that of the table");
+});
+
 Deno.test("a head is read in two steps at most, and tells how long it is", () => {
   const made = sealed(5 * CHUNK_BYTES);
   const { dataStart } = made.head;

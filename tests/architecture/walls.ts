@@ -61,7 +61,7 @@ const ROOTS = [
   /^cli\/main\.ts$/,
   /^tools\/compile\.ts$/,
   /^tests\/run\.ts$/,
-  /^tests\/bench\/(main|bare_target)\.ts$/,
+  /^tests\/bench\/(main|bare_target|sealing)\.ts$/,
   /^tests\/(conformance|fuzz)\/main\.ts$/,
 ];
 
