@@ -58,7 +58,7 @@ const ROOTS = [
   /^cli\/main\.ts$/,
   /^tools\/compile\.ts$/,
   /^tests\/run\.ts$/,
-  /^tests\/bench\/(main|bare_target)\.ts$/,
+  /^tests\/bench\/(main|bare_target|extent_map|journal)\.ts$/,
   /^tests\/(conformance|fuzz)\/main\.ts$/,
 ];
 
