@@ -59,7 +59,7 @@ const ROOTS = [
   /^tools\/compile\.ts$/,
   /^tests\/run\.ts$/,
   /^tests\/bench\/(main|bare_target|extent_map|journal)\.ts$/,
-  /^tests\/(conformance|fuzz)\/main\.ts$/,
+  /^tests\/(conformance|crash|fuzz)\/main\.ts$/,
 ];
 
 /** The room that a file belongs to. */

@@ -224,6 +224,13 @@ export class CrashDisk {
         }
         medium.keep(count);
       },
+      syncNow: () => {
+        check();
+        this.syncs++;
+        this.#step();
+        this.#fail("sync", path);
+        medium.keep(medium.loose.length);
+      },
       size: () => {
         check();
         return medium.now.length;
