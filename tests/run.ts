@@ -39,6 +39,7 @@ const GROUPS: readonly Group[] = [
       "tests/harness",
       "tests/bench",
       "tests/conformance",
+      "tests/crash",
       "tests/simulation",
     ],
     flags: ["--parallel", "--trace-leaks"],
@@ -63,7 +64,8 @@ const GROUPS: readonly Group[] = [
     timeoutMs: 8 * MINUTE_MS,
   },
   {
-    // Who judges from outside: libiscsi's suite, Linux with its SCSI tools and its file systems' checkers, bad networks, grammars.
+    // Who judges from outside: libiscsi's suite, Linux with its SCSI tools and its file systems' checkers, bad networks, grammars, and the
+    // oracle of crashes.
     name: "judges",
     long: true,
     paths: ["tests/judges"],

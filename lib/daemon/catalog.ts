@@ -274,8 +274,11 @@ export class Catalog {
   #openIntent(name: string): WriteIntent {
     const path = join(this.#folder, name, "atomic");
     const create = !listFolder(join(this.#folder, name)).includes("atomic");
+    const file = openFile(path, { create });
+    // A record is worth nothing in a file that goes with the power.
+    if (create) syncFolder(join(this.#folder, name));
     return new WriteIntent(
-      openFile(path, { create }),
+      file,
       (...parts) => this.#primitives.hash("sha256", ...parts),
     );
   }

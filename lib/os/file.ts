@@ -77,6 +77,10 @@ class SystemFile implements File {
     );
   }
 
+  syncNow(): void {
+    this.#try("sync", () => fs.fdatasyncSync(this.#fd));
+  }
+
   size(): number {
     return this.#try("stat", () => fs.fstatSync(this.#fd)).size;
   }

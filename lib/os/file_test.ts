@@ -35,6 +35,15 @@ Deno.test("a file reads back what was written, and zeros past its end", () =>
     file.close();
   }));
 
+Deno.test("a sync for which the process stands still fails aloud", () =>
+  inFolder((folder) => {
+    const file = openFile(join(folder, "disk"), { create: true });
+    file.write(0, Uint8Array.of(1));
+    file.syncNow();
+    file.close();
+    expect(() => file.syncNow()).toThrow(/^Cannot sync /);
+  }));
+
 Deno.test("beyond 4 GiB offsets are exact", () =>
   inFolder((folder) => {
     const file = openFile(join(folder, "disk"), { create: true });

@@ -10,7 +10,7 @@ import type { Extent } from "../base/extent.ts";
 import type { File } from "../base/file.ts";
 import { MediaError } from "../base/media_error.ts";
 import { Failure, readError, resizeError } from "./failure.ts";
-import { GroupCommit } from "./group_commit.ts";
+import { GroupCommit } from "../journal/group_commit.ts";
 import { checkRange, checkSize } from "./range.ts";
 import type {
   AtomicWrites,
@@ -46,8 +46,9 @@ export class FileStore implements Store {
    *
    *     record kept, stable ──> written ──> stable ──> record cleared, stable ──> resolved
    *
-   * A crash before the first arrow has left nothing, one after it is made good when the store is opened again. A record is cleared before
-   * any later flush is answered, so it never undoes what was promised after it.
+   * A crash before the first arrow has left nothing, one after it is made good when the store is opened again: the record is made stable,
+   * carried out and cleared before anybody may ask for anything. Otherwise it is cleared before any later flush is answered, and nothing else
+   * touches its bytes until then. So it never undoes what came after it.
    */
   readonly atomic?: AtomicWrites;
   readonly #intent: WriteIntent | undefined;
@@ -68,11 +69,13 @@ export class FileStore implements Store {
       maxBytes: MAX_INTENT_BYTES,
       write: (offset, from) => this.#writeAtomically(offset, from),
     };
-    const unfinished = intent.read();
-    if (!unfinished) return;
-    const { offset, data } = unfinished;
-    if (offset + data.length <= this.#sizeBytes) file.write(offset, data);
-    this.#kept++;
+    intent.finish(({ offset, data }) => {
+      // What lies behind the end was cut off since.
+      const room = this.#sizeBytes - offset;
+      if (room <= 0) return;
+      file.write(offset, data.subarray(0, room));
+      file.syncNow();
+    });
   }
 
   get sizeBytes(): number {

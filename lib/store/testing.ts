@@ -55,6 +55,12 @@ export class FakeFile implements File {
     this.stable = covered;
   }
 
+  syncNow(): void {
+    this.syncs++;
+    this.#fail("sync");
+    this.stable = this.#all();
+  }
+
   size(): number {
     return this.#bytes.sizeBytes;
   }

@@ -74,6 +74,23 @@ export class WriteIntent {
     await this.#file.sync();
   }
 
+  /**
+   * Ends what was kept and not cleared by `redo`, which does it again, stable when it returns. Whatever the end of another process has left
+   * is whole by then, and no record of it is left on stable storage.
+   *
+   * @throws {VaultError} and what `redo` throws
+   */
+  finish(redo: (intent: Intent) => void): void {
+    // What a killed process has written may be in the page cache alone. A record that is there must outlive a loss of power before its data are
+    // touched, and one that is cleared must not come back with the power.
+    this.#file.syncNow();
+    const intent = this.read();
+    if (!intent) return;
+    redo(intent);
+    this.#file.write(0, new Uint8Array(HEAD_BYTES));
+    this.#file.syncNow();
+  }
+
   close(): void {
     this.#file.close();
   }

@@ -148,6 +148,63 @@ Deno.test("a record that was made good is cleared before a later flush is answer
   expect(found.subarray(512, 1024)).toEqual(fresh.subarray(512));
 });
 
+Deno.test("what was acknowledged after a record was made good survives kill -9, flushed or not", async () => {
+  const record = new FakeFile(RECORD_BYTES, { canPunch: true });
+  await new WriteIntent(record, hash).keep({
+    offset: 0,
+    data: pattern(1024, 3),
+  });
+  const data = new FakeFile(SIZE_BYTES, { canPunch: true });
+  const store = new FileStore(data, new WriteIntent(record, hash));
+  const last = pattern(512, 9);
+  store.write(0, last);
+  const found = await reopened(bytesOf(data), bytesOf(record));
+  expect(found.subarray(0, 512)).toEqual(last);
+});
+
+Deno.test("a record that a kill has left in the page cache is stable before its data are touched", async () => {
+  const record = new FakeFile(RECORD_BYTES, { canPunch: true });
+  const fresh = pattern(1024, 3);
+  await new WriteIntent(record, hash).keep({ offset: 0, data: fresh });
+  record.stable = new Uint8Array(RECORD_BYTES);
+  const data = new FakeFile(SIZE_BYTES, { canPunch: true });
+  const found: unknown[] = [];
+  const write = data.write.bind(data);
+  data.write = (offset, from) => {
+    found.push(new WriteIntent(fileOf(record.stable), hash).read());
+    write(offset, from);
+  };
+  new FileStore(data, new WriteIntent(record, hash));
+  expect(found).toEqual([{ offset: 0, data: fresh }]);
+});
+
+Deno.test("a record that a killed process was clearing does not come back with the power", async () => {
+  const record = new FakeFile(RECORD_BYTES, { canPunch: true });
+  const intent = new WriteIntent(record, hash);
+  await intent.keep({ offset: 0, data: pattern(1024, 3) });
+  const kept = record.stable;
+  await intent.clear();
+  record.stable = kept;
+  const data = new FakeFile(SIZE_BYTES, { canPunch: true });
+  const store = new FileStore(data, new WriteIntent(record, hash));
+  const last = pattern(512, 9);
+  store.write(0, last);
+  await store.flush();
+  const found = await reopened(data.stable, record.stable);
+  expect(found.subarray(0, 512)).toEqual(last);
+});
+
+Deno.test("of a record that reaches beyond the volume's end, what is in the volume is made good", async () => {
+  const record = new FakeFile(RECORD_BYTES, { canPunch: true });
+  const fresh = pattern(2048, 3);
+  const offset = SIZE_BYTES - 1024;
+  await new WriteIntent(record, hash).keep({ offset, data: fresh });
+  const data = new FakeFile(SIZE_BYTES, { canPunch: true });
+  new FileStore(data, new WriteIntent(record, hash));
+  expect(data.size()).toBe(SIZE_BYTES);
+  expect(data.stable.subarray(offset)).toEqual(fresh.subarray(0, 1024));
+});
+
 Deno.test("atomic writes take turns, and none is mixed with another", async () => {
   const data = new FakeFile(SIZE_BYTES, { canPunch: true });
   const record = new FakeFile(RECORD_BYTES, { canPunch: true });

@@ -1,0 +1,206 @@
+/**
+ * Power cuts and kills under the store on a file: it keeps what it has promised of them, and stores that do not are found out.
+ * CRASH_SEEDS=20000 tries so many lives in place of some hundreds, CRASH_SEED=n one of them again.
+ */
+import { expect } from "expect";
+import { createHash } from "node:crypto";
+import type { File } from "../base/file.ts";
+import { FaultStore } from "./fault_store.ts";
+import { FileStore } from "./file_store.ts";
+import type { Store } from "./store.ts";
+import {
+  crashRun,
+  type CrashSubject,
+  type CrashTally,
+} from "./testing/crash_run.ts";
+import { KILLED, PREFIX, VOLATILE } from "./testing/oracle.ts";
+import { WriteIntent } from "./write_intent.ts";
+
+const ONE = Deno.env.get("CRASH_SEED");
+const SEEDS = Number(Deno.env.get("CRASH_SEEDS") ?? 400);
+/** So many lives at the most until a store that breaks its promise is found out. */
+const FEW = 200;
+const SIZE_BYTES = 64 * 512;
+
+function hash(...parts: Uint8Array[]): Uint8Array {
+  const all = createHash("sha256");
+  for (const part of parts) all.update(part);
+  return new Uint8Array(all.digest());
+}
+
+const fileStore: CrashSubject = {
+  open: (supply) =>
+    new FileStore(
+      supply.open("data", SIZE_BYTES),
+      new WriteIntent(supply.open("atomic"), hash),
+    ),
+  sizeBytes: SIZE_BYTES,
+  afterCut: VOLATILE,
+  afterKill: KILLED,
+};
+
+/** All seeds, or the one that was asked for. */
+async function runAll(subject: CrashSubject): Promise<CrashTally> {
+  const sum: Record<keyof CrashTally, number> = {
+    ...{ operations: 0, flushes: 0, cuts: 0, losses: 0, kills: 0 },
+    ...{ early: 0, closes: 0 },
+  };
+  const seeds = ONE === undefined ? [...Array(SEEDS).keys()] : [Number(ONE)];
+  for (const seed of seeds) {
+    const tally = await crashRun(subject, seed);
+    for (const name of Object.keys(tally) as (keyof CrashTally)[]) {
+      sum[name] += tally[name];
+    }
+  }
+  return sum;
+}
+
+Deno.test("a store on a file keeps its promise whatever is cut or killed", async () => {
+  const tally = await runAll(fileStore);
+  if (ONE !== undefined) return;
+  // It has not gone blind.
+  expect(tally.cuts).toBeGreaterThan(SEEDS);
+  expect(tally.losses).toBeGreaterThan(SEEDS / 2);
+  expect(tally.kills).toBeGreaterThan(SEEDS / 2);
+  expect(tally.operations).toBeGreaterThan(20 * SEEDS);
+});
+
+Deno.test("a store whose every change is stable at once is a prefix of them", async () => {
+  const tally = await runAll({
+    ...fileStore,
+    open: async (supply) => {
+      const data = supply.open("data", SIZE_BYTES);
+      // What is opened may have to wait, and a crash comes then, too.
+      await data.sync();
+      return new FileStore(stableAtOnce(data));
+    },
+    afterCut: PREFIX,
+  });
+  if (ONE !== undefined) return;
+  expect(tally.cuts).toBeGreaterThan(SEEDS);
+  expect(tally.early).toBeGreaterThan(0);
+});
+
+Deno.test("so is one whose changes are beside each other for a while", async () => {
+  const tally = await runAll({
+    ...fileStore,
+    open: (supply) =>
+      new FaultStore(
+        new FileStore(stableAtOnce(supply.open("data", SIZE_BYTES))),
+        ({ index }) => ({ delay: turns(index % 9) }),
+      ),
+    afterCut: PREFIX,
+  });
+  if (ONE === undefined) expect(tally.cuts).toBeGreaterThan(SEEDS);
+});
+
+Deno.test("the same seed is the same life", async () => {
+  const once = await crashRun(fileStore, 7);
+  expect(await crashRun(fileStore, 7)).toEqual(once);
+});
+
+/** What the harness says of a store that breaks its promise. */
+const BROKEN: readonly {
+  readonly what: string;
+  readonly subject: CrashSubject;
+  readonly said: RegExp;
+}[] = [
+  {
+    what: "a plain file, as a prefix",
+    subject: { ...fileStore, afterCut: PREFIX },
+    said: /^After .*cut: No row of the operations leaves what was found/,
+  },
+  {
+    what: "flushes that sync nothing",
+    subject: changed(() => ({ flush: () => Promise.resolve() })),
+    said: /^After .*cut: Block \d+ holds .* and ought to hold/,
+  },
+  {
+    what: "a write that is late",
+    subject: changed((store) => {
+      const late: (() => void)[] = [];
+      return {
+        write(offset, from) {
+          const bytes = from.slice();
+          late.push(() => store.write(offset, bytes));
+          if (late.length > 2) late.shift()!();
+        },
+      };
+    }),
+    said: /^After .*kill: /,
+  },
+  {
+    what: "an atomic write that is none",
+    subject: changed((store) => ({
+      atomic: {
+        maxBytes: SIZE_BYTES,
+        write: async (offset, from) => {
+          await store.write(offset, from);
+          await store.flush();
+        },
+      },
+    })),
+    said: /^After .*cut: Block \d+ holds .* \(atomic write, /,
+  },
+  {
+    what: "a change of size that is not stable",
+    subject: changed((store) => ({
+      resize: (sizeBytes) => {
+        void store.resize(sizeBytes).catch(() => {});
+        return Promise.resolve();
+      },
+    })),
+    said: /^After .*cut: The volume's length holds /,
+  },
+];
+
+for (const { what, subject, said } of BROKEN) {
+  Deno.test(`found out: ${what}`, async () => {
+    const lives = async () => {
+      for (let seed = 0; seed < FEW; seed++) await crashRun(subject, seed);
+    };
+    await expect(lives()).rejects.toThrow(said);
+    await expect(lives()).rejects.toThrow(/; CRASH_SEED=\d+ repeats it$/);
+  });
+}
+
+/** The store on a file, with some of its methods replaced. */
+function changed(change: (store: Store) => Partial<Store>): CrashSubject {
+  return {
+    ...fileStore,
+    open: async (supply) => {
+      const store = await fileStore.open(supply);
+      const changes = change(store);
+      return new Proxy(store, {
+        get(_target, name: keyof Store) {
+          if (name in changes) return changes[name];
+          const value = store[name];
+          return typeof value === "function" ? value.bind(store) : value;
+        },
+      });
+    },
+  };
+}
+
+async function turns(count: number): Promise<void> {
+  for (let n = 0; n < count; n++) await undefined;
+}
+
+function stableAtOnce(file: File): File {
+  const then = <T>(value: T): T => {
+    file.syncNow();
+    return value;
+  };
+  return {
+    read: (offset, into) => file.read(offset, into),
+    write: (offset, from) => then(file.write(offset, from)),
+    sync: () => file.sync(),
+    syncNow: () => file.syncNow(),
+    size: () => file.size(),
+    truncate: (sizeBytes) => then(file.truncate(sizeBytes)),
+    punch: (offset, length) => then(file.punch(offset, length)),
+    nextData: (offset) => file.nextData(offset),
+    allocated: () => file.allocated(),
+    close: () => file.close(),
+  };
+}

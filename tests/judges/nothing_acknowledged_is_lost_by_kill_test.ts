@@ -1,0 +1,52 @@
+/**
+ * A short run of `deno task crash`: kill -9 of serve, of attach, of both, and an oracle that reads all of the volume after each. CRASH_SEED throws
+ * the dice again, CRASH_ROUNDS more often.
+ */
+import { expect } from "expect";
+import { crashCampaign } from "../crash/campaign.ts";
+import { scenario } from "../harness/scenario.ts";
+import { TempDir } from "../harness/temp_dir.ts";
+
+const ROUNDS = Number(Deno.env.get("CRASH_ROUNDS") ?? 12);
+const SEED = Number(
+  Deno.env.get("CRASH_SEED") ??
+    crypto.getRandomValues(new Uint32Array(1))[0]! >>> 1,
+);
+/** Its first rounds are long ones. */
+const KNOWN_SEED = 3;
+const ALL = ["serve", "attach", "both"] as const;
+
+scenario(
+  `kill -9 loses nothing that was acknowledged, and leaves nothing else (seed ${SEED})`,
+  { peers: ["linux"], timeoutMs: 30_000 + 10_000 * ROUNDS },
+  async () => {
+    using dir = new TempDir();
+    const { kills, acknowledged, rounds } = await crashCampaign({
+      ...{ folder: dir.path, seed: SEED, rounds: ROUNDS, victims: ALL },
+    });
+    expect(rounds).toBe(ROUNDS);
+    expect(kills.serve + kills.attach + kills.both).toBe(ROUNDS);
+    expect(acknowledged).toBeGreaterThan(10 * ROUNDS);
+  },
+);
+
+scenario("a write that was lost is found out, with the seed", {
+  peers: ["linux"],
+  timeoutMs: 60_000,
+}, async () => {
+  using dir = new TempDir();
+  let before: Uint8Array | undefined;
+  const campaign = crashCampaign({
+    ...{ folder: dir.path, seed: KNOWN_SEED, rounds: 3, victims: ["serve"] },
+    // In the second round the volume's file is that of the first again.
+    whileDead: (round, dataPath) => {
+      if (round === 0) before = Deno.readFileSync(dataPath);
+      if (round === 1) Deno.writeFileSync(dataPath, before!);
+    },
+  });
+  await expect(campaign).rejects.toThrow(
+    new RegExp(
+      `^Block \\d+ holds .*; --seed ${KNOWN_SEED}, round 1, in ${dir.path}`,
+    ),
+  );
+});
