@@ -132,7 +132,7 @@ export class Drain {
         this.#trouble = undefined;
         attempt = 1;
       } catch (thrown) {
-        this.#trouble = messageOf(thrown);
+        this.#trouble = `Could not drain: ${messageOf(thrown)}`;
         const ms = thrown instanceof ApplyError
           ? target.retryAfterMs(thrown.cause, attempt++)
           : undefined;
@@ -154,7 +154,7 @@ export class Drain {
     try {
       await target.apply({ first, last: next.sequence - 1, pieces });
     } catch (cause) {
-      throw new ApplyError(`Could not drain: ${messageOf(cause)}`, { cause });
+      throw new ApplyError(messageOf(cause), { cause });
     }
     // Before the journal may use its files again: from here on the target is read.
     applied(batch.runs);

@@ -18,6 +18,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Extent } from "../base/extent.ts";
 import { invariant } from "../base/errors.ts";
+import { MAX_DATA_SECTORS, MAX_ENTRY_SECTORS } from "../journal/entry.ts";
 import type { Journal } from "../journal/journal.ts";
 import { type Part, type Placed, sectorsOf } from "../journal/operation.ts";
 import { SECTOR_BYTES } from "../journal/sector.ts";
@@ -72,8 +73,11 @@ export class JournaledStore implements Store {
     this.#target = target;
     this.#journal = journal;
     this.#overlay = new Overlay(journal, target);
-    // With a head for each MiB begun, and the two sectors that are not all its own.
-    const most = (Math.floor(journal.maxSectors * 0.99) - 6) * SECTOR_BYTES;
+    // With a head for each entry begun, and two sectors that are not all its own.
+    const sectors = (journal.maxSectors - 4) *
+      (MAX_DATA_SECTORS / MAX_ENTRY_SECTORS);
+    const most = Math.floor(sectors) * SECTOR_BYTES;
+    invariant(most > 0, "A journal whose files hold no operation");
     this.#mostBytes = Math.min(MAX_OPERATION_BYTES, most);
     this.atomic = {
       maxBytes: Math.min(MAX_ATOMIC_BYTES, this.#mostBytes),
