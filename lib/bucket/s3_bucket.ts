@@ -96,7 +96,10 @@ export class S3Bucket implements Bucket {
           IfNoneMatch: "*",
         });
         try {
-          await client.send(command, { abortSignal: signal });
+          const { ETag } = await client.send(command, { abortSignal: signal });
+          if (ETag === undefined) {
+            throw notTheStore("says nothing of an object");
+          }
           return "created";
         } catch (thrown) {
           if (saysExists(thrown)) return "exists";
@@ -139,6 +142,7 @@ export class S3Bucket implements Bucket {
         ...(startAfter ? { StartAfter: this.#prefix + startAfter } : {}),
       });
       const answer = await client.send(command, { abortSignal: signal });
+      if (answer.IsTruncated === undefined) throw notTheStore("is no listing");
       let last = startAfter;
       const objects = (answer.Contents ?? []).map(({ Key = "", Size = 0 }) => {
         const name = Key.slice(this.#prefix.length);
@@ -147,7 +151,7 @@ export class S3Bucket implements Bucket {
         last = name;
         return { name, sizeBytes: Size };
       });
-      return { objects, more: answer.IsTruncated ?? false };
+      return { objects, more: answer.IsTruncated };
     });
   }
 
@@ -170,14 +174,15 @@ export class S3Bucket implements Bucket {
       const Objects = names.map((name) => ({ Key: this.#prefix + name }));
       const command = new sdk.DeleteObjectsCommand({
         Bucket: this.#options.bucket,
-        Delete: { Quiet: true, Objects },
+        Delete: { Objects },
       });
       const answer = await client.send(command, { abortSignal: signal });
       const [error] = answer.Errors ?? [];
-      if (!error) return;
-      const fault = error.Code === "AccessDenied" ? "refused" : "uncertain";
-      const why = `${error.Code ?? "?"}: ${error.Message ?? error.Key ?? "?"}`;
-      throw new BucketError(fault, `the store did not delete it: ${why}`);
+      if (error) throw notDeleted(error);
+      const gone = new Set(answer.Deleted?.map(({ Key }) => Key));
+      if (Objects.some(({ Key }) => !gone.has(Key))) {
+        throw notTheStore("does not say that all are deleted");
+      }
     });
   }
 
@@ -258,6 +263,20 @@ function checkAnswered(
     }`,
     { hint: "choose an object store that keeps ranges" },
   );
+}
+
+function notDeleted(error: {
+  readonly Code?: string | undefined;
+  readonly Message?: string | undefined;
+}): BucketError {
+  const fault = error.Code === "AccessDenied" ? "refused" : "uncertain";
+  const why = [error.Code, error.Message].filter((said) => said).join(": ");
+  return new BucketError(fault, `the store did not delete it: ${why}`);
+}
+
+/** Something on the way answers in good manners, a portal of a hotel say. */
+function notTheStore(what: string): BucketError {
+  return new BucketError("uncertain", `the answer ${what}`);
 }
 
 function outOfOrder(key: string): BucketError {

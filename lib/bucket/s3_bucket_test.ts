@@ -102,6 +102,24 @@ Deno.test("what the answers to a create mean, with one request each", async () =
   }
 });
 
+Deno.test("good manners of somebody else than the store are no answer", async () => {
+  await using portal = server(() => answer("200 OK", "<html>Welcome</html>"));
+  const bucket = open(portal.endpoint);
+  for (
+    const act of [
+      () => bucket.create("d/1", BYTES),
+      () => bucket.list("d/"),
+      () => bucket.delete(["d/1"]),
+      () => bucket.get("d/1", { offset: 0, length: 5 }),
+    ]
+  ) expect((await errorOf(act)).fault).toMatch(/uncertain|unsupported/);
+  await bucket.close();
+  await using broken = server(() => answer("200 OK", "<ListBucketResult"));
+  const second = open(broken.endpoint);
+  expect((await errorOf(() => second.list("d/"))).fault).toBe("uncertain");
+  await second.close();
+});
+
 Deno.test("a create says that it replaces nothing, and 412 that there is something", async () => {
   await using store = server(() => coded("412 Failed", "PreconditionFailed"));
   const bucket = open(store.endpoint, { prefix: "photos/" });

@@ -96,12 +96,13 @@ Deno.test("format: the mark", async () => {
     journal: JOURNAL,
     next: { sequence: 101, number: 7, sector: 0x99, previous: 0xcafebabe },
     stable: 2 ** 40,
+    begun: 0x77,
   };
   await mark.put({ ...said, next: { ...said.next, sequence: 100 } });
   await mark.put(said);
   expect(toHex(disk.bytes("mark").subarray(4096))).toBe(toHex(sector(
-    "764a4d31 00000000 0000000000000000 a0a1a2a3a4a5a6a7a8a9aaabacadaeaf 0000000000000064 00000007 00000099 cafebabe 00000000 0000010000000000",
-    "3efee54c",
+    "764a4d31 00000000 0000000000000000 a0a1a2a3a4a5a6a7a8a9aaabacadaeaf 0000000000000064 00000007 00000099 cafebabe 00000000 0000010000000000 00000077",
+    "27cc8f70",
   )));
   expect(new MarkFile(disk.file("mark")).last).toEqual(said);
   // The later one was torn: the one before it counts, and the torn place is the one that is written next.

@@ -275,6 +275,7 @@ export class Journal {
       });
       await file.file.sync();
       if (isNew) await this.#options.folder.sync();
+      await this.#putMark(this.#from, file.start.number);
     } catch (why) {
       // Its head may be on the medium, and ends the file before it: nothing may be appended there any more.
       file.file.close();
@@ -287,8 +288,11 @@ export class Journal {
     this.#from = this.#files.trim(this.#from);
   }
 
-  async #putMark(next: Position): Promise<void> {
-    const mark = { journal: this.#id, next, stable: this.#stable };
+  async #putMark(
+    next: Position,
+    begun = this.#current.start.number,
+  ): Promise<void> {
+    const mark = { journal: this.#id, next, stable: this.#stable, begun };
     try {
       await this.#mark.put(mark);
     } catch (why) {

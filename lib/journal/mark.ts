@@ -16,6 +16,7 @@ const NUMBER_AT = 40;
 const SECTOR_AT = 44;
 const PREVIOUS_AT = 48;
 const STABLE_AT = 56;
+const BEGUN_AT = 64;
 
 /** Where the two places are. */
 const PLACES = [0, 4096] as const;
@@ -39,6 +40,8 @@ export interface Mark {
   readonly next: Position;
   /** The last entry that was on stable storage when the mark was made. */
   readonly stable: number;
+  /** The number of the newest file whose head was: a journal without it has lost it. 0 for none. */
+  readonly begun: number;
 }
 
 /** The mark of a journal. */
@@ -46,6 +49,7 @@ export class MarkFile {
   readonly #file: File;
   #turn: number;
   #last: Mark | undefined;
+  #putting: Promise<void> = Promise.resolve();
 
   /** Reads the later of its two places. @throws {VaultError} where it cannot be read */
   constructor(file: File) {
@@ -62,21 +66,16 @@ export class MarkFile {
     return this.#last;
   }
 
-  /** On stable storage when it resolves; until then the one before it counts, or this one. @throws {VaultError} */
-  async put(mark: Mark): Promise<void> {
-    const bytes = new Uint8Array(SECTOR_BYTES);
-    beginHead(bytes, MAGIC);
-    bytes.set(mark.journal, JOURNAL_AT);
-    putU64(bytes, DRAINED_AT, mark.next.sequence - 1);
-    putU32(bytes, NUMBER_AT, mark.next.number);
-    putU32(bytes, SECTOR_AT, mark.next.sector);
-    putU32(bytes, PREVIOUS_AT, mark.next.previous);
-    putU64(bytes, STABLE_AT, mark.stable);
-    seal(bytes);
-    this.#file.write(PLACES[this.#turn]!, bytes);
-    await this.#file.sync();
-    this.#turn = 1 - this.#turn;
-    this.#last = mark;
+  /**
+   * On stable storage when it resolves; until then the one before it counts, or this one. Marks only grow: what an earlier one says that
+   * is further stays.
+   *
+   * @throws {VaultError}
+   */
+  put(mark: Mark): Promise<void> {
+    const put = this.#putting.then(() => this.#put(merged(mark, this.#last)));
+    this.#putting = put.catch(() => {});
+    return put;
   }
 
   /** @throws {VaultError} */
@@ -87,6 +86,33 @@ export class MarkFile {
   close(): void {
     this.#file.close();
   }
+
+  async #put(mark: Mark): Promise<void> {
+    const bytes = new Uint8Array(SECTOR_BYTES);
+    beginHead(bytes, MAGIC);
+    bytes.set(mark.journal, JOURNAL_AT);
+    putU64(bytes, DRAINED_AT, mark.next.sequence - 1);
+    putU32(bytes, NUMBER_AT, mark.next.number);
+    putU32(bytes, SECTOR_AT, mark.next.sector);
+    putU32(bytes, PREVIOUS_AT, mark.next.previous);
+    putU64(bytes, STABLE_AT, mark.stable);
+    putU32(bytes, BEGUN_AT, mark.begun);
+    seal(bytes);
+    this.#file.write(PLACES[this.#turn]!, bytes);
+    await this.#file.sync();
+    this.#turn = 1 - this.#turn;
+    this.#last = mark;
+  }
+}
+
+function merged(mark: Mark, last: Mark | undefined): Mark {
+  if (!last) return mark;
+  return {
+    journal: mark.journal,
+    next: mark.next.sequence < last.next.sequence ? last.next : mark.next,
+    stable: Math.max(mark.stable, last.stable),
+    begun: Math.max(mark.begun, last.begun),
+  };
 }
 
 function readMark(file: File, at: number): Mark | undefined {
@@ -102,12 +128,13 @@ function readMark(file: File, at: number): Mark | undefined {
       previous: u32(bytes, PREVIOUS_AT),
     },
     stable: u64(bytes, STABLE_AT),
+    begun: u32(bytes, BEGUN_AT),
   };
 }
 
 /** A journal's marks only ever grow. */
 function isLater(a: Mark, b: Mark): boolean {
   return equalBytes(a.journal, b.journal) &&
-    (a.next.sequence > b.next.sequence ||
-      a.next.sequence === b.next.sequence && a.stable >= b.stable);
+    a.next.sequence >= b.next.sequence && a.stable >= b.stable &&
+    a.begun >= b.begun;
 }

@@ -79,6 +79,9 @@ export async function openJournal(options: JournalOptions): Promise<Opened> {
     });
     await current.file.sync();
     await folder.sync();
+    const { next, stable, journal } = said;
+    const begun = current.start.number;
+    await mark.put({ journal, next, stable, begun });
     files.add(current);
     if (empty) files.free(empty);
     return { mark, id: said.journal, files, current, recovered };
@@ -123,7 +126,7 @@ async function firstMark(
   }
   const journal = options.random(JOURNAL_ID_BYTES);
   const next = { sequence: 1, number: 0, sector: 0, previous: 0 };
-  const first = { journal, next, stable: 0 };
+  const first = { journal, next, stable: 0, begun: 0 };
   await mark.put(first);
   await options.folder.sync();
   return first;

@@ -12,6 +12,9 @@ import type { JournalFile } from "./journal_file.ts";
 import type { Mark, Position } from "./mark.ts";
 import type { Stop } from "./scan.ts";
 
+const HINT =
+  "The journal's files were changed or damaged. Put them back from a copy; without them, what was written last is lost.";
+
 /** What there is. */
 export interface Recovered {
   /** The files that hold entries to be drained, oldest first, and the last one whatever it holds. */
@@ -28,6 +31,12 @@ export interface Recovered {
 export function recover(files: readonly JournalFile[], mark: Mark): Recovered {
   const chain = chainOf(files, mark);
   const last = chain.at(-1);
+  if ((last?.start.number ?? 0) < mark.begun) {
+    throw new VaultError(
+      `File ${mark.begun} of the journal is missing, or its first sector cannot be read`,
+      { hint: HINT },
+    );
+  }
   if (!last) {
     if (mark.next.sequence > 1) throw gone(mark.next.sequence, "has no file");
     const { next } = mark;
@@ -110,9 +119,6 @@ function startIn(file: JournalFile, mark: Mark): Position {
 function gone(sequence: number, what: string): VaultError {
   return new VaultError(
     `Entry ${sequence} of the journal ${what}, although it was on stable storage`,
-    {
-      hint:
-        "The journal's files were changed or damaged. Put them back from a copy; without them, what was written last is lost.",
-    },
+    { hint: HINT },
   );
 }

@@ -1,6 +1,6 @@
 import { expect } from "expect";
 import fc from "fast-check";
-import { toHex } from "../base/bytes.ts";
+import { putU64, toHex, utf8 } from "../base/bytes.ts";
 import { systemPrimitives as primitives } from "../os/primitives.ts";
 import { MAX_NUMBER, ObjectKind, VolumeKeys } from "./keys.ts";
 
@@ -56,6 +56,31 @@ Deno.test("a name that nobody made is nobody's", () => {
     const digits = toHex(primitives.random(16));
     expect(keys.parseName(`d/${digits}`)).toBeUndefined();
     expect(keys.parseName(`m/${digits}`)).toBeUndefined();
+  }
+});
+
+Deno.test("a name of something that this format does not know is nobody's", () => {
+  const key = primitives.random(32);
+  const keys = new VolumeKeys(primitives, key);
+  const info = utf8("vault/1 volume names");
+  const names = primitives.permutation(
+    primitives.hkdf(key, new Uint8Array(0), info, 32),
+  );
+  const named = (kind: number, zeros: number, number: number) => {
+    const block = new Uint8Array(16);
+    block[0] = kind;
+    block[7] = zeros;
+    putU64(block, 8, number);
+    return `m/${toHex(names.forward(block))}`;
+  };
+  expect(keys.parseName(named(3, 0, 7))).toEqual({
+    kind: "checkpoint",
+    number: 7,
+  });
+  for (
+    const name of [named(3, 1, 7), named(5, 0, 7), named(3, 0, MAX_NUMBER)]
+  ) {
+    expect(keys.parseName(name)).toBeUndefined();
   }
 });
 

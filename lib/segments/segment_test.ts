@@ -4,7 +4,7 @@ import { concat, equalBytes, toHex } from "../base/bytes.ts";
 import { systemPrimitives as primitives } from "../os/primitives.ts";
 import { VolumeKeys } from "./keys.ts";
 import { SealError } from "./seal_error.ts";
-import { CHUNK_BYTES, chunkExtent, ChunkOpener } from "./sealed.ts";
+import { CHUNK_BYTES, chunkExtent, ChunkOpener, seal } from "./sealed.ts";
 import {
   decodeExtents,
   encodeExtents,
@@ -173,6 +173,21 @@ Deno.test("extents that make no sense are not sealed", () => {
   const many = Array.from({ length: MAX_EXTENTS }, () => place(0, 1)[0]);
   make(many)();
   expect(make([...many, place(0, 1)[0]])).toThrow(RangeError);
+});
+
+Deno.test("a table of more or less than the data is refused, whatever sealed it", () => {
+  const extents = [{ kind: "data", sector: 0, sectors: 2 }] as const;
+  const identity = identityOf({ volumeId, number: 4 });
+  for (const sectors of [1, 2, 3]) {
+    const { bytes } = seal(keys, {
+      ...{ identity, epoch: 0, timeMs: 0, previous: FIRST },
+      table: encodeExtents(extents),
+      data: [new Uint8Array(sectors * SECTOR_BYTES)],
+    });
+    const open = () => openSegment(keys, { volumeId, number: 4, bytes });
+    if (sectors === 2) open();
+    else expect(open).toThrow("2 sectors in");
+  }
 });
 
 const decode = (bytes: Uint8Array) =>

@@ -1,8 +1,9 @@
 import { expect } from "expect";
-import { utf8 } from "../base/bytes.ts";
+import { concat, utf8 } from "../base/bytes.ts";
 import { systemPrimitives as primitives } from "../os/primitives.ts";
 import { VolumeKeys } from "./keys.ts";
 import { SealError } from "./seal_error.ts";
+import { seal } from "./sealed.ts";
 import { encodeSnapshot, openSnapshot } from "./snapshot.ts";
 import { encodeSuperblock, openSuperblock } from "./superblock.ts";
 
@@ -39,6 +40,23 @@ Deno.test("a superblock says what the volume is, to its key's holder", () => {
       SealError,
     );
   }
+});
+
+Deno.test("a superblock with the check of another key is refused, whatever sealed it", () => {
+  const numbers = Uint8Array.of(1, 1, 1);
+  const open = (check: Uint8Array) => {
+    const { bytes } = seal(keys, {
+      identity: {
+        ...{ kind: "superblock", number: 0 },
+        volumeId: new Uint8Array(16),
+      },
+      ...{ epoch: 0, timeMs: 0, previous: new Uint8Array(32), data: [] },
+      table: concat([volumeId, check, numbers]),
+    });
+    return openSuperblock(keys, bytes);
+  };
+  expect(open(keys.check).blockSizeBytes).toBe(1);
+  expect(() => open(others.check)).toThrow("it is of another key");
 });
 
 Deno.test("a snapshot names a checkpoint, to its key's holder", () => {
