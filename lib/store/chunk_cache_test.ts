@@ -20,6 +20,7 @@ class MemoryFile implements File {
     if (end > this.bytes.length) this.truncate(end);
     this.bytes.set(from, offset);
   }
+  syncNow(): void {}
   sync(): Promise<void> {
     return Promise.resolve();
   }
