@@ -128,7 +128,7 @@ export class Drain {
         continue;
       }
       try {
-        await this.#drainOne();
+        await this.#drainSome();
         this.#trouble = undefined;
         attempt = 1;
       } catch (thrown) {
@@ -142,32 +142,50 @@ export class Drain {
     }
   }
 
-  async #drainOne(): Promise<void> {
-    const { journal, target, applied } = this.#options;
+  /** As many batches as the target carries out at once. */
+  async #drainSome(): Promise<void> {
+    const { journal, target } = this.#options;
     await journal.sync();
-    const batch = await this.#read();
-    if (!batch) {
+    const batches: Batch[] = [];
+    for (let from = journal.from; batches.length < target.atOnce;) {
+      const batch = await this.#read(from);
+      if (!batch) break;
+      batches.push(batch);
+      from = batch.next;
+      // The rest may become a whole one yet.
+      if (batch.bytes < target.batchBytes) break;
+    }
+    if (batches.length === 0) {
       this.#hurry = false;
       return;
     }
-    const { pieces, first, next } = batch;
-    try {
-      await target.apply({ first, last: next.sequence - 1, pieces });
-    } catch (cause) {
-      throw new ApplyError(messageOf(cause), { cause });
+    const outcomes = await Promise.allSettled(batches.map((batch) => {
+      const { pieces, first, next } = batch;
+      return target.apply({ first, last: next.sequence - 1, pieces });
+    }));
+    for (const [n, outcome] of outcomes.entries()) {
+      if (outcome.status === "rejected") {
+        const { reason: cause } = outcome;
+        throw new ApplyError(messageOf(cause), { cause });
+      }
+      await this.#applied(batches[n]!);
     }
+  }
+
+  async #applied({ runs, next, bytes }: Batch): Promise<void> {
+    const { journal, applied } = this.#options;
     // Before the journal may use its files again: from here on the target is read.
-    applied(batch.runs);
+    applied(runs);
     await journal.drained(next);
-    this.#undrainedBytes -= batch.bytes;
+    this.#undrainedBytes -= bytes;
     if (journal.from.sequence > journal.stable) this.#hurry = false;
     this.#tell();
   }
 
   /** The next entries, each found whole, as many as a batch has. Of what they did to a byte only the last counts. */
-  async #read(): Promise<Batch | undefined> {
+  async #read(from: Position): Promise<Batch | undefined> {
     const { journal, target, clock } = this.#options;
-    const { from, stable } = journal;
+    const { stable } = journal;
     if (from.sequence > stable) return undefined;
     const entries: Omit<Entry, "next">[] = [];
     const map = new ExtentMap();
@@ -181,7 +199,7 @@ export class Drain {
       entries.push({ ...entry, data: entry.data.slice() });
       next = entry.next;
       bytes += (1 + entry.dataSectors) * SECTOR_BYTES;
-      if (bytes >= target.batchBytes) break;
+      if (bytes >= target.batchBytes && !entry.goesOn) break;
       if (bytes - pausedAt < PAUSE_EVERY_BYTES) continue;
       pausedAt = bytes;
       await clock.sleep(0);

@@ -16,7 +16,7 @@ export type DrainPiece =
   }
   | { readonly kind: "zero"; readonly offset: number; readonly length: number };
 
-/** Consecutive entries of a journal, each byte with the last thing that they did to it. */
+/** Consecutive entries of a journal, whole operations, each byte with the last thing that they did to it. */
 export interface DrainBatch {
   /** Sequence numbers of its first and its last entry. */
   readonly first: number;
@@ -32,6 +32,8 @@ export interface DrainTarget {
   readonly answersAtOnce: boolean;
   /** How many bytes of entries a batch has, about. */
   readonly batchBytes: number;
+  /** How many batches it carries out at once. */
+  readonly atOnce: number;
   /** As in {@linkcode Store}, of what was applied. */
   read(offset: number, into: Uint8Array): Maybe;
   /** As in {@linkcode Store}, of what was applied. */
@@ -42,8 +44,9 @@ export interface DrainTarget {
    * Carries out a batch. When it resolves, all of it is read, and is on stable storage. Until then a read of its extents may see what it
    * likes: nobody asks.
    *
-   * Batches come one at a time and in order. One that failed comes again, and after a crash entries that were applied may come again, cut into
-   * other batches: that changes nothing, because what came after them comes again too before anybody reads.
+   * Batches come in order, `atOnce` of them before the first is over, and are done so: where one fails, so do those after it. What failed
+   * comes again, and after a crash entries that were applied may come again, cut into other batches: that changes nothing, because what came
+   * after them comes again too before anybody reads.
    */
   apply(batch: DrainBatch): Promise<void>;
   /** What to do about what `apply` threw for the `attempt`th time in a row, from 1: try again so much later; undefined: never. */
@@ -67,6 +70,8 @@ const NO_SPACE_RETRY_MS = 1000;
 export class DrainIntoStore implements DrainTarget {
   /** How many bytes of entries a batch has. */
   readonly batchBytes: number;
+  /** One. */
+  readonly atOnce = 1;
   readonly #store: Store;
   readonly #clock: Clock;
 

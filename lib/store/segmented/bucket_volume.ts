@@ -173,6 +173,8 @@ export interface OpenVolumeOptions {
   readonly clock: Clock;
   /** What is written is uploaded after so long at the latest. */
   readonly idleMs?: number;
+  /** Segments from one checkpoint to the next. */
+  readonly checkpointEvery?: number;
 }
 
 /** A volume that is open. */
@@ -205,6 +207,9 @@ export async function openBucketVolume(
     ...chain,
     ...{ map, checkpoints, reader, cache, sizeBytes, end, clock },
     pin: options.keepPin,
+    ...(options.checkpointEvery === undefined
+      ? {}
+      : { checkpointEvery: options.checkpointEvery }),
   });
   await row.open();
   const target = new SegmentTarget({

@@ -55,7 +55,10 @@ export class Checkpoints {
       summaries.push({ number, nextSegment: summary.nextSegment });
       this.#next = Math.max(this.#next, number + 1);
     }
-    summaries.sort((a, b) => a.nextSegment - b.nextSegment);
+    // One that changes the size alone goes no further than that before it.
+    summaries.sort((a, b) =>
+      a.nextSegment - b.nextSegment || a.number - b.number
+    );
     const best = summaries.pop();
     this.#stale = summaries.map(({ number }) => number);
     if (!best) return undefined;

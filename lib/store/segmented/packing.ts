@@ -1,12 +1,7 @@
-/** What a batch of a journal becomes: extents and data of as many segments as it takes. */
+/** What a batch of a journal becomes: extents and data of a segment. */
 
-import { extentEnd } from "../../base/extent.ts";
 import { invariant } from "../../base/errors.ts";
-import {
-  MAX_EXTENTS,
-  SECTOR_BYTES,
-  type SegmentExtent,
-} from "../../segments/segment.ts";
+import { SECTOR_BYTES, type SegmentExtent } from "../../segments/segment.ts";
 import type { DrainPiece } from "../drain_target.ts";
 
 /** What one segment is to hold. */
@@ -15,44 +10,25 @@ export interface Packed {
   readonly data: readonly Uint8Array[];
 }
 
-/** The pieces, in their order, in segments of at most so much data each. */
-export function pack(
-  pieces: readonly DrainPiece[],
-  segmentBytes: number,
-): readonly Packed[] {
-  const packed: Packed[] = [];
-  let extents: SegmentExtent[] = [];
-  let data: Uint8Array[] = [];
-  let bytes = 0;
-  const full = () => {
-    if (extents.length > 0) packed.push({ extents, data });
-    [extents, data, bytes] = [[], [], 0];
-  };
+/** The pieces, in their order. A batch is one segment: half of it would be no state that the volume was ever in. */
+export function pack(pieces: readonly DrainPiece[]): Packed {
+  const extents: SegmentExtent[] = [];
+  const data: Uint8Array[] = [];
   for (const piece of pieces) {
     const { offset } = piece;
+    const length = piece.kind === "write" ? piece.data.length : piece.length;
     invariant(offset % SECTOR_BYTES === 0, "A piece that begins in a sector");
-    if (extents.length >= MAX_EXTENTS) full();
-    if (piece.kind === "zero") {
-      const end = extentEnd(piece);
-      const sector = offset / SECTOR_BYTES;
-      const sectors = Math.ceil(end / SECTOR_BYTES) - sector;
-      if (sectors > 0) extents.push({ kind: "zero", sector, sectors });
-      continue;
-    }
-    for (let at = 0; at < piece.data.length;) {
-      if (bytes >= segmentBytes || extents.length >= MAX_EXTENTS) full();
-      const part = piece.data.subarray(at, at + segmentBytes - bytes);
-      invariant(part.length % SECTOR_BYTES === 0, "A piece of half a sector");
-      const sector = (offset + at) / SECTOR_BYTES;
-      const sectors = part.length / SECTOR_BYTES;
+    const sector = offset / SECTOR_BYTES;
+    const sectors = Math.ceil(length / SECTOR_BYTES);
+    if (sectors === 0) continue;
+    if (piece.kind === "zero") extents.push({ kind: "zero", sector, sectors });
+    else {
+      invariant(length % SECTOR_BYTES === 0, "A piece of half a sector");
       extents.push({ kind: "data", sector, sectors });
-      data.push(part);
-      bytes += part.length;
-      at += part.length;
+      data.push(piece.data);
     }
   }
-  full();
-  return packed;
+  return { extents, data };
 }
 
 /** Bytes that lie in pieces one after the other, in runs of `length`, the last one shorter. Each is lent until the next. */

@@ -12,7 +12,6 @@
 import { toHex } from "../../base/bytes.ts";
 import type { Clock } from "../../base/clock.ts";
 import { VaultError } from "../../base/errors.ts";
-import { BucketError } from "../../bucket/bucket.ts";
 import { SealError } from "../../segments/seal_error.ts";
 import { CHUNK_BYTES } from "../../segments/sealed.ts";
 import {
@@ -32,15 +31,13 @@ import {
 import type { Checkpoints } from "./checkpoints.ts";
 import { type Packed, runsOf } from "./packing.ts";
 import type { SegmentReader } from "./segment_reader.ts";
+import { sweep } from "./sweep.ts";
 import type { VolumeMap } from "./volume_map.ts";
 
 /** Segments that are uploaded at once. */
 export const UPLOADS = 4;
-/** A checkpoint is written after so many segments. */
+/** A checkpoint is written after so many segments, unless told otherwise. */
 export const CHECKPOINT_SEGMENTS = 64;
-/** Objects that are deleted with one request. */
-const DELETED_AT_ONCE = 500;
-
 /** Another writer has the volume. Nothing of this one counts any more. */
 export class Fenced extends VaultError {
   /** Always this. */
@@ -77,6 +74,8 @@ export interface SegmentRowOptions extends ChainOptions {
   /** Keeps it; on stable storage when it returns. */
   readonly pin: (pin: Pin) => void;
   readonly clock: Clock;
+  /** Segments from one checkpoint to the next. */
+  readonly checkpointEvery?: number;
 }
 
 export class SegmentRow {
@@ -90,6 +89,11 @@ export class SegmentRow {
   #opening = true;
   /** The digests of those that may have been made. */
   readonly #claims = new Set<string>();
+  #waiting: {
+    readonly packed: Packed;
+    readonly resolve: () => void;
+    readonly reject: (why: unknown) => void;
+  }[] = [];
   #turn: Promise<unknown> = Promise.resolve();
   #sinceCheckpoint = 0;
   #uploadedBytes = 0;
@@ -110,23 +114,30 @@ export class SegmentRow {
     return this.#uploadedBytes;
   }
 
-  /** From now on nobody who wrote to it before can. @throws {VaultError} */
+  /**
+   * From now on nobody who wrote to it before can. A checkpoint behind the claim outdoes whatever a former writer may say yet.
+   *
+   * @throws {VaultError}
+   */
   open(): Promise<void> {
-    return this.#inTurn(() => this.#claim());
+    return this.#inTurn(async () => {
+      await this.#claim();
+      await this.#checkpoint();
+    });
   }
 
-  /** Writes segments behind the row. When it resolves they are in it, for good. @throws {Fenced} {BucketError} {SealError} */
-  append(packed: readonly Packed[]): Promise<void> {
-    return this.#inTurn(async () => {
-      if (this.#mustClaim) await this.#claim();
-      for (let at = 0; at < packed.length; at += UPLOADS) {
-        await this.#write(packed.slice(at, at + UPLOADS));
-      }
-      this.#pin();
-      if (this.#sinceCheckpoint >= CHECKPOINT_SEGMENTS) {
-        await this.#checkpoint();
-      }
-    });
+  /**
+   * Writes a segment behind the row. When it resolves, it is in it for good. Some that are asked for together are uploaded together; where one
+   * fails, so do those after it.
+   *
+   * @throws {Fenced} {BucketError} {SealError}
+   */
+  append(packed: Packed): Promise<void> {
+    if (packed.extents.length === 0) return Promise.resolve();
+    const { promise, ...settle } = Promise.withResolvers<void>();
+    this.#waiting.push({ packed, ...settle });
+    void this.#inTurn(() => this.#writeWaiting());
+    return promise;
   }
 
   /** Writes a checkpoint, where there is anything new. */
@@ -140,9 +151,11 @@ export class SegmentRow {
   resize(sizeBytes: number): Promise<void> {
     return this.#inTurn(async () => {
       if (this.#mustClaim) await this.#claim();
-      if (sizeBytes < this.sizeBytes) {
-        this.#options.map.cut(Math.ceil(sizeBytes / SECTOR_BYTES));
-      }
+      // Nobody who has lost the volume changes its size: an empty segment shows that it is ours.
+      await this.#write([{ extents: [], data: [] }]);
+      this.#pin();
+      const endSector = Math.ceil(sizeBytes / SECTOR_BYTES);
+      if (sizeBytes < this.sizeBytes) this.#options.map.cut(endSector);
       this.sizeBytes = sizeBytes;
       await this.#checkpoint();
     });
@@ -196,22 +209,33 @@ export class SegmentRow {
     this.#pin();
   }
 
-  async #write(packed: readonly Packed[]): Promise<void> {
-    const { bucket, keys, volumeId, clock } = this.#options;
-    let end = this.#end;
-    this.#mustClaim = true;
-    const sealed = [];
-    for (const { extents, data } of packed) {
-      const number = end.next;
-      const segment = encodeSegment(keys, {
-        ...{ volumeId, number, epoch: end.epoch, timeMs: clock.now() },
-        ...{ previous: end.digest, extents, data },
+  async #writeWaiting(): Promise<void> {
+    const group = this.#waiting.splice(0, UPLOADS);
+    if (group.length === 0) return;
+    let done = 0;
+    try {
+      if (this.#mustClaim) await this.#claim();
+      await this.#write(group.map(({ packed }) => packed), () => {
+        group[done++]!.resolve();
       });
-      end = behind(end, { number, ...provenanceOf(segment.head) });
-      sealed.push({ number, end, data, extents, ...segment });
-      // Sealing takes its time: others have their turn.
-      await clock.sleep(0);
+      this.#pin();
+      const { checkpointEvery = CHECKPOINT_SEGMENTS } = this.#options;
+      if (this.#sinceCheckpoint >= checkpointEvery) await this.#checkpoint();
+    } catch (thrown) {
+      // What comes after it is not to be written without it.
+      const rest = [...group.slice(done), ...this.#waiting.splice(0)];
+      for (const { reject } of rest) reject(thrown);
     }
+  }
+
+  /** `done` is called for each in order, when it is in the row. */
+  async #write(
+    packed: readonly Packed[],
+    done: () => void = () => {},
+  ): Promise<void> {
+    const sealed = await this.#seal(packed);
+    this.#mustClaim = true;
+    const { bucket, keys } = this.#options;
     const answers = await Promise.allSettled(
       sealed.map(async ({ number, bytes }) => {
         const name = keys.nameOf("segment", number);
@@ -221,16 +245,34 @@ export class SegmentRow {
       }),
     );
     for (const [n, answer] of answers.entries()) {
-      const segment = sealed[n]!;
+      const { number, head, packed, end } = sealed[n]!;
       if (answer.status === "rejected") throw answer.reason;
-      if (answer.value === "exists") await this.#lost(segment.number);
-      const { head, data } = segment;
-      const placed = place(segment.extents);
-      this.#take({ head, extents: placed }, segment.number);
-      this.#keep(segment.number, data);
-      this.#end = segment.end;
+      if (answer.value === "exists") await this.#lost(number);
+      this.#take({ head, extents: place(packed.extents) }, number);
+      this.#keep(number, packed.data);
+      this.#end = end;
+      done();
     }
     this.#mustClaim = false;
+  }
+
+  async #seal(packed: readonly Packed[]) {
+    const { keys, volumeId, clock } = this.#options;
+    const sealed = [];
+    let end = this.#end;
+    for (const one of packed) {
+      const number = end.next;
+      const segment = encodeSegment(keys, {
+        ...{ volumeId, number, epoch: end.epoch, timeMs: clock.now() },
+        ...{ previous: end.digest, ...one },
+      });
+      const { epoch, digest, timeMs } = segment.head;
+      end = behind(end, { number, epoch, digest, timeMs });
+      sealed.push({ number, end, packed: one, ...segment });
+      // Sealing takes its time: others have their turn.
+      await clock.sleep(0);
+    }
+    return sealed;
   }
 
   /** @throws always: another's segment is where ours should be, or what is none */
@@ -275,41 +317,13 @@ export class SegmentRow {
       timeMs: clock.now(),
     });
     this.#sinceCheckpoint = 0;
-    await this.#sweep();
-  }
-
-  /** Deletes what nobody needs any more. What cannot be deleted now is the next time. */
-  async #sweep(): Promise<void> {
-    const { map, checkpoints, bucket, keys, reader } = this.#options;
-    try {
-      await checkpoints.sweep();
-      const dead = [...map.segments()].filter(({ number, liveSectors }) =>
-        liveSectors === 0 && !checkpoints.needs(number)
-      );
-      for (let at = 0; at < dead.length; at += DELETED_AT_ONCE) {
-        const some = dead.slice(at, at + DELETED_AT_ONCE);
-        await bucket.delete(
-          some.map(({ number }) => keys.nameOf("segment", number)),
-        );
-        for (const { number, dataBytes } of some) {
-          map.forget(number);
-          reader.forget(number, dataBytes);
-        }
-      }
-    } catch (thrown) {
-      if (!(thrown instanceof BucketError)) throw thrown;
-    }
+    await sweep(this.#options);
   }
 
   #pin(claim?: Claim): void {
     const { next, epoch, digest } = this.#end;
     this.#options.pin({ next, epoch, digest, ...(claim && { claim }) });
   }
-}
-
-function provenanceOf(head: SegmentHead["head"]) {
-  const { epoch, digest, timeMs } = head;
-  return { epoch, digest, timeMs };
 }
 
 /** Where each extent's data lie, as whoever reads the segment finds them. */

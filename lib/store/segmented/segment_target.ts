@@ -29,13 +29,14 @@ export interface SegmentTargetOptions
 
 export class SegmentTarget implements DrainTarget {
   readonly answersAtOnce = false;
+  readonly atOnce = UPLOADS;
   readonly batchBytes: number;
   readonly #options: SegmentTargetOptions;
 
   /** Closing it closes the cache and the bucket. */
   constructor(options: SegmentTargetOptions) {
     this.#options = options;
-    this.batchBytes = UPLOADS * options.segmentBytes;
+    this.batchBytes = options.segmentBytes;
   }
 
   get sizeBytes(): number {
@@ -85,8 +86,7 @@ export class SegmentTarget implements DrainTarget {
   }
 
   apply({ pieces }: DrainBatch): Promise<void> {
-    const { row, segmentBytes } = this.#options;
-    return row.append(pack(pieces, segmentBytes));
+    return this.#options.row.append(pack(pieces));
   }
 
   retryAfterMs(thrown: unknown, attempt: number): number | undefined {

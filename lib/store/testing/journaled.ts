@@ -54,6 +54,7 @@ export function slow(target: DrainTarget): DrainTarget {
   return {
     answersAtOnce: false,
     batchBytes: target.batchBytes,
+    atOnce: target.atOnce,
     get sizeBytes() {
       return target.sizeBytes;
     },
