@@ -28,6 +28,39 @@ export interface Mac {
 /** Length of the nonce of a {@linkcode Mac}: that of RFC 8439. */
 export const MAC_NONCE_BYTES = 12;
 
+/** An authenticated cipher under one key, ChaCha20-Poly1305 (RFC 8439): the ciphertext is as long as the text, and a tag follows it. */
+export interface Aead {
+  /**
+   * Puts ciphertext and tag of `plain` into `into`, which is {@linkcode AEAD_TAG_BYTES} longer. A `nonce`, {@linkcode AEAD_NONCE_BYTES}
+   * long, is used for one message of a key and never again: two messages under one nonce show both, and let a forger make a third.
+   */
+  seal(
+    nonce: Uint8Array,
+    associated: Uint8Array,
+    plain: Uint8Array,
+    into: Uint8Array,
+  ): void;
+  /** The text of a ciphertext and its tag, or undefined where they are not what was sealed under this key, nonce and associated data. */
+  open(
+    nonce: Uint8Array,
+    associated: Uint8Array,
+    sealed: Uint8Array,
+  ): Uint8Array | undefined;
+}
+
+/** Lengths of the nonce and the tag of an {@linkcode Aead}. */
+export const AEAD_NONCE_BYTES = 12;
+export const AEAD_TAG_BYTES = 16;
+
+/** A permutation of {@linkcode BLOCK_BYTES} bytes under one key, that nobody without the key tells from a random one. */
+export interface Permutation {
+  forward(block: Uint8Array): Uint8Array;
+  backward(block: Uint8Array): Uint8Array;
+}
+
+/** The block of a {@linkcode Permutation}: that of AES. */
+export const BLOCK_BYTES = 16;
+
 /** Randomness, digests, key agreement and signatures, as the protocols of this project use them. */
 export interface Primitives {
   /** `length` unpredictable bytes. */
@@ -38,6 +71,10 @@ export interface Primitives {
   hmac(key: Uint8Array, ...parts: Uint8Array[]): Uint8Array;
   /** ChaCha20-Poly1305 (RFC 8439) under a 32-byte key, of messages that are all associated data: 16-byte tags. */
   mac(key: Uint8Array): Mac;
+  /** ChaCha20-Poly1305 (RFC 8439) under a 32-byte key. */
+  aead(key: Uint8Array): Aead;
+  /** AES-256 (FIPS 197) on single blocks, under a 32-byte key. */
+  permutation(key: Uint8Array): Permutation;
   /** HKDF with SHA-256 (RFC 5869): `length` bytes. */
   hkdf(
     secret: Uint8Array,

@@ -10,7 +10,7 @@
 
 import { u24 } from "../base/bytes.ts";
 import { InvariantError, PeerError } from "../base/errors.ts";
-import { crc32c } from "./crc32c.ts";
+import { crc32c } from "../base/crc32c.ts";
 import { DIGEST_BYTES, digestAt, type Digests, NO_DIGESTS } from "./layout.ts";
 import {
   BHS_BYTES,

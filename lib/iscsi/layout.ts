@@ -7,7 +7,7 @@
  * at `at`, put its data at `at + dataStart(digests)`, then {@linkcode sealPdu}.
  */
 
-import { crc32c } from "./crc32c.ts";
+import { crc32c } from "../base/crc32c.ts";
 import { BHS_BYTES, padded } from "./pdu/bhs.ts";
 
 /** Bytes of one digest. */

@@ -1,11 +1,14 @@
 /** The runtime's cryptographic primitives behind the interface that the rooms are handed. */
 
 import {
+  type Cipheriv,
   createCipheriv,
+  createDecipheriv,
   createHash,
   createHmac,
   createPrivateKey,
   createPublicKey,
+  type Decipheriv,
   diffieHellman,
   generateKeyPairSync,
   hkdfSync,
@@ -19,10 +22,13 @@ import {
 import { Buffer } from "node:buffer";
 import { concat } from "../base/bytes.ts";
 import { PeerError } from "../base/errors.ts";
+import { AEAD_TAG_BYTES, BLOCK_BYTES } from "../base/primitives.ts";
 import type {
+  Aead,
   AgreementKey,
   HashName,
   Mac,
+  Permutation,
   Primitives,
 } from "../base/primitives.ts";
 
@@ -73,6 +79,52 @@ export const systemPrimitives: Primitives = {
         aead.final();
         return aead.getAuthTag();
       },
+    };
+  },
+
+  aead(key): Aead {
+    return {
+      seal(nonce, associated, plain, into) {
+        const aead = createCipheriv("chacha20-poly1305", key, nonce, {
+          authTagLength: AEAD_TAG_BYTES,
+        });
+        aead.setAAD(associated, { plaintextLength: plain.length });
+        into.set(aead.update(plain));
+        aead.final();
+        into.set(aead.getAuthTag(), plain.length);
+      },
+      open(nonce, associated, sealed) {
+        const length = sealed.length - AEAD_TAG_BYTES;
+        if (length < 0) return undefined;
+        const aead = createDecipheriv("chacha20-poly1305", key, nonce, {
+          authTagLength: AEAD_TAG_BYTES,
+        });
+        aead.setAAD(associated, { plaintextLength: length });
+        aead.setAuthTag(sealed.subarray(length));
+        try {
+          const plain = aead.update(sealed.subarray(0, length));
+          aead.final();
+          return plain;
+        } catch {
+          return undefined;
+        }
+      },
+    };
+  },
+
+  permutation(key): Permutation {
+    // One block needs no mode of operation: ECB of one block is the cipher itself.
+    const run = (cipher: Cipheriv | Decipheriv, block: Uint8Array) => {
+      if (block.length !== BLOCK_BYTES) {
+        throw new RangeError(`A block has 16 bytes, not ${block.length}`);
+      }
+      cipher.setAutoPadding(false);
+      return concat([cipher.update(block), cipher.final()]);
+    };
+    return {
+      forward: (block) => run(createCipheriv("aes-256-ecb", key, null), block),
+      backward: (block) =>
+        run(createDecipheriv("aes-256-ecb", key, null), block),
     };
   },
 

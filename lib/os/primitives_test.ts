@@ -117,6 +117,66 @@ function poly1305(key: Uint8Array, message: Uint8Array): Uint8Array {
   );
 }
 
+Deno.test("the AEAD gives the example of RFC 8439 section 2.8.2", () => {
+  const key = Uint8Array.from({ length: 32 }, (_, i) => 0x80 + i);
+  const nonce = hex("070000004041424344454647");
+  const associated = hex("50515253c0c1c2c3c4c5c6c7");
+  const plain = utf8(
+    "Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, sunscreen would be it.",
+  );
+  const sealed = new Uint8Array(plain.length + 16);
+  const aead = primitives.aead(key);
+  aead.seal(nonce, associated, plain, sealed);
+  expect(toHex(sealed)).toBe(
+    "d31a8d34648e60db7b86afbc53ef7ec2a4aded51296e08fea9e2b5a736ee62d6" +
+      "3dbea45e8ca9671282fafb69da92728b1a71de0a9e060b2905d6a5b67ecd3b36" +
+      "92ddbd7f2d778b8c9803aee328091b58fab324e4fad675945585808b4831d7bc" +
+      "3ff4def08e4b7a9de576d26586cec64b6116" +
+      "1ae10b594f09e26a7e902ecbd0600691",
+  );
+  expect(toHex(aead.open(nonce, associated, sealed)!)).toBe(toHex(plain));
+});
+
+Deno.test("the AEAD opens what was sealed and nothing else, at every length", () => {
+  for (const length of [0, 1, 63, 64, 65, 4096, 65_536, 65_537]) {
+    const [key, nonce] = [primitives.random(32), primitives.random(12)];
+    const [associated, plain] = [
+      primitives.random(36),
+      primitives.random(length),
+    ];
+    const aead = primitives.aead(key);
+    const sealed = new Uint8Array(length + 16);
+    aead.seal(nonce, associated, plain, sealed);
+    expect(toHex(aead.open(nonce, associated, sealed)!)).toBe(toHex(plain));
+    const flip = (bytes: Uint8Array, at: number) =>
+      bytes.map((byte, i) => i === at ? byte ^ 1 : byte);
+    for (const at of [0, length >> 1, length, length + 15]) {
+      expect(aead.open(nonce, associated, flip(sealed, at))).toBeUndefined();
+    }
+    expect(aead.open(flip(nonce, 11), associated, sealed)).toBeUndefined();
+    expect(aead.open(nonce, flip(associated, 35), sealed)).toBeUndefined();
+    expect(aead.open(nonce, associated, sealed.subarray(1))).toBeUndefined();
+    expect(aead.open(nonce, associated, sealed.subarray(0, length + 15)))
+      .toBeUndefined();
+    expect(primitives.aead(flip(key, 0)).open(nonce, associated, sealed))
+      .toBeUndefined();
+  }
+  const empty = primitives.aead(primitives.random(32));
+  expect(empty.open(new Uint8Array(12), new Uint8Array(0), new Uint8Array(15)))
+    .toBeUndefined();
+});
+
+Deno.test("the permutation gives the example of FIPS 197 appendix C.3, and its way back", () => {
+  const counting = Uint8Array.from({ length: 32 }, (_, i) => i);
+  const { forward, backward } = primitives.permutation(counting);
+  const block = hex("00112233445566778899aabbccddeeff");
+  expect(toHex(forward(block))).toBe("8ea2b7ca516745bfeafc49904b496089");
+  expect(toHex(backward(forward(block)))).toBe(toHex(block));
+  for (const length of [0, 15, 17, 32]) {
+    expect(() => forward(new Uint8Array(length))).toThrow(RangeError);
+  }
+});
+
 Deno.test("HKDF-SHA-256 gives test case 1 of RFC 5869", () => {
   const okm = primitives.hkdf(
     new Uint8Array(22).fill(0x0b),

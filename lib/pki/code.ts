@@ -9,6 +9,7 @@
  * there for typing mistakes alone; whoever changes a code knows its secret.
  */
 
+import { fromBase32, toBase32 } from "../base/base32.ts";
 import { concat, equalBytes, fromUtf8, toHex, utf8 } from "../base/bytes.ts";
 import { VaultError } from "../base/errors.ts";
 import { sha256 } from "./certificate.ts";
@@ -22,7 +23,6 @@ export const MAX_ADDRESS_BYTES = 255;
 
 const CHECKSUM_BYTES = 4;
 const CHECKSUM_DOMAIN = utf8("vault/1 invitation code");
-const ALPHABET = "abcdefghijklmnopqrstuvwxyz234567";
 
 /** What a code says. */
 export interface Code {
@@ -94,38 +94,4 @@ function mistyped(why: string): VaultError {
     kind: "usage",
     hint: "copy the whole line that the node's invite command printed",
   });
-}
-
-function toBase32(bytes: Uint8Array): string {
-  let text = "";
-  let bits = 0;
-  let held = 0;
-  for (const byte of bytes) {
-    held = (held << 8) | byte;
-    for (bits += 8; bits >= 5; bits -= 5) {
-      text += ALPHABET[(held >>> (bits - 5)) & 0x1f];
-    }
-    held &= (1 << bits) - 1;
-  }
-  return bits > 0 ? text + ALPHABET[(held << (5 - bits)) & 0x1f] : text;
-}
-
-/** Undefined for letters that are not of the alphabet, and for spare bits that are not zero: one code has one spelling. */
-function fromBase32(text: string): Uint8Array | undefined {
-  const bytes = new Uint8Array(Math.floor(text.length * 5 / 8));
-  let at = 0;
-  let bits = 0;
-  let held = 0;
-  for (const letter of text) {
-    const value = ALPHABET.indexOf(letter);
-    if (value < 0) return undefined;
-    held = (held << 5) | value;
-    bits += 5;
-    if (bits >= 8) {
-      bits -= 8;
-      bytes[at++] = held >>> bits;
-      held &= (1 << bits) - 1;
-    }
-  }
-  return bits < 5 && held === 0 ? bytes : undefined;
 }

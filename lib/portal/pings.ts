@@ -16,7 +16,7 @@
 
 import { putU32, u24, u32 } from "../base/bytes.ts";
 import { serialAdd, serialLess } from "../base/serial.ts";
-import { crc32c } from "../iscsi/crc32c.ts";
+import { crc32c } from "../base/crc32c.ts";
 import {
   dataStart,
   digestAt,

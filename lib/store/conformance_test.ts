@@ -1,10 +1,18 @@
+import { systemClock } from "../os/clock.ts";
 import { openFile } from "../os/file.ts";
+import { openFolder } from "../os/folder.ts";
 import { conformance, type MakeStore } from "./conformance.ts";
 import { FaultStore } from "./fault_store.ts";
 import { FileStore } from "./file_store.ts";
 import { MemoryStore } from "./memory_store.ts";
 import { stackStore } from "./stack.ts";
 import { FakeFile } from "./testing.ts";
+import {
+  intoMemory,
+  journaled,
+  openJournal,
+  slow,
+} from "./testing/journaled.ts";
 
 const folder = Deno.makeTempDirSync();
 addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
@@ -29,6 +37,24 @@ const stores: Record<string, MakeStore> = {
       bottom: { kind: "file", file: systemFile(sizeBytes) },
       readOnly: false,
     }),
+  "a journaled stack on files of this system": async (sizeBytes) =>
+    stackStore({
+      bottom: {
+        kind: "journaled file",
+        file: systemFile(sizeBytes),
+        journal: await openJournal(openFolder(`${folder}/${files++}`), {
+          fileBytes: 256 * 1024,
+        }),
+        clock: systemClock,
+      },
+      readOnly: false,
+    }),
+  "a journaled store that is drained whenever it can be": (sizeBytes) =>
+    journaled(intoMemory(sizeBytes, 1)),
+  "a journaled store that is drained when it is full": (sizeBytes) =>
+    journaled(intoMemory(sizeBytes, 2 ** 30)),
+  "a journaled store on a target that makes everybody wait": (sizeBytes) =>
+    journaled(slow(intoMemory(sizeBytes, 20_000))),
   "a fault store without faults": (sizeBytes) =>
     new FaultStore(new MemoryStore(sizeBytes), () => undefined),
   "a fault store that makes everybody wait": (sizeBytes) =>

@@ -57,7 +57,12 @@ export class Failure {
     return this.#fail("sync", thrown);
   }
 
-  #fail(what: "write" | "sync", thrown: unknown): MediaError {
+  /** What to say of a journal that cannot be drained any more; the store is failed. */
+  ofDrain(thrown: unknown): MediaError {
+    return this.#fail("drain", thrown);
+  }
+
+  #fail(what: "write" | "sync" | "drain", thrown: unknown): MediaError {
     const why = `Could not ${what}: ${messageOf(thrown)}`;
     if (this.#health.state === "ok") this.#health = { state: "failed", why };
     return new MediaError("medium", why, { cause: thrown });

@@ -10,7 +10,7 @@ import type { Extent } from "../base/extent.ts";
 import type { File } from "../base/file.ts";
 import { MediaError } from "../base/media_error.ts";
 import { Failure, readError, resizeError } from "./failure.ts";
-import { GroupCommit } from "./group_commit.ts";
+import { GroupCommit } from "../journal/group_commit.ts";
 import { checkRange, checkSize } from "./range.ts";
 import type {
   AtomicWrites,

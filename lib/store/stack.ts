@@ -1,7 +1,11 @@
 /** The one place where a volume's layers are put on top of each other, bottom first. */
 
+import type { Clock } from "../base/clock.ts";
 import type { File } from "../base/file.ts";
+import type { Journal } from "../journal/journal.ts";
+import { DrainIntoStore } from "./drain_target.ts";
 import { FileStore } from "./file_store.ts";
+import { JournaledStore } from "./journaled_store.ts";
 import { MemoryStore } from "./memory_store.ts";
 import { ReadOnlyStore } from "./read_only_store.ts";
 import type { Store } from "./store.ts";
@@ -14,6 +18,14 @@ export type Bottom =
     readonly file: File;
     /** Where a write is kept that is to be done whole or not at all. Without it there are none. */
     readonly intent?: WriteIntent;
+  }
+  | {
+    /** A file behind a journal: after any crash it is a prefix of its operations. */
+    readonly kind: "journaled file";
+    readonly file: File;
+    /** Of this file alone. */
+    readonly journal: Journal;
+    readonly clock: Clock;
   }
   | { readonly kind: "memory"; readonly sizeBytes: number };
 
@@ -34,6 +46,11 @@ function bottomStore(bottom: Bottom): Store {
   switch (bottom.kind) {
     case "file":
       return new FileStore(bottom.file, bottom.intent);
+    case "journaled file": {
+      const { file, journal, clock } = bottom;
+      const target = new DrainIntoStore(new FileStore(file), { clock });
+      return new JournaledStore({ target, journal, clock });
+    }
     case "memory":
       return new MemoryStore(bottom.sizeBytes);
   }

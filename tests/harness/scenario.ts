@@ -28,6 +28,11 @@ const PACKAGES = {
   "mkfs.xfs": "xfsprogs",
   "mkfs.ext4": "e2fsprogs",
   "gcc": "gcc",
+  "radosgw": "radosgw",
+  "radosgw-admin": "radosgw",
+  "ceph-mon": "ceph-mon",
+  "ceph-osd": "ceph-osd",
+  "ceph": "ceph-common",
   "bash": "bash",
   "zsh": "zsh",
   "fish": "fish",
@@ -40,6 +45,8 @@ export type Peer =
   | "linux"
   /** The folder with the guest's scripts. */
   | "guest"
+  /** The tool that starts Ceph's gateway. */
+  | "ceph-rgw"
   /** The guest's image: already built, or root and mmdebstrap to build it. */
   | "guest-image";
 
@@ -58,6 +65,10 @@ export function missing(peer: Peer): string | undefined {
       return exists(`${guestFolder()}/run-guest.sh`)
         ? undefined
         : `needs ${guestFolder()}/run-guest.sh (VAULT_SHARED)`;
+    case "ceph-rgw":
+      return exists(`${sharedFolder()}/tools/ceph-rgw`)
+        ? undefined
+        : `needs ${sharedFolder()}/tools/ceph-rgw (VAULT_SHARED)`;
     case "guest-image":
       return guestCanBeHad()
         ? undefined
@@ -95,11 +106,27 @@ export function pathOf(program: string): string | undefined {
   return undefined;
 }
 
-/** Where the guest's scripts are: `VAULT_SHARED`/guest, else beside the checkout. */
-export function guestFolder(): string {
+/** What the project's trees share: `VAULT_SHARED`, else beside the checkout. */
+export function sharedFolder(): string {
   const root = new URL("../../", import.meta.url).pathname;
-  return `${Deno.env.get("VAULT_SHARED") ?? `${root}../shared`}/guest`;
+  return Deno.env.get("VAULT_SHARED") ?? `${root}../shared`;
 }
+
+/** Where the guest's scripts are. */
+export function guestFolder(): string {
+  return `${sharedFolder()}/guest`;
+}
+
+/** All that a scenario with Ceph's gateway needs. */
+export const CEPH_PEERS = [
+  "linux",
+  "ceph-rgw",
+  "radosgw",
+  "radosgw-admin",
+  "ceph-mon",
+  "ceph-osd",
+  "ceph",
+] as const satisfies readonly Peer[];
 
 function guestCanBeHad(): boolean {
   const cache = Deno.env.get("ISCSI_GUEST_CACHE") ??

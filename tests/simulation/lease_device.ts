@@ -86,13 +86,6 @@ export class LeaseDevice {
       primitives,
       log: silent,
       progress: () => {},
-      wanted: (ask) => void this.#wanted(lease, ask),
-      unwanted: () => {},
-      fenced: () => {
-        if (this.#lease !== lease) return;
-        this.counts.fenced++;
-        this.#detached();
-      },
     });
     this.#lease = lease;
     this.#mode = mode;
@@ -101,6 +94,15 @@ export class LeaseDevice {
       if (this.#lease !== lease) return;
       this.#taking = false;
       this.counts.granted++;
+      lease.start({
+        wanted: (ask) => void this.#wanted(lease, ask),
+        unwanted: () => {},
+        fenced: () => {
+          if (this.#lease !== lease) return;
+          this.counts.fenced++;
+          this.#detached();
+        },
+      });
       void this.#stayConnected(lease);
     }).catch(() => {
       if (this.#lease !== lease) return;

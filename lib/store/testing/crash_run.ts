@@ -34,6 +34,8 @@ export interface CrashSubject {
   readonly afterCut: Contract;
   /** What is promised of kill -9. */
   readonly afterKill: Contract;
+  /** What is promised of a store that was closed; nothing is missing unless given. */
+  readonly afterClose?: Contract;
 }
 
 /** What has happened. */
@@ -143,13 +145,15 @@ class Run {
     const found = cellsOf(bytes, this.#seed);
     const cut = this.#ends.includes("cut");
     const closed = this.#ends.every((end) => end === "close");
-    const { afterCut, afterKill } = this.#subject;
-    const contract = cut ? afterCut : closed ? KILLED : afterKill;
+    const { afterCut, afterKill, afterClose = KILLED } = this.#subject;
+    const contract = cut ? afterCut : closed ? afterClose : afterKill;
     const verdict = judge(this.#history, found, contract);
     if (verdict !== undefined) {
       throw new Error(`After ${this.#ends.join(", ")}: ${verdict}`);
     }
-    if (cut || closed) this.#history.settle(found);
+    // What was not there before does not come back.
+    const gone = cut || closed || contract.certain === "nothing";
+    if (gone) this.#history.settle(found);
     else this.#history.observe(found);
     this.#ends = [];
     return true;

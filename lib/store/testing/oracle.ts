@@ -29,7 +29,7 @@ import { Prefix } from "./prefix.ts";
 /** What must be there after a crash, and in what order. */
 export interface Contract {
   readonly order: "prefix" | "cells";
-  readonly certain: "acknowledged" | "stable";
+  readonly certain: "acknowledged" | "stable" | "nothing";
   /** For "prefix": what was lost in the crash may be there in part. */
   readonly torn: boolean;
 }
@@ -55,6 +55,13 @@ export const PREFIX: Contract = Object.freeze({
   torn: false,
 });
 
+/** What is left where all of the local state is lost: a prefix of the operations, each whole, however old. */
+export const LOST: Contract = Object.freeze({
+  order: "prefix",
+  certain: "nothing",
+  torn: false,
+});
+
 /** A sentence that says what was found and why it must not be; undefined where it may. */
 export function judge(
   history: History,
@@ -66,8 +73,17 @@ export function judge(
     return `${nameOf(foreign, found)} holds what no operation has written: ` +
       "foreign, or torn within the block";
   }
-  const certain = (change: Change) =>
-    contract.certain === "stable" ? change.stable : change.acknowledged;
+  const certain = (change: Change) => {
+    switch (contract.certain) {
+      case "stable":
+        return change.stable;
+      case "acknowledged":
+        return change.acknowledged;
+      case "nothing":
+        // But what was found before.
+        return change === history.changes[0];
+    }
+  };
   // Says more, where it has something to say: any row of operations keeps it, too.
   const cell = judgeCells(history.changes, found, certain);
   if (cell !== undefined || contract.order === "cells") return cell;

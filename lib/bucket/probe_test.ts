@@ -1,0 +1,69 @@
+import { expect } from "expect";
+import { type Bucket, BucketError, listAll } from "./bucket.ts";
+import { MemoryBucket } from "./memory_bucket.ts";
+import { probe } from "./probe.ts";
+import { seededRandom } from "./testing/faults.ts";
+
+const options = { folder: "m/", primitives: seededRandom(1) };
+
+/** A store that does one thing otherwise. */
+const unfit = (memory: MemoryBucket, otherwise: Partial<Bucket>): Bucket => ({
+  create: memory.create.bind(memory),
+  get: memory.get.bind(memory),
+  list: memory.list.bind(memory),
+  delete: memory.delete.bind(memory),
+  close: memory.close.bind(memory),
+  ...otherwise,
+});
+
+Deno.test("a store that keeps what it must is taken, and left as it was", async () => {
+  const memory = new MemoryBucket();
+  await probe(memory, options);
+  expect(memory.size).toBe(0);
+});
+
+const memory = new MemoryBucket();
+const UNFIT: Record<string, Partial<Bucket>> = {
+  "a second write replaced the first": {
+    async create(name, bytes) {
+      await memory.delete([name]);
+      return await memory.create(name, bytes);
+    },
+  },
+  "what was written first did not stay": {
+    async create(name, bytes) {
+      if (await memory.create(name, bytes) === "created") return "created";
+      await memory.delete([name]);
+      await memory.create(name, bytes);
+      return "exists";
+    },
+  },
+  "it says of a name nobody has used that it exists": {
+    create: () => Promise.resolve("exists"),
+  },
+  "it gives other bytes than those of the range asked for": {
+    get: (name) => memory.get(name),
+  },
+};
+
+for (const [why, otherwise] of Object.entries(UNFIT)) {
+  Deno.test(`refused: ${why}`, async () => {
+    const error = await probe(unfit(memory, otherwise), options)
+      .catch((error) => error);
+    expect(error).toBeInstanceOf(BucketError);
+    expect(error.message).toBe(
+      `This object store cannot hold volumes: ${why}`,
+    );
+    expect(error.hint).toMatch(/If-None-Match/);
+    expect(memory.size).toBe(0);
+  });
+}
+
+Deno.test("a listing that does not go on is an error, and not a loop", async () => {
+  const stuck = unfit(memory, {
+    list: () => Promise.resolve({ objects: [], more: true }),
+  });
+  await expect(Array.fromAsync(listAll(stuck, "d/"))).rejects.toThrow(
+    'The listing of "d/" does not go on',
+  );
+});

@@ -1,0 +1,246 @@
+/**
+ * Checkpoints: the whole map at one moment, so that nobody has to read all segments (FORMAT.md section 5).
+ *
+ * What is in its table is known from a read of its head; the segments, the snapshots and the map itself are its data.
+ */
+
+import { AEAD_TAG_BYTES } from "../base/primitives.ts";
+import { MAX_NUMBER, SALT_BYTES, type VolumeKeys } from "./keys.ts";
+import { DIGEST_BYTES, LIMITS, type Provenance } from "./preamble.ts";
+import {
+  type DataPlace,
+  type Head,
+  openHead,
+  openWhole,
+  PREAMBLE_END,
+  seal,
+} from "./sealed.ts";
+import { MAX_SECTORS, SECTOR_BYTES } from "./segment.ts";
+import { ByteReader, ByteWriter } from "./varint.ts";
+
+/** A segment that the map needs, and what it takes to read its chunks without reading its head. */
+export interface SegmentRecord extends DataPlace {
+  readonly number: number;
+  readonly digest: Uint8Array;
+  /** Of its data, those bytes that the map has. */
+  readonly liveBytes: number;
+}
+
+/** Sectors of the volume, and where they lie: `at` sectors into the data of a segment. */
+export interface MapExtent {
+  readonly sector: number;
+  readonly sectors: number;
+  readonly segment: number;
+  readonly at: number;
+}
+
+/** What a checkpoint says in its head. */
+export interface CheckpointSummary {
+  readonly volumeBytes: number;
+  /** The segments below are in the map, those from here on are not. */
+  readonly nextSegment: number;
+  /** How many there are. */
+  readonly counts: {
+    readonly segments: number;
+    readonly snapshots: number;
+    readonly extents: number;
+  };
+}
+
+export interface CheckpointRequest extends Provenance {
+  readonly volumeId: Uint8Array;
+  readonly number: number;
+  readonly volumeBytes: number;
+  readonly nextSegment: number;
+  /** In the order of their numbers. */
+  readonly segments: readonly SegmentRecord[];
+  /** Numbers, in order. */
+  readonly snapshots: readonly number[];
+  /** In the order of the volume, none over another. */
+  readonly extents: Iterable<MapExtent>;
+}
+
+export interface CheckpointAddress {
+  readonly volumeId: Uint8Array;
+  readonly number: number;
+}
+
+export interface Checkpoint extends CheckpointSummary {
+  readonly head: Head;
+  readonly segments: readonly SegmentRecord[];
+  readonly snapshots: readonly number[];
+  /** Decoded while it is walked: what is wrong with it throws a {@linkcode SealError} then. Walk it once. */
+  readonly extents: Iterable<MapExtent>;
+}
+
+/** A new checkpoint, as bytes to upload. @throws {RangeError} where the map is too long for one */
+export function encodeCheckpoint(
+  keys: VolumeKeys,
+  request: CheckpointRequest,
+): { readonly bytes: Uint8Array<ArrayBuffer>; readonly head: Head } {
+  const { volumeBytes, nextSegment, segments, snapshots } = request;
+  const data = new ByteWriter();
+  let last = -1;
+  for (const record of segments) {
+    data.varint(record.number - last - 1);
+    last = record.number;
+    data.raw(record.digest);
+    data.raw(record.salt);
+    data.varint(record.dataStart);
+    data.varint(record.dataBytes);
+    data.varint(record.liveBytes);
+  }
+  last = -1;
+  for (const snapshot of snapshots) {
+    data.varint(snapshot - last - 1);
+    last = snapshot;
+  }
+  const extents = encodeMap(data, request.extents);
+  const table = new ByteWriter();
+  for (
+    const number of [
+      ...[volumeBytes, nextSegment],
+      ...[segments.length, snapshots.length, extents],
+    ]
+  ) table.varint(number);
+  return seal(keys, {
+    ...request,
+    identity: identityOf(request),
+    table: table.bytes,
+    data: [data.bytes],
+  });
+}
+
+/** What the first bytes of a checkpoint say, or how many of them it takes. @throws {SealError} where they are not of that checkpoint */
+export function openCheckpointHead(
+  keys: VolumeKeys,
+  request: CheckpointAddress & { readonly bytes: Uint8Array },
+):
+  | CheckpointSummary & { readonly head: Head }
+  | { readonly needsBytes: number } {
+  const identity = identityOf(request);
+  const head = openHead(keys, { identity, bytes: request.bytes });
+  return "needsBytes" in head ? head : { head, ...decodeSummary(head) };
+}
+
+/** All of a checkpoint. @throws {SealError} */
+export function openCheckpoint(
+  keys: VolumeKeys,
+  request: CheckpointAddress & { readonly bytes: Uint8Array },
+): Checkpoint {
+  const identity = identityOf(request);
+  const { head, data } = openWhole(keys, { identity, bytes: request.bytes });
+  const summary = decodeSummary(head);
+  return { head, ...summary, ...decodeBody(data, summary, head) };
+}
+
+/**
+ * What the data says, of which the table has said how much. Counts that are too large end with the data: nothing is allocated by them.
+ */
+export function decodeBody(
+  data: Uint8Array,
+  summary: CheckpointSummary,
+  { identity }: { readonly identity: { readonly number: number } },
+): Pick<Checkpoint, "segments" | "snapshots" | "extents"> {
+  const reader = new ByteReader(data, `The checkpoint ${identity.number}`);
+  const { counts, nextSegment } = summary;
+  const segments = Array.from(decodeRecords(reader, counts.segments));
+  if ((segments.at(-1)?.number ?? -1) >= nextSegment) {
+    throw reader.malformed("it has segments from after its time");
+  }
+  const snapshots: number[] = [];
+  for (let last = -1; snapshots.length < counts.snapshots;) {
+    last = numberAfter(reader, last);
+    snapshots.push(last);
+  }
+  const extents = decodeMap(reader, { segments, summary });
+  return { segments, snapshots, extents };
+}
+
+function identityOf({ volumeId, number }: CheckpointAddress) {
+  return { kind: "checkpoint", volumeId, number } as const;
+}
+
+function decodeSummary(head: Head): CheckpointSummary {
+  const what = `The table of checkpoint ${head.identity.number}`;
+  const reader = new ByteReader(head.table, what);
+  const volumeBytes = reader.varint(MAX_SECTORS * SECTOR_BYTES);
+  const nextSegment = reader.varint(MAX_NUMBER);
+  const segments = reader.varint();
+  const snapshots = reader.varint();
+  const counts = { segments, snapshots, extents: reader.varint() };
+  reader.end();
+  return { volumeBytes, nextSegment, counts };
+}
+
+function* decodeRecords(
+  reader: ByteReader,
+  count: number,
+): Generator<SegmentRecord> {
+  const { dataBytes: mostBytes, tableBytes } = LIMITS.segment;
+  const mostHead = PREAMBLE_END + tableBytes + mostBytes / AEAD_TAG_BYTES;
+  for (let i = 0, number = -1; i < count; i++) {
+    number = numberAfter(reader, number);
+    const digest = reader.raw(DIGEST_BYTES).slice();
+    const salt = reader.raw(SALT_BYTES).slice();
+    const dataStart = reader.varint(mostHead);
+    const dataBytes = reader.varint(mostBytes);
+    const liveBytes = reader.varint(dataBytes);
+    yield { number, digest, salt, dataStart, dataBytes, liveBytes };
+  }
+}
+
+function numberAfter(reader: ByteReader, last: number): number {
+  const number = last + 1 + reader.varint(MAX_NUMBER);
+  if (number < MAX_NUMBER) return number;
+  throw reader.malformed(`there is no number ${number}`);
+}
+
+/**
+ * Each: gap to the end of the one before, sectors, signed distance of its segment from the one before's, signed distance of its place
+ * from where the one before ended. Gives how many there are.
+ */
+function encodeMap(writer: ByteWriter, extents: Iterable<MapExtent>): number {
+  let count = 0;
+  let [end, lastSegment, lastAt] = [0, 0, 0];
+  for (const { sector, sectors, segment, at } of extents) {
+    writer.varint(sector - end);
+    writer.varint(sectors);
+    writer.signed(segment - lastSegment);
+    writer.signed(at - lastAt);
+    [end, lastSegment, lastAt] = [sector + sectors, segment, at + sectors];
+    count++;
+  }
+  return count;
+}
+
+function* decodeMap(
+  reader: ByteReader,
+  known: {
+    readonly segments: readonly SegmentRecord[];
+    readonly summary: CheckpointSummary;
+  },
+): Generator<MapExtent> {
+  const { volumeBytes, counts } = known.summary;
+  const held = new Map(
+    known.segments.map(({ number, dataBytes }) => [number, dataBytes]),
+  );
+  let [end, segment, lastAt] = [0, 0, 0];
+  for (let i = 0; i < counts.extents; i++) {
+    const sector = end + reader.varint();
+    const sectors = reader.varint();
+    segment += reader.signed();
+    const at = lastAt + reader.signed();
+    [end, lastAt] = [sector + sectors, at + sectors];
+    const room = held.get(segment) ?? 0;
+    const fits = sectors > 0 && end * SECTOR_BYTES <= volumeBytes &&
+      at >= 0 && lastAt * SECTOR_BYTES <= room;
+    if (!fits) {
+      throw reader.malformed(
+        `${sectors} sectors at ${sector} lie at ${at} of segment ${segment}`,
+      );
+    }
+    yield { sector, sectors, segment, at };
+  }
+  reader.end();
+}

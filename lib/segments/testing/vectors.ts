@@ -1,0 +1,134 @@
+/**
+ * The golden vectors of `lib/segments/vectors.json`: computed from the inputs in that file and from nothing else.
+ *
+ *     deno run -A lib/segments/testing/vectors.ts     writes the outputs again after a change of the format
+ *
+ * All bytes are hexadecimal.
+ */
+
+import { fromHex, toHex, utf8 } from "../../base/bytes.ts";
+import type { Primitives } from "../../base/primitives.ts";
+import { systemPrimitives } from "../../os/primitives.ts";
+import { encodeCheckpoint, type MapExtent } from "../checkpoint.ts";
+import { type ObjectKind, VolumeKeys } from "../keys.ts";
+import { encodeSegment, type SegmentExtent } from "../segment.ts";
+import { encodeSnapshot } from "../snapshot.ts";
+import { encodeSuperblock } from "../superblock.ts";
+import { lockKey, recoveryLines, renderKey } from "../volume_key.ts";
+
+export interface VectorInputs {
+  readonly volumeKey: string;
+  readonly volumeId: string;
+  readonly salt: string;
+  readonly passphrase: string;
+  readonly lockSalt: string;
+  readonly epoch: number;
+  readonly timeMs: number;
+  readonly names: readonly { kind: ObjectKind; number: number }[];
+  readonly segment: {
+    readonly number: number;
+    readonly previous: string;
+    readonly extents: readonly SegmentExtent[];
+    /** The data counts up from 0, over and over. */
+    readonly dataBytes: number;
+  };
+  readonly checkpoint: {
+    readonly number: number;
+    readonly volumeBytes: number;
+    readonly nextSegment: number;
+    readonly liveBytes: number;
+    readonly snapshots: readonly number[];
+    readonly extents: readonly MapExtent[];
+  };
+  readonly superblock: {
+    readonly volumeBytes: number;
+    readonly blockSizeBytes: number;
+    readonly segmentBytes: number;
+  };
+  readonly snapshot: { readonly number: number; readonly name: string };
+}
+
+export interface Vectors {
+  readonly inputs: VectorInputs;
+  readonly outputs: Awaited<ReturnType<typeof computed>>;
+}
+
+export const hex = (text: string): Uint8Array => fromHex(text)!;
+
+/** Primitives whose chance is always the same. */
+export function withRandom(bytes: string): Primitives {
+  return {
+    ...systemPrimitives,
+    random: (length) => {
+      if (2 * length !== bytes.length) throw new Error(`${length} bytes?`);
+      return fromHex(bytes)!;
+    },
+  };
+}
+
+export function counting(length: number): Uint8Array {
+  return Uint8Array.from({ length }, (_, i) => i);
+}
+
+/** All that the inputs make. */
+export async function computed(inputs: VectorInputs) {
+  const { volumeKey, salt, epoch, timeMs } = inputs;
+  const key = hex(volumeKey);
+  const volumeId = hex(inputs.volumeId);
+  const keys = new VolumeKeys(withRandom(salt), key);
+  const common = { volumeId, epoch, timeMs };
+  const { dataBytes, previous, ...segment } = inputs.segment;
+  const sealed = encodeSegment(keys, {
+    ...common,
+    ...segment,
+    previous: hex(previous),
+    data: [counting(dataBytes)],
+  });
+  const { liveBytes, ...map } = inputs.checkpoint;
+  const { number } = segment;
+  const checkpoint = encodeCheckpoint(keys, {
+    ...common,
+    ...map,
+    previous: sealed.head.digest,
+    segments: [{ ...sealed.head, number, liveBytes }],
+  });
+  const snapshot = encodeSnapshot(keys, {
+    ...common,
+    ...inputs.snapshot,
+    checkpoint: map.number,
+    checkpointDigest: checkpoint.head.digest,
+    volumeBytes: map.volumeBytes,
+  });
+  const locked = await lockKey(withRandom(inputs.lockSalt), {
+    key,
+    passphrase: inputs.passphrase,
+  });
+  return {
+    keyFile: renderKey(systemPrimitives, key),
+    lockedKeyFile: locked,
+    recoveryLines: recoveryLines(systemPrimitives, key),
+    keyCheck: toHex(keys.check),
+    names: inputs.names.map(({ kind, number }) => keys.nameOf(kind, number)),
+    segment: toHex(sealed.bytes),
+    segmentDigest: toHex(sealed.head.digest),
+    checkpoint: toHex(checkpoint.bytes),
+    checkpointDigest: toHex(checkpoint.head.digest),
+    superblock: toHex(
+      encodeSuperblock(keys, { ...common, ...inputs.superblock }),
+    ),
+    snapshot: toHex(snapshot),
+  };
+}
+
+const file = new URL("../vectors.json", import.meta.url);
+
+export function readVectors(): Vectors {
+  return JSON.parse(Deno.readTextFileSync(file));
+}
+
+if (import.meta.main) {
+  const { inputs } = readVectors();
+  const outputs = await computed(inputs);
+  const text = JSON.stringify({ inputs, outputs }, null, 2);
+  Deno.writeFileSync(file, utf8(`${text}\n`));
+}

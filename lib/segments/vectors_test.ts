@@ -1,0 +1,77 @@
+import { expect } from "expect";
+import { toHex } from "../base/bytes.ts";
+import { systemPrimitives as primitives } from "../os/primitives.ts";
+import { openCheckpoint } from "./checkpoint.ts";
+import { VolumeKeys } from "./keys.ts";
+import { openSegment } from "./segment.ts";
+import { openSnapshot } from "./snapshot.ts";
+import { openSuperblock } from "./superblock.ts";
+import { computed, counting, hex, readVectors } from "./testing/vectors.ts";
+import { parseKey, parseRecovery, unlockKey } from "./volume_key.ts";
+
+const { inputs, outputs } = readVectors();
+const keys = new VolumeKeys(primitives, hex(inputs.volumeKey));
+const volumeId = hex(inputs.volumeId);
+
+Deno.test("the inputs of the golden vectors make their outputs", async () => {
+  expect(await computed(inputs)).toEqual(outputs);
+});
+
+Deno.test("the outputs of the golden vectors give their inputs back", async () => {
+  const { passphrase } = inputs;
+  const key = inputs.volumeKey;
+  expect(toHex(parseKey(primitives, outputs.keyFile))).toBe(key);
+  const text = outputs.lockedKeyFile;
+  expect(toHex(await unlockKey(primitives, { text, passphrase }))).toBe(key);
+  const sheet = outputs.recoveryLines.join("\n");
+  expect(toHex(parseRecovery(primitives, sheet))).toBe(key);
+  expect(outputs.names.map((name) => keys.parseName(name)))
+    .toEqual(inputs.names);
+
+  const { number, previous, extents, dataBytes } = inputs.segment;
+  const bytes = hex(outputs.segment);
+  const segment = openSegment(keys, { volumeId, number, bytes });
+  expect(toHex(segment.data)).toBe(toHex(counting(dataBytes)));
+  expect(segment.extents).toEqual(
+    extents.map((extent, i) => ({ ...extent, at: [0, undefined, 1][i] })),
+  );
+  expect(segment.head.epoch).toBe(inputs.epoch);
+  expect(segment.head.timeMs).toBe(inputs.timeMs);
+  expect(toHex(segment.head.previous)).toBe(previous);
+  expect(toHex(segment.head.digest)).toBe(outputs.segmentDigest);
+
+  const checkpoint = openCheckpoint(keys, {
+    volumeId,
+    number: inputs.checkpoint.number,
+    bytes: hex(outputs.checkpoint),
+  });
+  expect([...checkpoint.extents]).toEqual(inputs.checkpoint.extents);
+  expect(checkpoint.snapshots).toEqual(inputs.checkpoint.snapshots);
+  expect(checkpoint.volumeBytes).toBe(inputs.checkpoint.volumeBytes);
+  expect(checkpoint.nextSegment).toBe(inputs.checkpoint.nextSegment);
+  const { salt, dataStart } = segment.head;
+  const { liveBytes } = inputs.checkpoint;
+  expect(checkpoint.segments).toEqual([{
+    ...{ number, digest: hex(outputs.segmentDigest), salt: salt.slice() },
+    ...{ dataStart, dataBytes, liveBytes },
+  }]);
+  expect(toHex(checkpoint.head.previous)).toBe(outputs.segmentDigest);
+
+  expect(openSuperblock(keys, hex(outputs.superblock))).toEqual({
+    ...inputs.superblock,
+    volumeId,
+    timeMs: inputs.timeMs,
+  });
+  const snapshot = openSnapshot(keys, {
+    volumeId,
+    number: inputs.snapshot.number,
+    bytes: hex(outputs.snapshot),
+  });
+  expect(snapshot).toMatchObject({
+    name: inputs.snapshot.name,
+    checkpoint: inputs.checkpoint.number,
+    volumeBytes: inputs.checkpoint.volumeBytes,
+    timeMs: inputs.timeMs,
+  });
+  expect(toHex(snapshot.checkpointDigest)).toBe(outputs.checkpointDigest);
+});

@@ -1,0 +1,148 @@
+/**
+ * Where a journal is drained into: the contract, and how any store keeps it. A file is one such place, segments in a bucket are another.
+ */
+
+import type { Clock } from "../base/clock.ts";
+import { type Extent, extentEnd } from "../base/extent.ts";
+import type { Maybe, Store } from "./store.ts";
+
+/** What a batch does to one extent of the volume. */
+export type DrainPiece =
+  | {
+    readonly kind: "write";
+    readonly offset: number;
+    /** Lent until the batch is applied. */
+    readonly data: Uint8Array;
+  }
+  | { readonly kind: "zero"; readonly offset: number; readonly length: number };
+
+/** Consecutive entries of a journal, whole operations, each byte with the last thing that they did to it. */
+export interface DrainBatch {
+  /** Sequence numbers of its first and its last entry. */
+  readonly first: number;
+  readonly last: number;
+  /** In the order of the volume, without overlaps, none past the end. */
+  readonly pieces: readonly DrainPiece[];
+}
+
+/** A place to drain into. Nobody else changes it. */
+export interface DrainTarget {
+  readonly sizeBytes: number;
+  /** Whether `read` never gives a promise. */
+  readonly answersAtOnce: boolean;
+  /** How many bytes of entries a batch has, about. */
+  readonly batchBytes: number;
+  /** How many batches it carries out at once. */
+  readonly atOnce: number;
+  /** As in {@linkcode Store}, of what was applied. */
+  read(offset: number, into: Uint8Array): Maybe;
+  /** As in {@linkcode Store}, of what was applied. */
+  nextMapped(offset: number): Extent | undefined;
+  /** As in {@linkcode Store}. */
+  allocatedBytes(): number;
+  /**
+   * Carries out a batch. When it resolves, all of it is read, and is on stable storage. Until then a read of its extents may see what it
+   * likes: nobody asks.
+   *
+   * Batches come in order, `atOnce` of them before the first is over, and are done so: where one fails, so do those after it. What failed
+   * comes again, and after a crash entries that were applied may come again, cut into other batches: that changes nothing, because what came
+   * after them comes again too before anybody reads.
+   */
+  apply(batch: DrainBatch): Promise<void>;
+  /** What to do about what `apply` threw for the `attempt`th time in a row, from 1: try again so much later; undefined: never. */
+  retryAfterMs(thrown: unknown, attempt: number): number | undefined;
+  /** As in {@linkcode Store}. Everything was drained before. */
+  resize(sizeBytes: number): Promise<void>;
+  /** As in {@linkcode Store}. */
+  close(): Promise<void>;
+}
+
+/** How much is drained at a time into a store: what waits in memory meanwhile, and how rarely it is made stable. */
+const BATCH_BYTES = 4 * 1024 * 1024;
+
+/** After so much others have their turn. */
+const PAUSE_EVERY_BYTES = 256 * 1024;
+
+/** How long a store that has no room is left alone. */
+const NO_SPACE_RETRY_MS = 1000;
+
+/** A store that a journal is drained into. */
+export class DrainIntoStore implements DrainTarget {
+  /** How many bytes of entries a batch has. */
+  readonly batchBytes: number;
+  /** One. */
+  readonly atOnce = 1;
+  readonly #store: Store;
+  readonly #clock: Clock;
+
+  /** `store` is one that answers at once. Closing this closes it. */
+  constructor(
+    store: Store,
+    options: { readonly clock: Clock; readonly batchBytes?: number },
+  ) {
+    this.#store = store;
+    this.#clock = options.clock;
+    this.batchBytes = options.batchBytes ?? BATCH_BYTES;
+  }
+
+  get sizeBytes(): number {
+    return this.#store.sizeBytes;
+  }
+
+  /** One whose changes can be watched is one whose reads answer at once. */
+  get answersAtOnce(): boolean {
+    return this.#store.watch !== undefined;
+  }
+
+  read(offset: number, into: Uint8Array): Maybe {
+    return this.#store.read(offset, into);
+  }
+
+  nextMapped(offset: number): Extent | undefined {
+    return this.#store.nextMapped(offset);
+  }
+
+  allocatedBytes(): number {
+    return this.#store.allocatedBytes();
+  }
+
+  async apply({ pieces }: DrainBatch): Promise<void> {
+    let sincePause = 0;
+    for (const piece of pieces) {
+      const pending = piece.kind === "write"
+        ? this.#store.write(piece.offset, piece.data)
+        : this.#store.unmap(piece);
+      if (pending) await pending;
+      sincePause += piece.kind === "write" ? piece.data.length : 0;
+      if (sincePause < PAUSE_EVERY_BYTES) continue;
+      sincePause = 0;
+      await this.#clock.sleep(0);
+    }
+    await this.#store.flush();
+  }
+
+  /** A store that failed stays so; one that merely had no room may find some. */
+  retryAfterMs(_thrown: unknown, _attempt: number): number | undefined {
+    return this.#store.health.state === "ok" ? NO_SPACE_RETRY_MS : undefined;
+  }
+
+  resize(sizeBytes: number): Promise<void> {
+    return this.#store.resize(sizeBytes);
+  }
+
+  close(): Promise<void> {
+    return this.#store.close();
+  }
+}
+
+/** A piece without what lies past `end`; undefined where all of it does. */
+export function cutAt(piece: DrainPiece, end: number): DrainPiece | undefined {
+  const { offset } = piece;
+  const length = piece.kind === "write" ? piece.data.length : piece.length;
+  const room = end - offset;
+  if (room <= 0) return undefined;
+  if (extentEnd({ offset, length }) <= end) return piece;
+  return piece.kind === "write"
+    ? { kind: "write", offset, data: piece.data.subarray(0, room) }
+    : { kind: "zero", offset, length: room };
+}

@@ -1,0 +1,323 @@
+/**
+ * The layer that makes a volume a strict prefix of its operations: what is written goes into a journal, in order, and from there to its
+ * place, in order.
+ *
+ *     write ──▶ journal ──▶ overlay: which sector is where in the journal
+ *     read  ──▶ overlay, and where it says nothing, the target
+ *     flush ──▶ the journal is synced
+ *     later ──▶ batches of the journal into the target, and out of the overlay what was not written again meanwhile
+ *
+ * Invariants: where the overlay says nothing, the target holds the newest bytes. The overlay says nothing of entries that are drained. The
+ * target holds nothing that is not stable in the journal. So after a crash the volume is the target, with what the journal still holds laid
+ * over it: all operations up to the last one that the journal holds, which is no older than the last flush that was answered.
+ *
+ * Operations are in whole sectors. One that is not takes the rest of its first and last sector from what is there: nothing else may change
+ * meanwhile, so whatever has to wait keeps what comes after it waiting, too.
+ */
+
+import type { Clock } from "../base/clock.ts";
+import type { Extent } from "../base/extent.ts";
+import { invariant } from "../base/errors.ts";
+import { MAX_DATA_SECTORS, MAX_ENTRY_SECTORS } from "../journal/entry.ts";
+import type { Journal } from "../journal/journal.ts";
+import { type Part, type Placed, sectorsOf } from "../journal/operation.ts";
+import { SECTOR_BYTES } from "../journal/sector.ts";
+import { Drain } from "./drain.ts";
+import type { DrainTarget } from "./drain_target.ts";
+import { MAX_SECTORS } from "./extent_map.ts";
+import { Failure } from "./failure.ts";
+import { Overlay } from "./overlay.ts";
+import { checkRange, checkSize } from "./range.ts";
+import type {
+  AtomicWrites,
+  BeforeChange,
+  Health,
+  Maybe,
+  Store,
+} from "./store.ts";
+import { Turns } from "./turns.ts";
+
+/** The longest write that is done whole or not at all. */
+const MAX_ATOMIC_BYTES = 1024 * 1024;
+
+/** The most of a longer write that is one operation. */
+const MAX_OPERATION_BYTES = 8 * 1024 * 1024;
+
+/** What a journaled store is made of. It closes them. */
+export interface JournaledStoreOptions {
+  /** Where what the journal still holds belongs, and nothing else. */
+  readonly target: DrainTarget;
+  readonly journal: Journal;
+  readonly clock: Clock;
+  /** What is written is drained after so long at the latest. */
+  readonly idleMs?: number;
+}
+
+export class JournaledStore implements Store {
+  /** Never. */
+  readonly readOnly = false;
+  readonly atomic: AtomicWrites;
+  readonly watch?: (before: BeforeChange) => () => void;
+  readonly #target: DrainTarget;
+  readonly #journal: Journal;
+  readonly #drain: Drain;
+  readonly #overlay: Overlay;
+  readonly #failure = new Failure();
+  readonly #turns = new Turns();
+  readonly #mostBytes: number;
+  #beforeChange: BeforeChange | undefined;
+
+  /** @throws {VaultError} where an entry of the journal cannot be read */
+  constructor(options: JournaledStoreOptions) {
+    const { target, journal, clock, idleMs } = options;
+    this.#target = target;
+    this.#journal = journal;
+    this.#overlay = new Overlay(journal, target);
+    // With a head for each entry begun, and two sectors that are not all its own.
+    const sectors = (journal.maxSectors - 4) *
+      (MAX_DATA_SECTORS / MAX_ENTRY_SECTORS);
+    const most = Math.floor(sectors) * SECTOR_BYTES;
+    invariant(most > 0, "A journal whose files hold no operation");
+    this.#mostBytes = Math.min(MAX_OPERATION_BYTES, most);
+    this.atomic = {
+      maxBytes: Math.min(MAX_ATOMIC_BYTES, this.#mostBytes),
+      write: (offset, from) => this.#writeAtomically(offset, from),
+    };
+    if (target.answersAtOnce) this.watch = (before) => this.#watch(before);
+    for (const entry of journal.entries(journal.from, journal.appended)) {
+      const { kind, sector, sectors, at } = entry;
+      const { number } = at;
+      const dataAt = kind === "write" ? at.sector + 1 : at.sector;
+      this.#overlay.lay({ kind, sector, sectors, number, at: dataAt });
+    }
+    this.#drain = new Drain({
+      ...{ journal, target, clock },
+      ...(idleMs !== undefined && { idleMs }),
+      applied: (runs) => this.#overlay.drop(runs),
+      stopped: (why) => this.#journal.refuse(this.#failure.ofDrain(why)),
+    });
+  }
+
+  get sizeBytes(): number {
+    return this.#target.sizeBytes;
+  }
+
+  get health(): Health {
+    return this.#failure.health;
+  }
+
+  /** Why writers wait, or why nothing is drained at the moment; undefined where all is well. */
+  get trouble(): string | undefined {
+    return this.#drain.trouble ?? this.#journal.full;
+  }
+
+  /** Bytes that are in the journal alone. */
+  get undrainedBytes(): number {
+    return this.#journal.undrainedBytes;
+  }
+
+  read(offset: number, into: Uint8Array): Maybe {
+    checkRange(this.sizeBytes, offset, into.length);
+    if (into.length === 0) return;
+    return this.#overlay.read(offset, into);
+  }
+
+  write(offset: number, from: Uint8Array): Maybe {
+    checkRange(this.sizeBytes, offset, from.length);
+    this.#failure.refuse();
+    if (from.length === 0) return;
+    if (from.length <= this.#mostBytes) {
+      return this.#turns.take(() => this.#writeOne(offset, from));
+    }
+    return this.#writeLong(offset, from);
+  }
+
+  unmap(extent: Extent): Maybe {
+    const { offset, length } = extent;
+    checkRange(this.sizeBytes, offset, length);
+    this.#failure.refuse();
+    if (length === 0) return;
+    const first = Math.ceil(offset / SECTOR_BYTES);
+    const last = Math.floor((offset + length) / SECTOR_BYTES);
+    // The last sector of a volume may be half of one.
+    const end = offset + length === this.sizeBytes
+      ? Math.ceil(this.sizeBytes / SECTOR_BYTES)
+      : last;
+    // Less than a sector, or parts of two.
+    if (first >= end) return this.write(offset, new Uint8Array(length));
+    const zeros = {
+      kind: "zero",
+      sector: first,
+      sectors: end - first,
+    } as const;
+    const head = first * SECTOR_BYTES - offset;
+    const tail = Math.max(0, offset + length - end * SECTOR_BYTES);
+    return this.#turns.take(() =>
+      andThen(
+        this.#merged(offset, new Uint8Array(head)),
+        (head) =>
+          andThen(
+            this.#merged(end * SECTOR_BYTES, new Uint8Array(tail)),
+            (tail) => this.#append([...head, zeros, ...tail], extent),
+          ),
+      )
+    );
+  }
+
+  async flush(): Promise<void> {
+    this.#failure.refuse();
+    try {
+      await this.#journal.sync();
+    } catch (thrown) {
+      throw this.#failure.ofSync(thrown);
+    }
+    // A write that failed meanwhile has failed the store: what this sync has covered is then nobody's to promise.
+    this.#failure.refuse();
+  }
+
+  nextMapped(offset: number): Extent | undefined {
+    return this.#overlay.nextMapped(offset);
+  }
+
+  allocatedBytes(): number {
+    return this.#target.allocatedBytes() + this.#journal.undrainedBytes;
+  }
+
+  /** All that the journal holds is drained before, so nothing in it says anything of bytes that are not there. */
+  async resize(sizeBytes: number): Promise<void> {
+    checkSize(sizeBytes);
+    if (sizeBytes > MAX_SECTORS * SECTOR_BYTES) {
+      throw new RangeError(
+        `A journaled store cannot be ${sizeBytes} bytes long`,
+      );
+    }
+    this.#failure.refuse();
+    await this.#turns.take(async () => {
+      await this.#drain.all();
+      this.#failure.refuse();
+      const lost = this.sizeBytes - sizeBytes;
+      if (lost > 0) this.#beforeChange?.({ offset: sizeBytes, length: lost });
+      await this.#target.resize(sizeBytes);
+    });
+  }
+
+  /** Drains nothing that is not under way: it is found when the journal is opened again. */
+  async close(): Promise<void> {
+    try {
+      if (this.health.state === "ok") await this.flush();
+    } finally {
+      await this.#drain.close();
+      try {
+        await this.#journal.close();
+      } finally {
+        await this.#target.close();
+      }
+    }
+  }
+
+  #watch(before: BeforeChange): () => void {
+    invariant(!this.#beforeChange, "A store that is watched already");
+    this.#beforeChange = before;
+    return () => this.#beforeChange = undefined;
+  }
+
+  #writeOne(offset: number, from: Uint8Array): Maybe {
+    const extent = { offset, length: from.length };
+    return andThen(
+      this.#merged(offset, from),
+      (parts) => this.#append(parts, extent),
+    );
+  }
+
+  /** More than can be done whole or not at all. */
+  async #writeLong(offset: number, from: Uint8Array): Promise<void> {
+    for (let at = 0; at < from.length; at += this.#mostBytes) {
+      const piece = from.subarray(at, at + this.#mostBytes);
+      await this.#turns.take(() => this.#writeOne(offset + at, piece));
+    }
+  }
+
+  async #writeAtomically(offset: number, from: Uint8Array): Promise<void> {
+    invariant(from.length <= this.atomic.maxBytes, "An atomic write too long");
+    await this.write(offset, from);
+    await this.flush();
+  }
+
+  /** A write of whole sectors: what of the first and the last one is not in `from` stays as it is. Nothing for nothing. */
+  #merged(
+    offset: number,
+    from: Uint8Array,
+  ): readonly Part[] | Promise<readonly Part[]> {
+    if (from.length === 0) return [];
+    const head = offset % SECTOR_BYTES;
+    const start = offset - head;
+    const end = offset + from.length;
+    const tail = end === this.sizeBytes ? 0 : end % SECTOR_BYTES;
+    const sector = start / SECTOR_BYTES;
+    const sectors = Math.ceil(end / SECTOR_BYTES) - sector;
+    const length = sectors * SECTOR_BYTES;
+    if (length === from.length) return [{ kind: "write", sector, data: from }];
+    const data = new Uint8Array(length);
+    const readSector = (at: number): Maybe => {
+      const room = Math.min(SECTOR_BYTES, this.sizeBytes - start - at);
+      return this.read(start + at, data.subarray(at, at + room));
+    };
+    const first = head > 0 ? readSector(0) : undefined;
+    const isRead = head > 0 && sectors === 1;
+    const last = tail > 0 && !isRead
+      ? readSector(length - SECTOR_BYTES)
+      : undefined;
+    const done = (): readonly Part[] => {
+      data.set(from, head);
+      return [{ kind: "write", sector, data }];
+    };
+    return first || last ? Promise.all([first, last]).then(done) : done();
+  }
+
+  /** One operation, whole or not at all, once there is room for it. */
+  #append(operation: readonly Part[], extent: Extent): Maybe {
+    const sectors = sectorsOf(operation);
+    return this.#journal.fits(sectors)
+      ? this.#appendNow(operation, { extent, sectors })
+      : this.#appendLater(operation, { extent, sectors });
+  }
+
+  async #appendLater(
+    operation: readonly Part[],
+    what: { readonly extent: Extent; readonly sectors: number },
+  ): Promise<void> {
+    while (!this.#journal.fits(what.sectors)) {
+      this.#failure.refuse();
+      try {
+        const room = this.#journal.makeRoom(what.sectors);
+        if (this.#journal.full) this.#drain.hurry();
+        await room;
+      } catch (thrown) {
+        this.#failure.refuse();
+        throw this.#failure.ofWrite(thrown);
+      }
+    }
+    this.#appendNow(operation, what);
+  }
+
+  #appendNow(
+    operation: readonly Part[],
+    { extent, sectors }: { readonly extent: Extent; readonly sectors: number },
+  ): void {
+    this.#failure.refuse();
+    this.#beforeChange?.(extent);
+    let placed: readonly Placed[];
+    try {
+      placed = this.#journal.append(operation);
+    } catch (thrown) {
+      throw this.#failure.ofWrite(thrown);
+    }
+    for (const part of placed) this.#overlay.lay(part);
+    this.#drain.more(sectors * SECTOR_BYTES);
+  }
+}
+
+/** What `next` makes of a value, at once where it is there. */
+function andThen<T>(value: T | Promise<T>, next: (value: T) => Maybe): Maybe {
+  return value instanceof Promise ? value.then(next) : next(value);
+}

@@ -1,0 +1,118 @@
+import { expect } from "expect";
+import type { Clock } from "../base/clock.ts";
+import { CrashDisk } from "../journal/testing/crash_disk.ts";
+import { Dice } from "../../tests/fuzz/dice.ts";
+import { faultOf } from "./conformance.ts";
+import { DrainIntoStore } from "./drain_target.ts";
+import { FaultStore } from "./fault_store.ts";
+import { FileStore } from "./file_store.ts";
+import { JournaledStore } from "./journaled_store.ts";
+import { MemoryStore } from "./memory_store.ts";
+import { FakeFile } from "./testing.ts";
+import { read, settle, SIZE_BYTES } from "./testing/held_target.ts";
+import { intoMemory, noTime, openJournal } from "./testing/journaled.ts";
+
+Deno.test("a target that finds no room stops the drain until it does, and the volume goes on", async () => {
+  const full = Object.assign(new Error("ENOSPC"), { code: "ENOSPC" });
+  let isFull = true;
+  const inner = new FaultStore(
+    new MemoryStore(SIZE_BYTES),
+    ({ kind }) => kind === "write" && isFull ? { before: full } : undefined,
+  );
+  const sleeps: { ms: number; wake: () => void }[] = [];
+  const clock: Clock = {
+    ...noTime,
+    sleep: (ms) =>
+      new Promise((wake) => ms === 0 ? wake() : sleeps.push({ ms, wake })),
+  };
+  const journal = await openJournal(new CrashDisk(new Dice(1)).folder("j"));
+  const target = new DrainIntoStore(inner, { clock, batchBytes: 1 });
+  const store = new JournaledStore({ target, journal, clock });
+  store.write(0, new Uint8Array(512).fill(1));
+  await settle();
+  expect(store.trouble).toBe("Could not drain: No space to write: ENOSPC");
+  expect(sleeps.map(({ ms }) => ms)).toEqual([1000]);
+  expect(store.health.state).toBe("ok");
+  store.write(512, new Uint8Array(512).fill(2));
+  await store.flush();
+  expect(read(store, 0, 1024)[1023]).toBe(2);
+  isFull = false;
+  sleeps[0]!.wake();
+  await settle();
+  expect(store.trouble).toBeUndefined();
+  expect(store.undrainedBytes).toBe(0);
+  await store.close();
+});
+
+Deno.test("a target that fails for good fails the volume, which still reads, and what was flushed is there when it is opened again", async () => {
+  const disk = new CrashDisk(new Dice(1));
+  const file = new FakeFile(SIZE_BYTES, { canPunch: true });
+  const journal = await openJournal(disk.folder("j"));
+  const target = new DrainIntoStore(new FileStore(file), {
+    clock: noTime,
+    batchBytes: 2048,
+  });
+  const store = new JournaledStore({ target, journal, clock: noTime });
+  store.write(0, new Uint8Array(512).fill(1));
+  await store.flush();
+  file.failing.sync = "EIO";
+  store.write(512, new Uint8Array(4096).fill(2));
+  await settle();
+  expect(store.health).toEqual({
+    state: "failed",
+    why: "Could not drain: Could not sync: Cannot sync: EIO",
+  });
+  expect(await faultOf(() => store.write(0, new Uint8Array(512)))).toBe(
+    "failed",
+  );
+  expect(await faultOf(() => store.flush())).toBe("failed");
+  expect(await faultOf(() => store.resize(512))).toBe("failed");
+  expect(read(store, 0, 1024)[1023]).toBe(2);
+  await store.close();
+  const again = await openJournal(disk.folder("j"));
+  const reopened = new JournaledStore({
+    target: intoMemory(SIZE_BYTES),
+    journal: again,
+    clock: noTime,
+  });
+  expect([...read(reopened, 511, 2)]).toEqual([1, 2]);
+  await reopened.close();
+});
+
+Deno.test("a failed sync of the journal fails the volume for good", async () => {
+  const disk = new CrashDisk(new Dice(1));
+  const journal = await openJournal(disk.folder("j"));
+  const store = new JournaledStore({
+    target: intoMemory(SIZE_BYTES),
+    journal,
+    clock: noTime,
+  });
+  store.write(0, new Uint8Array(512).fill(1));
+  disk.failing = { sync: /journal/ };
+  expect(await faultOf(() => store.flush())).toBe("medium");
+  disk.failing = {};
+  expect(await faultOf(() => store.flush())).toBe("failed");
+  expect(store.health.state).toBe("failed");
+  expect(read(store, 0, 1)[0]).toBe(1);
+  await store.close();
+});
+
+Deno.test("a write without space is refused, and the next may succeed", async () => {
+  const disk = new CrashDisk(new Dice(1));
+  const journal = await openJournal(disk.folder("j"));
+  const store = new JournaledStore({
+    target: intoMemory(SIZE_BYTES),
+    journal,
+    clock: noTime,
+  });
+  disk.failing = { write: /journal/, code: "ENOSPC" };
+  expect(await faultOf(() => store.write(0, new Uint8Array(512)))).toBe(
+    "no-space",
+  );
+  expect(store.health.state).toBe("ok");
+  disk.failing = {};
+  store.write(0, new Uint8Array(512).fill(3));
+  await store.flush();
+  expect(read(store, 0, 1)[0]).toBe(3);
+  await store.close();
+});

@@ -1,0 +1,223 @@
+/**
+ * A volume in a bucket, made and opened:
+ *
+ *     superblock ──▶ the checkpoint that goes furthest ──▶ the segments behind it ──▶ compared with the pin ──▶ claimed ──▶ journal, overlay
+ *
+ * The bucket alone holds a past of the volume at every moment: all operations up to the end of the row. The journal on the local disk holds
+ * what came after, and the pin says how far the row was known to go: whoever shows less is refused.
+ */
+
+import { equalBytes } from "../../base/bytes.ts";
+import type { Clock } from "../../base/clock.ts";
+import { VaultError } from "../../base/errors.ts";
+import type { Primitives } from "../../base/primitives.ts";
+import type { Bucket } from "../../bucket/bucket.ts";
+import type { Journal } from "../../journal/journal.ts";
+import { VOLUME_ID_BYTES, type VolumeKeys } from "../../segments/keys.ts";
+import type { SegmentHead } from "../../segments/segment.ts";
+import {
+  encodeSuperblock,
+  openSuperblock,
+  type Superblock,
+  SUPERBLOCK_NUMBER,
+} from "../../segments/superblock.ts";
+import type { ChunkCache } from "../chunk_cache.ts";
+import { JournaledStore } from "../journaled_store.ts";
+import {
+  CHAIN_START,
+  type ChainEnd,
+  type ChainOptions,
+  follow,
+} from "./chain.ts";
+import { Checkpoints } from "./checkpoints.ts";
+import { SegmentReader } from "./segment_reader.ts";
+import { type Pin, SegmentRow } from "./segment_row.ts";
+import { SegmentTarget } from "./segment_target.ts";
+import { VolumeMap } from "./volume_map.ts";
+
+/** How much data a segment is meant to hold. */
+export const SEGMENT_BYTES = 8 * 1024 * 1024;
+
+/** What of a volume is the same for all its life. */
+export interface NewVolume {
+  readonly bucket: Bucket;
+  readonly keys: VolumeKeys;
+  readonly primitives: Primitives;
+  readonly clock: Clock;
+  readonly sizeBytes: number;
+  readonly blockSizeBytes: number;
+  /** Of data; 8 MiB unless given. */
+  readonly segmentBytes?: number;
+}
+
+/** Makes an empty volume. @throws {VaultError} `conflict` where there is one already */
+export async function createBucketVolume(volume: NewVolume): Promise<void> {
+  const { bucket, keys, primitives, clock } = volume;
+  const { sizeBytes: volumeBytes, blockSizeBytes } = volume;
+  const bytes = encodeSuperblock(keys, {
+    volumeId: primitives.random(VOLUME_ID_BYTES),
+    ...{ volumeBytes, blockSizeBytes },
+    segmentBytes: volume.segmentBytes ?? SEGMENT_BYTES,
+    epoch: 0,
+    timeMs: clock.now(),
+  });
+  const name = keys.nameOf("superblock", SUPERBLOCK_NUMBER);
+  if (await bucket.create(name, bytes) === "created") return;
+  throw new VaultError("There is a volume of this key in the bucket already", {
+    kind: "conflict",
+    hint: "Choose another prefix, or open that one: vault volume recover.",
+  });
+}
+
+/** What a bucket says a volume is. @throws {VaultError} `not-found` where there is none of this key */
+export async function readSuperblock(
+  bucket: Bucket,
+  keys: VolumeKeys,
+): Promise<Superblock> {
+  const name = keys.nameOf("superblock", SUPERBLOCK_NUMBER);
+  const bytes = await bucket.get(name);
+  if (bytes) return openSuperblock(keys, bytes);
+  throw new VaultError("There is no volume of this key in the bucket", {
+    kind: "not-found",
+    hint: "Look at the address of the store, and at the key.",
+  });
+}
+
+/** A volume's past, as far as a bucket tells it. */
+export interface Past {
+  readonly map: VolumeMap;
+  readonly checkpoints: Checkpoints;
+  readonly end: ChainEnd;
+  readonly sizeBytes: number;
+  /** Whether a claim was found that was about to be made here, when nobody heard of it any more. */
+  readonly claimed: boolean;
+}
+
+/** Reads it. @throws {SealError} where it is not what was written */
+export async function readPast(
+  options: ChainOptions & {
+    readonly volumeBytes: number;
+    readonly pin: Pin | undefined;
+  },
+): Promise<Past> {
+  const { pin } = options;
+  const checkpoints = new Checkpoints(options);
+  const map = new VolumeMap();
+  const checkpoint = await checkpoints.find();
+  let end = CHAIN_START;
+  let sizeBytes = options.volumeBytes;
+  if (checkpoint) {
+    for (const record of checkpoint.segments) map.restore(record);
+    for (const { sector, sectors, segment, at } of checkpoint.extents) {
+      map.restoreRun({ sector, length: sectors, holder: segment, at });
+    }
+    const { epoch, previous, timeMs } = checkpoint.head;
+    end = { next: checkpoint.nextSegment, digest: previous, epoch, timeMs };
+    sizeBytes = checkpoint.volumeBytes;
+  }
+  let claimed = false;
+  const endSector = Math.ceil(sizeBytes / 512);
+  for await (const { segment, end: after } of follow(options, end)) {
+    const { head } = segment;
+    claimed ||= pin?.claim !== undefined &&
+      equalBytes(head.digest, pin.claim.digest);
+    map.apply(knownOf(segment), segment.extents, endSector);
+    end = after;
+  }
+  return { map, checkpoints, end, sizeBytes, claimed };
+}
+
+function knownOf({ head }: SegmentHead) {
+  const { digest, salt, dataStart, dataBytes, identity } = head;
+  return { number: identity.number, digest, salt, dataStart, dataBytes };
+}
+
+/** @throws {VaultError} where the row is not that which was written here, or less of it */
+export function expectPinned(
+  { end, claimed }: Pick<Past, "end" | "claimed">,
+  pin: Pin,
+): void {
+  const older = end.epoch < pin.epoch ||
+    (end.epoch === pin.epoch && end.next < pin.next);
+  if (older) {
+    throw new VaultError(
+      `The bucket shows an older state of this volume, of ${
+        new Date(end.timeMs).toISOString()
+      }: what was written since is missing`,
+      {
+        kind: "refused",
+        hint:
+          "The store lost it, withholds it, or shows a copy from before. Nothing was changed.",
+      },
+    );
+  }
+  const other = end.epoch === pin.epoch && end.next === pin.next &&
+    !equalBytes(end.digest, pin.digest);
+  if (!other && (end.epoch === pin.epoch || claimed)) return;
+  throw new VaultError("Another node has written to this volume since", {
+    kind: "conflict",
+    hint:
+      "One volume in a bucket is served by one node. What was written here and not uploaded is in this node's journal alone.",
+  });
+}
+
+export interface OpenVolumeOptions {
+  readonly bucket: Bucket;
+  readonly keys: VolumeKeys;
+  readonly journal: Journal;
+  readonly cache: ((volumeId: Uint8Array) => ChunkCache) | undefined;
+  /** What was kept; undefined on a machine that has never had the volume. */
+  readonly pin: Pin | undefined;
+  /** Keeps it; on stable storage when it returns. */
+  readonly keepPin: (pin: Pin) => void;
+  readonly clock: Clock;
+  /** What is written is uploaded after so long at the latest. */
+  readonly idleMs?: number;
+  /** Segments from one checkpoint to the next. */
+  readonly checkpointEvery?: number;
+}
+
+/** A volume that is open. */
+export interface BucketVolume {
+  readonly store: JournaledStore;
+  readonly row: SegmentRow;
+  readonly map: VolumeMap;
+  readonly reader: SegmentReader;
+  readonly superblock: Superblock;
+}
+
+/**
+ * Opens a volume to read and write it: from now on nobody who had it open before can write to it.
+ *
+ * @throws {VaultError} where it is not there, not what was written, or another node's
+ */
+export async function openBucketVolume(
+  options: OpenVolumeOptions,
+): Promise<BucketVolume> {
+  const { bucket, keys, journal, pin, clock, idleMs } = options;
+  const superblock = await readSuperblock(bucket, keys);
+  const { volumeId, volumeBytes, segmentBytes } = superblock;
+  const chain = { bucket, keys, volumeId };
+  const past = await readPast({ ...chain, volumeBytes, pin });
+  if (pin) expectPinned(past, pin);
+  const { map, checkpoints, end, sizeBytes } = past;
+  const cache = options.cache?.(volumeId);
+  const reader = new SegmentReader({ ...chain, cache });
+  const row = new SegmentRow({
+    ...chain,
+    ...{ map, checkpoints, reader, cache, sizeBytes, end, clock },
+    pin: options.keepPin,
+    ...(options.checkpointEvery === undefined
+      ? {}
+      : { checkpointEvery: options.checkpointEvery }),
+  });
+  await row.open();
+  const target = new SegmentTarget({
+    ...{ map, reader, cache, bucket, row, segmentBytes },
+  });
+  const store = new JournaledStore({
+    ...{ target, journal, clock },
+    ...(idleMs === undefined ? {} : { idleMs }),
+  });
+  return { store, row, map, reader, superblock };
+}

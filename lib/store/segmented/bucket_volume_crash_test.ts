@@ -1,0 +1,221 @@
+/**
+ * Power cuts and kills under a volume in a bucket, with a bucket that fails in every way in which one may: after any of them the volume is what
+ * some prefix of its operations makes, each whole, and no older than the last flush that was answered; and where all that is on the local disk
+ * is lost, some older one. CRASH_SEEDS=20000 tries so many lives in place of some hundreds, CRASH_SEED=n one of them again.
+ */
+import { expect } from "expect";
+import { fromHex, fromUtf8, toHex, utf8 } from "../../base/bytes.ts";
+import type { Clock } from "../../base/clock.ts";
+import type { Bucket, Created, ObjectPage } from "../../bucket/bucket.ts";
+import type { Extent } from "../../base/extent.ts";
+import { FaultBucket } from "../../bucket/fault_bucket.ts";
+import { MemoryBucket } from "../../bucket/memory_bucket.ts";
+import { RetryingBucket } from "../../bucket/retrying_bucket.ts";
+import {
+  endurable,
+  HurriedClock,
+  seededRandom,
+  troubled,
+} from "../../bucket/testing/faults.ts";
+import { systemPrimitives as primitives } from "../../os/primitives.ts";
+import { VolumeKeys } from "../../segments/keys.ts";
+import { SUPERBLOCK_NUMBER } from "../../segments/superblock.ts";
+import { ChunkCache } from "../chunk_cache.ts";
+import {
+  crashRun,
+  type CrashSubject,
+  type CrashTally,
+} from "../testing/crash_run.ts";
+import { openJournal } from "../testing/journaled.ts";
+import { type Contract, KILLED, LOST, PREFIX } from "../testing/oracle.ts";
+import type { PowerSupply } from "../testing/power_supply.ts";
+import { createBucketVolume, openBucketVolume } from "./bucket_volume.ts";
+import type { Pin } from "./segment_row.ts";
+
+const ONE = Deno.env.get("CRASH_SEED");
+const SEEDS = Number(Deno.env.get("CRASH_SEEDS") ?? 100);
+const BLOCK_BYTES = 512;
+const SIZE_BYTES = 64 * BLOCK_BYTES;
+
+/** Nothing that was answered is missing, and nothing is there in part. */
+const KILLED_WHOLE: Contract = { ...KILLED, torn: false };
+
+/** Time that passes by itself: what is to be done later is done some turns later. */
+const soon: Clock = {
+  now: () => 0,
+  monotonic: () => 0,
+  sleep: async () => {
+    for (let turn = 0; turn < 3; turn++) await undefined;
+  },
+  after(_ms, then) {
+    let wanted = true;
+    void (async () => {
+      for (let turn = 0; turn < 30; turn++) await undefined;
+      if (wanted) then();
+    })();
+    return () => wanted = false;
+  },
+};
+
+const keys = new VolumeKeys(primitives, new Uint8Array(32).fill(7));
+
+/** The bucket as one process reaches it. A process that is dead asks nothing more, and hears of nothing. */
+class Reached implements Bucket {
+  readonly #inner: Bucket;
+  readonly #expectAlive: () => void;
+
+  constructor(inner: Bucket, expectAlive: () => void) {
+    this.#inner = inner;
+    this.#expectAlive = expectAlive;
+  }
+  create(name: string, bytes: Uint8Array): Promise<Created> {
+    return this.#ask(() => this.#inner.create(name, bytes));
+  }
+  get(name: string, range?: Extent): Promise<Uint8Array | undefined> {
+    return this.#ask(() => this.#inner.get(name, range));
+  }
+  list(prefix: string, startAfter?: string): Promise<ObjectPage> {
+    return this.#ask(() => this.#inner.list(prefix, startAfter));
+  }
+  delete(names: readonly string[]): Promise<void> {
+    return this.#ask(() => this.#inner.delete(names));
+  }
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+  async #ask<T>(act: () => Promise<T>): Promise<T> {
+    this.#expectAlive();
+    const answer = await act();
+    this.#expectAlive();
+    return answer;
+  }
+}
+
+interface Variant {
+  readonly segmentBytes: number;
+  readonly checkpointEvery: number;
+  /** Nothing that is on the local disk outlives a crash. */
+  readonly loses: boolean;
+}
+
+function bucketVolume(seed: number, variant: Variant): CrashSubject {
+  const memory = new MemoryBucket({ pageObjects: 5 });
+  const share = seed % 3 === 0 ? 0 : 0.1;
+  const bucket = new FaultBucket(memory, endurable(troubled(seed, share, 40)));
+  let lives = 0;
+  return {
+    open: async (supply) => {
+      const local = variant.loses ? `${lives++}/` : "";
+      const alive = supply.folder("alive");
+      const reached = new RetryingBucket(
+        new Reached(bucket, () => void alive.list()),
+        { clock: new HurriedClock(), primitives: seededRandom(seed) },
+      );
+      const superblock = keys.nameOf("superblock", SUPERBLOCK_NUMBER);
+      if (!await reached.get(superblock)) {
+        await createBucketVolume({
+          bucket: reached,
+          ...{ keys, primitives, clock: soon },
+          sizeBytes: SIZE_BYTES,
+          blockSizeBytes: BLOCK_BYTES,
+          segmentBytes: variant.segmentBytes,
+        });
+      }
+      const pin = pinIn(supply, `${local}pin`);
+      const { store } = await openBucketVolume({
+        bucket: reached,
+        keys,
+        journal: await openJournal(supply.folder(`${local}journal`), {
+          fileBytes: 48 * BLOCK_BYTES,
+          maxFiles: 3,
+        }),
+        cache: seed % 2 === 0 ? undefined : (volumeId) =>
+          new ChunkCache({
+            data: supply.open(`${local}cache`),
+            index: supply.open(`${local}index`),
+            limitBytes: 3 * 65536,
+            volumeId,
+            hash: (...parts) => primitives.hash("sha256", ...parts),
+          }),
+        pin: pin.read(),
+        keepPin: (now) => pin.write(now),
+        clock: soon,
+        checkpointEvery: variant.checkpointEvery,
+      });
+      return store;
+    },
+    sizeBytes: SIZE_BYTES,
+    afterCut: variant.loses ? LOST : PREFIX,
+    afterKill: variant.loses ? LOST : KILLED_WHOLE,
+    ...(variant.loses && { afterClose: LOST }),
+  };
+}
+
+/** In one sector, which is never torn. */
+function pinIn(supply: PowerSupply, name: string) {
+  const file = supply.open(name, BLOCK_BYTES);
+  return {
+    read(): Pin | undefined {
+      const sector = new Uint8Array(BLOCK_BYTES);
+      file.read(0, sector);
+      const text = fromUtf8(sector)!.replaceAll("\0", "");
+      return text === "" ? undefined : JSON.parse(
+        text,
+        (key, value) => key === "digest" ? fromHex(value) : value,
+      );
+    },
+    write(pin: Pin): void {
+      const sector = new Uint8Array(BLOCK_BYTES);
+      const { claim, ...rest } = pin;
+      const plain = <T extends { readonly digest: Uint8Array }>(of: T) => ({
+        ...of,
+        digest: toHex(of.digest),
+      });
+      sector.set(utf8(JSON.stringify({
+        ...plain(rest),
+        ...(claim && { claim: plain(claim) }),
+      })));
+      file.write(0, sector);
+      file.syncNow();
+    },
+  };
+}
+
+const VARIANTS: readonly (Variant & { readonly name: string })[] = [
+  {
+    name: "small segments",
+    segmentBytes: 2048,
+    checkpointEvery: 3,
+    loses: false,
+  },
+  {
+    name: "large segments",
+    segmentBytes: 65536,
+    checkpointEvery: 20,
+    loses: false,
+  },
+  {
+    name: "the local disk lost each time",
+    segmentBytes: 2048,
+    checkpointEvery: 4,
+    loses: true,
+  },
+];
+
+for (const variant of VARIANTS) {
+  Deno.test(`a volume in a bucket is a prefix of its operations after any crash: ${variant.name}`, async () => {
+    const sum: Record<string, number> = {};
+    const seeds = ONE === undefined ? [...Array(SEEDS).keys()] : [Number(ONE)];
+    for (const seed of seeds) {
+      const tally = await crashRun(bucketVolume(seed, variant), seed);
+      for (const name of Object.keys(tally) as (keyof CrashTally)[]) {
+        sum[name] = (sum[name] ?? 0) + tally[name];
+      }
+    }
+    if (ONE !== undefined) return;
+    // It has not gone blind.
+    expect(sum.cuts).toBeGreaterThan(SEEDS);
+    expect(sum.kills).toBeGreaterThan(SEEDS / 2);
+    expect(sum.operations).toBeGreaterThan(10 * SEEDS);
+  });
+}

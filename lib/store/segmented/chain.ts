@@ -1,0 +1,174 @@
+/**
+ * The row of a volume's segments: where it goes on, and who may go on with it.
+ *
+ *     1 ◄── 2 ◄── 3 ◄── 4 (claim, a new epoch) ◄── 4 + EPOCH_GAP ◄── …
+ *
+ * A segment names the digest of the one before and is created under its number once, for all time. So of two writers one comes first, and
+ * the other learns it from the very segment that it tries to write: that is the fence.
+ *
+ * A writer has several segments under way at once, so one that died may have left some that follow nothing. Whoever writes next claims the
+ * row with an empty segment of a higher epoch, and goes on so far behind it that nothing of the former writer can be in the way.
+ *
+ * | what is under the next number | means |
+ * |---|---|
+ * | nothing | the row ends here |
+ * | a segment that names the last one | the row goes on |
+ * | a segment that does not | what a writer left that died before the claim: the row ends here, and cannot be gone on with under this number |
+ */
+
+import { equalBytes } from "../../base/bytes.ts";
+import { VaultError } from "../../base/errors.ts";
+import type { Bucket } from "../../bucket/bucket.ts";
+import type { VolumeKeys } from "../../segments/keys.ts";
+import { SealError } from "../../segments/seal_error.ts";
+import {
+  encodeSegment,
+  FIRST_READ_BYTES,
+  openSegmentHead,
+  type SegmentHead,
+} from "../../segments/segment.ts";
+import { MAX_SEGMENT_NUMBER } from "./volume_map.ts";
+
+/** How far behind a claim its writer begins: more than a writer ever has under way. */
+export const EPOCH_GAP = 256;
+
+/** How often a claim is tried while another writer goes on. */
+const MAX_CLAIMS = 16;
+
+/** The end of the row, as far as it is known. */
+export interface ChainEnd {
+  /** The number of the next segment. */
+  readonly next: number;
+  /** The digest of the last one; zeros before the first. */
+  readonly digest: Uint8Array;
+  /** Of its writer; 0 before the first. */
+  readonly epoch: number;
+  /** When it was written, by its writer's clock: milliseconds since the epoch. */
+  readonly timeMs: number;
+}
+
+/** Before the first segment. */
+export const CHAIN_START: ChainEnd = {
+  next: 1,
+  digest: new Uint8Array(32),
+  epoch: 0,
+  timeMs: 0,
+};
+
+export interface ChainOptions {
+  readonly bucket: Bucket;
+  readonly keys: VolumeKeys;
+  readonly volumeId: Uint8Array;
+}
+
+/** Where the row goes on behind a segment. */
+export function behind(
+  end: ChainEnd,
+  segment: {
+    readonly number: number;
+    readonly epoch: number;
+    readonly digest: Uint8Array;
+    readonly timeMs: number;
+  },
+): ChainEnd {
+  const { number, epoch, digest, timeMs } = segment;
+  const next = number + (epoch > end.epoch ? EPOCH_GAP : 1);
+  if (next <= MAX_SEGMENT_NUMBER) return { next, digest, epoch, timeMs };
+  throw new VaultError("The volume has no number left for another segment", {
+    hint: "Copy it to a new volume: vault volume export, then import.",
+  });
+}
+
+/** The head of a segment, or undefined where there is none. @throws {SealError} where it is not what was written there */
+export async function readHead(
+  { bucket, keys, volumeId }: ChainOptions,
+  number: number,
+): Promise<SegmentHead | undefined> {
+  const name = keys.nameOf("segment", number);
+  for (let length = FIRST_READ_BYTES, tries = 0; tries < 3; tries++) {
+    const bytes = await bucket.get(name, { offset: 0, length });
+    if (!bytes) return undefined;
+    const opened = openSegmentHead(keys, { volumeId, number, bytes });
+    if (!("needsBytes" in opened)) return opened;
+    if (bytes.length < length || opened.needsBytes <= length) break;
+    length = opened.needsBytes;
+  }
+  throw new SealError(`Segment ${number} is cut off`);
+}
+
+/** The segments behind `from`, in order, as far as the row goes. */
+export async function* follow(
+  options: ChainOptions,
+  from: ChainEnd,
+): AsyncGenerator<{ readonly segment: SegmentHead; readonly end: ChainEnd }> {
+  let end = from;
+  for (;;) {
+    const segment = await readHead(options, end.next);
+    if (!segment || !goesOn(end, segment)) return;
+    const { epoch, digest, timeMs } = segment.head;
+    end = behind(end, { number: end.next, epoch, digest, timeMs });
+    yield { segment, end };
+  }
+}
+
+/** A claim that is about to be made, or was. */
+export interface Claim {
+  readonly number: number;
+  readonly epoch: number;
+  readonly digest: Uint8Array;
+}
+
+/**
+ * Makes this writer the one that goes on with the row: whoever wrote before can write nothing that counts any more.
+ *
+ * `found` is told of segments that another has written meanwhile, and `about` of each claim before it is made: it may have been made although
+ * nobody heard of that.
+ *
+ * @throws {VaultError} `conflict` where others claim it again and again
+ */
+export async function claim(
+  options: ChainOptions & {
+    readonly from: ChainEnd;
+    readonly timeMs: number;
+    readonly found: (
+      segment: SegmentHead,
+      number: number,
+      end: ChainEnd,
+    ) => void;
+    readonly about: (claim: Claim) => void | Promise<void>;
+  },
+): Promise<ChainEnd> {
+  const { bucket, keys, volumeId, timeMs, found, about } = options;
+  let end = options.from;
+  for (let tries = 0; tries < MAX_CLAIMS; tries++) {
+    const number = end.next;
+    const epoch = end.epoch + 1;
+    const { bytes, head } = encodeSegment(keys, {
+      ...{ volumeId, number, epoch, timeMs, previous: end.digest },
+      ...{ extents: [], data: [] },
+    });
+    await about({ number, epoch, digest: head.digest });
+    const name = keys.nameOf("segment", number);
+    if (await bucket.create(name, bytes) === "created") {
+      return behind(end, { number, epoch, digest: head.digest, timeMs });
+    }
+    const before = end;
+    for await (const one of follow(options, end)) {
+      found(one.segment, end.next, one.end);
+      end = one.end;
+    }
+    if (end === before) {
+      throw new SealError(
+        `Under the number of segment ${number} lies what no writer of this volume left there`,
+      );
+    }
+  }
+  throw new VaultError("Another node writes to this volume again and again", {
+    kind: "conflict",
+    hint: "Stop it there. One volume in a bucket is served by one node.",
+  });
+}
+
+function goesOn(end: ChainEnd, { head }: SegmentHead): boolean {
+  return equalBytes(head.previous, end.digest) && head.epoch >= end.epoch;
+}

@@ -1,0 +1,189 @@
+/**
+ * Bytes of segments: from the cache, or from the bucket by chunks, each of which proves itself before anything of it is used.
+ *
+ * Whoever reads on where the last fetch has ended gets more at a time, so that a long read is not a row of short ones.
+ */
+
+import type { Bucket } from "../../bucket/bucket.ts";
+import { MediaError } from "../../base/media_error.ts";
+import { messageOf } from "../../base/errors.ts";
+import type { VolumeKeys } from "../../segments/keys.ts";
+import { SealError } from "../../segments/seal_error.ts";
+import {
+  CHUNK_BYTES,
+  chunkCount,
+  chunkExtent,
+  ChunkOpener,
+} from "../../segments/sealed.ts";
+import { identityOf } from "../../segments/segment.ts";
+import type { ChunkCache } from "../chunk_cache.ts";
+import type { Maybe } from "../store.ts";
+import type { KnownSegment } from "./volume_map.ts";
+
+/** The most chunks of one fetch. */
+export const MAX_FETCH_CHUNKS = 16;
+/** Openers that are kept: each holds a segment's key. */
+const MAX_OPENERS = 256;
+/** Chunks that were fetched and wait to be used, where there is no cache to keep them. */
+const MAX_HELD = 64;
+
+export interface SegmentReaderOptions {
+  readonly bucket: Bucket;
+  readonly keys: VolumeKeys;
+  readonly volumeId: Uint8Array;
+  readonly cache: ChunkCache | undefined;
+}
+
+export class SegmentReader {
+  readonly #options: SegmentReaderOptions;
+  readonly #openers = new Map<number, ChunkOpener>();
+  readonly #fetching = new Map<string, Promise<void>>();
+  /** The latest chunks that were fetched. */
+  readonly #held = new Map<string, Uint8Array>();
+  /** Where the last fetch has ended, and how long it was. */
+  #last = { segment: 0, chunk: -1, chunks: 1 };
+  #fetchedBytes = 0;
+
+  constructor(options: SegmentReaderOptions) {
+    this.#options = options;
+  }
+
+  /** From the bucket, since it was opened. */
+  get fetchedBytes(): number {
+    return this.#fetchedBytes;
+  }
+
+  /**
+   * Fills `into` with the bytes of a segment's data from `offset` on.
+   *
+   * @throws {MediaError} where they cannot be had, or are not what was written
+   */
+  read(segment: KnownSegment, offset: number, into: Uint8Array): Maybe {
+    let pending: Promise<void>[] | undefined;
+    for (let at = 0; at < into.length;) {
+      const position = offset + at;
+      const chunk = Math.floor(position / CHUNK_BYTES);
+      const within = position % CHUNK_BYTES;
+      const length = Math.min(into.length - at, CHUNK_BYTES - within);
+      const part = into.subarray(at, at + length);
+      if (!this.#have(segment, { chunk, within, part })) {
+        (pending ??= []).push(
+          this.#readInto(segment, { chunk, within, part }),
+        );
+      }
+      at += length;
+    }
+    if (pending) return Promise.all(pending).then(() => {});
+  }
+
+  /** Nothing of the segment is wanted any more. */
+  forget(segment: number, dataBytes: number): void {
+    this.#openers.delete(segment);
+    this.#options.cache?.drop(segment, chunkCount(dataBytes));
+    for (const key of this.#held.keys()) {
+      if (key.startsWith(`${segment}/`)) this.#held.delete(key);
+    }
+  }
+
+  #have(
+    { number: segment }: KnownSegment,
+    { chunk, within, part }: Wanted,
+  ): boolean {
+    const held = this.#held.get(`${segment}/${chunk}`);
+    if (held) {
+      part.set(held.subarray(within, within + part.length));
+      return true;
+    }
+    return this.#options.cache?.read({ segment, chunk }, within, part) ?? false;
+  }
+
+  async #readInto(segment: KnownSegment, wanted: Wanted): Promise<void> {
+    const { number } = segment;
+    const { chunk } = wanted;
+    // What has been evicted before it was used is fetched again.
+    while (!this.#have(segment, wanted)) {
+      const key = `${number}/${chunk}`;
+      const under = this.#fetching.get(key);
+      if (under) await under;
+      else await this.#get(segment, chunk);
+    }
+  }
+
+  #get(segment: KnownSegment, chunk: number): Promise<void> {
+    const { number, dataBytes } = segment;
+    const last = this.#last;
+    const goesOn = last.segment === number && last.chunk === chunk;
+    const most = goesOn ? Math.min(2 * last.chunks, MAX_FETCH_CHUNKS) : 1;
+    const chunks = Math.min(most, chunkCount(dataBytes) - chunk);
+    this.#last = { segment: number, chunk: chunk + chunks, chunks };
+    const keys = Array.from(
+      { length: chunks },
+      (_, n) => `${number}/${chunk + n}`,
+    );
+    const fetched = this.#getChunks(segment, { chunk, chunks })
+      .finally(() => {
+        for (const key of keys) this.#fetching.delete(key);
+      });
+    for (const key of keys) this.#fetching.set(key, fetched);
+    return fetched;
+  }
+
+  async #getChunks(
+    segment: KnownSegment,
+    { chunk, chunks }: { readonly chunk: number; readonly chunks: number },
+  ): Promise<void> {
+    const { bucket, keys, cache } = this.#options;
+    const { number } = segment;
+    const first = chunkExtent(segment, chunk);
+    const last = chunkExtent(segment, chunk + chunks - 1);
+    const length = last.offset + last.length - first.offset;
+    let sealed: Uint8Array | undefined;
+    try {
+      const name = keys.nameOf("segment", number);
+      sealed = await bucket.get(name, { offset: first.offset, length });
+      if (!sealed) throw new SealError(`Segment ${number} is not there`);
+      this.#fetchedBytes += sealed.length;
+      for (let n = 0; n < chunks; n++) {
+        const { offset, length } = chunkExtent(segment, chunk + n);
+        const from = offset - first.offset;
+        const bytes = this.#opener(segment)
+          .open(chunk + n, sealed.subarray(from, from + length));
+        cache?.put({ segment: number, chunk: chunk + n }, bytes);
+        this.#hold(`${number}/${chunk + n}`, bytes);
+      }
+    } catch (cause) {
+      const why = messageOf(cause);
+      throw new MediaError("medium", `Could not read: ${why}`, { cause });
+    }
+  }
+
+  #hold(key: string, bytes: Uint8Array): void {
+    this.#held.delete(key);
+    this.#held.set(key, bytes);
+    if (this.#held.size <= MAX_HELD) return;
+    const [oldest] = this.#held.keys();
+    this.#held.delete(oldest!);
+  }
+
+  #opener(segment: KnownSegment): ChunkOpener {
+    const { number } = segment;
+    const known = this.#openers.get(number);
+    if (known) return known;
+    const { keys, volumeId } = this.#options;
+    const identity = identityOf({ volumeId, number });
+    const opener = new ChunkOpener(keys, { identity, place: segment });
+    this.#openers.set(number, opener);
+    if (this.#openers.size > MAX_OPENERS) {
+      const [oldest] = this.#openers.keys();
+      this.#openers.delete(oldest!);
+    }
+    return opener;
+  }
+}
+
+interface Wanted {
+  readonly chunk: number;
+  /** Where in the chunk. */
+  readonly within: number;
+  readonly part: Uint8Array;
+}

@@ -1,0 +1,41 @@
+/** Objects of a volume that nobody needs any more, and their end. */
+
+import { BucketError } from "../../bucket/bucket.ts";
+import type { ChainOptions } from "./chain.ts";
+import type { Checkpoints } from "./checkpoints.ts";
+import type { SegmentReader } from "./segment_reader.ts";
+import type { VolumeMap } from "./volume_map.ts";
+
+/** Objects that are deleted with one request. */
+const DELETED_AT_ONCE = 500;
+
+/**
+ * Deletes checkpoints that later ones stand for, and segments in which nothing lives and which nobody reads who opens the volume from a
+ * checkpoint that is kept. What cannot be deleted now is the next time.
+ */
+export async function sweep(
+  { map, checkpoints, bucket, keys, reader }: ChainOptions & {
+    readonly map: VolumeMap;
+    readonly checkpoints: Checkpoints;
+    readonly reader: SegmentReader;
+  },
+): Promise<void> {
+  const dead = [...map.segments()].filter(({ number, liveSectors }) =>
+    liveSectors === 0 && !checkpoints.needs(number)
+  );
+  try {
+    await checkpoints.sweep();
+    for (let at = 0; at < dead.length; at += DELETED_AT_ONCE) {
+      const some = dead.slice(at, at + DELETED_AT_ONCE);
+      await bucket.delete(
+        some.map(({ number }) => keys.nameOf("segment", number)),
+      );
+      for (const { number, dataBytes } of some) {
+        map.forget(number);
+        reader.forget(number, dataBytes);
+      }
+    }
+  } catch (thrown) {
+    if (!(thrown instanceof BucketError)) throw thrown;
+  }
+}
