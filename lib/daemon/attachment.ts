@@ -16,23 +16,21 @@ import { systemPrimitives } from "../os/primitives.ts";
 import { processId } from "../os/process.ts";
 import { listenTcp } from "../os/tcp.ts";
 import type { DeviceIdentity } from "../pki/identity.ts";
-import type {
-  AttachmentEnd,
-  AttachmentOptions,
-  RunningAttachment,
+import {
+  type AttachmentEnd,
+  type AttachmentOptions,
+  modeOf,
+  type RunningAttachment,
+  takeOverOf,
 } from "./attachment_options.ts";
 import { handOver } from "./handover.ts";
 import { type Fenced, HeldLease } from "./held_lease.ts";
 import { chooseNode, shortNodeId } from "./joined.ts";
-import { MAX_HANDOVER_MS } from "./lease_lines.ts";
 import { LinkKeeper } from "./link_keeper.ts";
 import { expectLoopback } from "./loopback.ts";
 import { PortalDoor } from "./portal_door.ts";
 import { attachmentSocket } from "./sockets.ts";
 import { StateFolder } from "./state_folder.ts";
-
-/** How long those that hold a volume may take to let go of it, unless told otherwise. */
-export const HANDOVER_MS = 10_000;
 
 /**
  * Dials the node, takes the volume's lease, and opens the portal: what `vault attach` does. A link that is lost is dialled again for as long
@@ -136,28 +134,6 @@ export async function runAttachment(
   }
 }
 
-function modeOf({ readOnly, shared }: AttachmentOptions): Mode {
-  if (!readOnly) return shared ? "shared" : "write";
-  if (!shared) return "read";
-  throw new VaultError("Whoever only reads shares the volume with no writer", {
-    kind: "usage",
-    hint: "Say one of the two: read-only, or shared.",
-  });
-}
-
-function takeOverOf({ takeOver }: AttachmentOptions) {
-  if (!takeOver) return undefined;
-  const { now, withinMs: boundMs = HANDOVER_MS } = takeOver;
-  if (boundMs >= 0 && boundMs <= MAX_HANDOVER_MS) return { now, boundMs };
-  throw new VaultError(
-    `Nobody is given ${boundMs / 1000} s to let go of a volume`,
-    {
-      kind: "usage",
-      hint: `At most ${MAX_HANDOVER_MS / 60_000} minutes are.`,
-    },
-  );
-}
-
 type Parts = AttachmentOptions & {
   readonly iqn: string;
   readonly mode: Mode;
@@ -178,6 +154,7 @@ class Attachment implements RunningAttachment {
   #control: ReturnType<typeof serveControl> | undefined;
   /** A hand-over that is under way. */
   #handing: { readonly by: string; readonly over: AbortController } | undefined;
+  #taken: Fenced | undefined;
   #stopping: Promise<Detachment> | undefined;
   #ended: (end: AttachmentEnd) => void = () => {};
 
@@ -269,6 +246,7 @@ class Attachment implements RunningAttachment {
 
   /** The volume was taken: whatever is not written yet never will be. */
   async fenced(how: Fenced): Promise<void> {
+    this.#taken = how;
     this.#handing?.over.abort(new VaultError("The volume was taken"));
     if (this.#stopping) return;
     const { volume, door, osLogin } = this.#parts;
@@ -292,8 +270,9 @@ class Attachment implements RunningAttachment {
 
   #detach(): Promise<Detachment> {
     this.#stopping ??= this.#logoutAndClose().catch((thrown) => {
-      // The disk is in use: all goes on as before, and it may be tried again.
+      // The disk is in use: all goes on as before, and it may be tried again. Unless the volume was taken meanwhile.
       this.#stopping = undefined;
+      if (this.#taken) void this.fenced(this.#taken);
       throw thrown;
     });
     return this.#stopping;

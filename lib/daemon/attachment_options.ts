@@ -1,11 +1,17 @@
 /** What `vault attach` is told, and what it gives. */
 
 import type { Clock } from "../base/clock.ts";
+import { VaultError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { Primitives } from "../base/primitives.ts";
 import type { AttachmentOperations } from "../control/operations.ts";
+import type { Mode } from "../lease/holder.ts";
 import type { Address } from "../os/tcp.ts";
 import type { Handover } from "./handover.ts";
+import { MAX_HANDOVER_MS } from "./lease_lines.ts";
+
+/** How long those that hold a volume may take to let go of it, unless told otherwise. */
+export const HANDOVER_MS = 10_000;
 
 /** The operating system's own initiator, where the attachment is to log it in. */
 export interface OsLogin {
@@ -108,4 +114,30 @@ export interface RunningAttachment {
   stop(): Promise<void>;
   /** Resolves when it has ended, with how. Never rejects. */
   readonly closed: Promise<AttachmentEnd>;
+}
+
+/** How it holds the volume. @throws {VaultError} where it asks for both */
+export function modeOf({ readOnly, shared }: AttachmentOptions): Mode {
+  if (!readOnly) return shared ? "shared" : "write";
+  if (!shared) return "read";
+  throw new VaultError("Whoever only reads shares the volume with no writer", {
+    kind: "usage",
+    hint: "Say one of the two: read-only, or shared.",
+  });
+}
+
+/** What a node is asked to do about those in the way. @throws {VaultError} where nobody is given so long */
+export function takeOverOf(
+  { takeOver }: AttachmentOptions,
+): { readonly now: boolean; readonly boundMs: number } | undefined {
+  if (!takeOver) return undefined;
+  const { now, withinMs: boundMs = HANDOVER_MS } = takeOver;
+  if (boundMs >= 0 && boundMs <= MAX_HANDOVER_MS) return { now, boundMs };
+  throw new VaultError(
+    `Nobody is given ${boundMs / 1000} s to let go of a volume`,
+    {
+      kind: "usage",
+      hint: `At most ${MAX_HANDOVER_MS / 60_000} minutes are.`,
+    },
+  );
 }
