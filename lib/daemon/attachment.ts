@@ -164,6 +164,7 @@ class Attachment implements RunningAttachment {
   #control: ReturnType<typeof serveControl> | undefined;
   /** A hand-over that is under way. */
   #handing: { readonly by: string; readonly over: AbortController } | undefined;
+  #taken: Fenced | undefined;
   #stopping: Promise<Detachment> | undefined;
   #ended: (end: AttachmentEnd) => void = () => {};
 
@@ -255,6 +256,7 @@ class Attachment implements RunningAttachment {
 
   /** The volume was taken: whatever is not written yet never will be. */
   async fenced(how: Fenced): Promise<void> {
+    this.#taken = how;
     this.#handing?.over.abort(new VaultError("The volume was taken"));
     if (this.#stopping) return;
     const { volume, door, osLogin } = this.#parts;
@@ -278,8 +280,9 @@ class Attachment implements RunningAttachment {
 
   #detach(): Promise<Detachment> {
     this.#stopping ??= this.#logoutAndClose().catch((thrown) => {
-      // The disk is in use: all goes on as before, and it may be tried again.
+      // The disk is in use: all goes on as before, and it may be tried again. Unless the volume was taken meanwhile.
       this.#stopping = undefined;
+      if (this.#taken) void this.fenced(this.#taken);
       throw thrown;
     });
     return this.#stopping;

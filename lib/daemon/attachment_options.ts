@@ -116,7 +116,7 @@ export interface RunningAttachment {
   readonly closed: Promise<AttachmentEnd>;
 }
 
-/** @throws {VaultError} where it makes no sense */
+/** How it holds the volume. @throws {VaultError} where it asks for both */
 export function modeOf({ readOnly, shared }: AttachmentOptions): Mode {
   if (!readOnly) return shared ? "shared" : "write";
   if (!shared) return "read";
@@ -126,8 +126,10 @@ export function modeOf({ readOnly, shared }: AttachmentOptions): Mode {
   });
 }
 
-/** @throws {VaultError} where nobody is given so long */
-export function takeOverOf({ takeOver }: AttachmentOptions) {
+/** What a node is asked to do about those in the way. @throws {VaultError} where nobody is given so long */
+export function takeOverOf(
+  { takeOver }: AttachmentOptions,
+): { readonly now: boolean; readonly boundMs: number } | undefined {
   if (!takeOver) return undefined;
   const { now, withinMs: boundMs = HANDOVER_MS } = takeOver;
   if (boundMs >= 0 && boundMs <= MAX_HANDOVER_MS) return { now, boundMs };

@@ -121,7 +121,8 @@ export class HeldLease {
     this.#listener = listener;
     const first = this.#first;
     this.#first = undefined;
-    if (first) void this.#hold(first.link, first.talk);
+    // Where another link has taken its place by now, that was said there.
+    if (first && !this.#link) void this.#hold(first.link, first.talk);
   }
 
   /** Another link is up: the node is told who holds the volume. */

@@ -80,6 +80,7 @@ export class InHouse {
     let held: Holder | undefined;
     const voice: Voice = {
       gone: false,
+      paused: false,
       granted: (holder) => {
         held = holder;
         const found = keeper.find(holder);

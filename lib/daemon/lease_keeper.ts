@@ -287,29 +287,31 @@ export class LeaseKeeper {
       effects = this.#step(event);
     } catch (thrown) {
       // It is the next holder that cannot be kept.
-      this.#refuseTaker(thrown);
+      this.#refuseTaker(this.#notKept(thrown));
       effects = this.#adopt(event);
     }
     this.#perform(effects);
   }
 
   #boundOver(): void {
+    // Nobody is fenced for one that may have been killed since it asked.
+    if (this.#takeOver?.voice.paused) return this.#refuseTaker(absent());
     let effects: readonly Effect[];
     try {
       effects = this.#step({ kind: "bound over" });
     } catch (thrown) {
-      return this.#refuseTaker(thrown);
+      return this.#refuseTaker(this.#notKept(thrown));
     }
     this.#perform(effects);
   }
 
-  #refuseTaker(thrown: unknown): void {
+  #refuseTaker(why: VaultError): void {
     const takeOver = this.#takeOver;
     if (!takeOver) return;
     this.#endTakeOver();
     const { attachment, voice } = takeOver;
     this.#perform(this.#adopt({ kind: "withdrawn", attachment }));
-    voice.refused(this.#notKept(thrown));
+    voice.refused(why);
   }
 
   /** The holder for which `voice` speaks. */
@@ -337,4 +339,11 @@ export class LeaseKeeper {
       { hint: "Look at the node's disk, and try again.", cause },
     );
   }
+}
+
+function absent(): VaultError {
+  return new VaultError(
+    "Your connection was lost when the time to let go of it was over",
+    { hint: "Ask for it again." },
+  );
 }

@@ -48,10 +48,11 @@ class Scene {
     return this.done.splice(0);
   }
 
-  voice(name: string): Voice & { gone: boolean } {
+  voice(name: string): Voice & { gone: boolean; paused: boolean } {
     const say = (what: string) => void this.done.push(`${name}: ${what}`);
     return {
       gone: false,
+      paused: false,
       granted: ({ generation }) => say(`granted ${generation}`),
       refused: (why) =>
         say(why instanceof VaultError ? why.message : "refused"),
@@ -175,6 +176,20 @@ Deno.test("what cannot be stored has not happened", async () => {
   await settled();
   expect(scene.take()).toEqual([`desktop: ${sorry}`]);
   expect(scene.keeper.holdings).toEqual([]);
+});
+
+Deno.test("nobody is fenced for one that is not there when the bound is over", async () => {
+  const scene = new Scene();
+  await scene.ask("laptop");
+  const desktop = await scene.ask("desktop", { now: false, boundMs: 1000 });
+  scene.take();
+  desktop.paused = true;
+  await scene.clock.pass(1000);
+  expect(scene.take()).toEqual([
+    "laptop: keep it",
+    expect.stringContaining("desktop: Your connection was lost"),
+  ]);
+  expect(scene.keeper.holdings).toMatchObject([{ device: "laptop" }]);
 });
 
 Deno.test("whoever has gone while it waited is granted nothing", async () => {

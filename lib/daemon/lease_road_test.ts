@@ -3,6 +3,7 @@ import { expect } from "expect";
 import { equalBytes } from "../base/bytes.ts";
 import { openDisk } from "../initiator/disk.ts";
 import { join } from "../os/paths.ts";
+import { openNode } from "./stopped_node.ts";
 import { onRoad } from "./testing/road.ts";
 import { blocks, twoDevices, until } from "./testing/two_devices.ts";
 
@@ -202,5 +203,47 @@ onRoad(
     await expect(road.attach(desktop)).rejects.toThrow(HOLDS_SINCE);
     const second = await road.attach();
     expect((await second.operations.status()).lease.generation).toBe(2);
+  },
+);
+
+onRoad(
+  "a node that does not run tells who holds a volume, and takes it from a device that is revoked or by the operator",
+  async (road) => {
+    const { node, desktop } = await twoDevices(road);
+    const holder = await road.attach();
+    await node.stop();
+    const stateDir = join(road.folder, "vm");
+    const { operations, release } = await openNode({ stateDir });
+    const holders = async () => (await operations.showVolume("photos")).holders;
+    expect(await holders()).toMatchObject([{
+      device: "laptop",
+      mode: "write",
+      generation: 1,
+      state: "gone",
+    }]);
+    expect((await holders())[0]).not.toHaveProperty("goneSince");
+    await operations.revoke("laptop");
+    expect(await holders()).toEqual([]);
+    release();
+    await holder.stop();
+    const [hostname, port] = node.listen.split(":");
+    const listen = { hostname: hostname!, port: Number(port) };
+    const second = await road.node({ listen });
+    const other = await road.attach(desktop);
+    await second.stop();
+    const again = await openNode({ stateDir });
+    expect(await again.operations.releaseVolume("photos")).toMatchObject([
+      { device: "desktop", generation: 2 },
+    ]);
+    expect(await again.operations.releaseVolume("photos")).toEqual([]);
+    await expect(again.operations.releaseVolume("none")).rejects.toMatchObject({
+      kind: "not-found",
+    });
+    again.release();
+    await road.node({ listen });
+    expect(await other.closed).toMatchObject({
+      kind: "fenced",
+      why: "whoever runs the node released it",
+    });
   },
 );

@@ -82,6 +82,10 @@ class Conversation implements Voice {
     });
   }
 
+  get paused(): boolean {
+    return this.#call.link.state === "paused";
+  }
+
   async run(): Promise<void> {
     const { ask, link, keeper } = this.#call;
     const { mode, attachment, generation, takeOver } = ask;
@@ -107,8 +111,8 @@ class Conversation implements Voice {
 
   /** The link was paused, or goes on. */
   lifeChanged(): void {
-    const { link, keeper, ask } = this.#call;
-    const life = link.state === "paused" ? "paused" : "up";
+    const { keeper, ask } = this.#call;
+    const life = this.paused ? "paused" : "up";
     if (!this.gone) keeper.life(ask.attachment, this, life);
   }
 

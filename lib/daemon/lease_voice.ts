@@ -33,4 +33,6 @@ export interface Voice {
   over(): void;
   /** Nobody listens any more. */
   readonly gone: boolean;
+  /** Whoever listens has lost its connection, and may come back. */
+  readonly paused: boolean;
 }

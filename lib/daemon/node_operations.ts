@@ -29,7 +29,7 @@ import type { ServedVolumes } from "./served_volumes.ts";
 import { VERSION } from "./version.ts";
 import { checkSize } from "./volume_size.ts";
 import { volumeInfo, volumeInfos } from "./volume_info.ts";
-import { releaseVolume } from "./volume_holders.ts";
+import { releaseVolume, withoutDevice } from "./volume_holders.ts";
 
 /** What a running node adds. */
 export interface Live {
@@ -262,7 +262,22 @@ class Operations implements EndingOperations {
 
   /** Waits for no other change: one that takes its time, or is made to, must not keep a device in. It touches nothing that they do. */
   revoke(name: string): Promise<Revocation> {
-    return new Promise((resolve) => resolve(this.#devices.revoke(name)));
+    return new Promise((resolve) => {
+      const revoked = this.#devices.revoke(name);
+      if (!this.#live) this.#takeLeasesOf(name);
+      resolve(revoked);
+    });
+  }
+
+  /** What cannot be read or written now is seen to when the node is started: it is revoked all the same. */
+  #takeLeasesOf(device: string): void {
+    const { catalog } = this.#state;
+    const nowMs = this.#options.clock.now();
+    try {
+      withoutDevice(device, { catalog, nowMs });
+    } catch (thrown) {
+      if (!(thrown instanceof VaultError)) throw thrown;
+    }
   }
 
   /** All, those that are damaged, too. */

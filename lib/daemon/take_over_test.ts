@@ -216,3 +216,32 @@ onRoad(
     await disk.write(0, blocks(1));
   },
 );
+
+onRoad(
+  "a volume that is taken while its disk cannot be detached ends the attachment all the same",
+  async (road) => {
+    const { desktop } = await twoDevices(road);
+    const busy = Promise.withResolvers<void>();
+    const loggedOut: unknown[] = [];
+    const osLogin: OsLogin = {
+      login: () => Promise.resolve("/dev/sdx"),
+      logout: async (_target, options) => {
+        loggedOut.push(options);
+        if (options?.evenInUse) return;
+        await busy.promise;
+        throw new Error("the disk is in use");
+      },
+    };
+    const first = await road.attach({ osLogin });
+    const stopping = first.stop();
+    stopping.catch(() => {});
+    await road.attach({ ...desktop, takeOver: { now: true } });
+    await until(async () =>
+      (await first.operations.status()).link.state === "up"
+    );
+    busy.resolve();
+    await expect(stopping).rejects.toThrow("the disk is in use");
+    expect(await first.closed).toMatchObject({ kind: "fenced", by: "desktop" });
+    expect(loggedOut).toEqual([undefined, { evenInUse: true }]);
+  },
+);

@@ -28,6 +28,20 @@ export function holdersOf(
   }
 }
 
+/** A device that is revoked while the node does not run holds nothing any more; at its next start the node would see to it, too. */
+export function withoutDevice(
+  device: string,
+  { catalog, nowMs }: { readonly catalog: Catalog; readonly nowMs: number },
+): void {
+  for (const { name } of catalog.list()) {
+    const file = catalog.lease(name);
+    const kept = file.read();
+    if (!kept) continue;
+    const { state } = step(leaseOf(kept), { kind: "revoked", device }, nowMs);
+    if (state.kept !== kept) file.write(state.kept);
+  }
+}
+
 /** @throws {VaultError} where there is no such volume, what is kept is damaged, or cannot be stored */
 export async function releaseVolume(
   name: string,
