@@ -104,6 +104,8 @@ export class Stage {
   async #login(): Promise<RemoteDisk> {
     const status = this.#status;
     if (!status) throw new VaultError("The volume is not attached yet");
+    // Whoever logs in anew has given up the session before.
+    this.#session?.abort();
     this.#session = await connectInitiator({
       duplex: await connectTcp(parseAddress(status.portal)),
       primitives: systemPrimitives,
