@@ -7,8 +7,7 @@ import { systemClock } from "../../lib/os/clock.ts";
 import { openFile } from "../../lib/os/file.ts";
 import { openFolder } from "../../lib/os/folder.ts";
 import { systemPrimitives } from "../../lib/os/primitives.ts";
-import { DrainIntoStore } from "../../lib/store/drain_target.ts";
-import { FileStore } from "../../lib/store/file_store.ts";
+import { drainIntoFile } from "../../lib/store/drain_target.ts";
 import { JournaledStore } from "../../lib/store/journaled_store.ts";
 import type { Store } from "../../lib/store/store.ts";
 
@@ -23,8 +22,7 @@ export async function openJournaledFile(folder: string): Promise<Store> {
     fileBytes: 512 * 1024,
     maxFiles: 4,
   });
-  const file = new FileStore(openFile(`${folder}/data`));
-  const target = new DrainIntoStore(file, {
+  const target = drainIntoFile(openFile(`${folder}/data`), {
     clock: systemClock,
     batchBytes: 128 * 1024,
   });
