@@ -4,6 +4,8 @@
 
 import type { Clock } from "../base/clock.ts";
 import { type Extent, extentEnd } from "../base/extent.ts";
+import type { File } from "../base/file.ts";
+import { FileStore } from "./file_store.ts";
 import type { Maybe, Store } from "./store.ts";
 
 /** What a batch does to one extent of the volume. */
@@ -25,7 +27,10 @@ export interface DrainBatch {
   readonly pieces: readonly DrainPiece[];
 }
 
-/** A place to drain into. Nobody else changes it. */
+/**
+ * A place to drain into. Nobody else changes it. What it holds and how long it is when it is handed over is on stable storage: else a power cut
+ * could take away what a killed process had left there, from under what the journal has gone on with.
+ */
 export interface DrainTarget {
   readonly sizeBytes: number;
   /** Whether `read` never gives a promise. */
@@ -66,6 +71,22 @@ const PAUSE_EVERY_BYTES = 256 * 1024;
 /** How long a store that has no room is left alone. */
 const NO_SPACE_RETRY_MS = 1000;
 
+/** How a store is drained into. */
+export interface DrainIntoStoreOptions {
+  readonly clock: Clock;
+  /** How many bytes of entries a batch has. */
+  readonly batchBytes?: number;
+}
+
+/** A store on a file, to drain into. It closes the file. @throws {VaultError} where the file cannot be made stable */
+export function drainIntoFile(
+  file: File,
+  options: DrainIntoStoreOptions,
+): DrainIntoStore {
+  file.syncNow();
+  return new DrainIntoStore(new FileStore(file), options);
+}
+
 /** A store that a journal is drained into. */
 export class DrainIntoStore implements DrainTarget {
   /** How many bytes of entries a batch has. */
@@ -75,10 +96,10 @@ export class DrainIntoStore implements DrainTarget {
   readonly #store: Store;
   readonly #clock: Clock;
 
-  /** `store` is one that answers at once. Closing this closes it. */
+  /** `store` answers at once, and what it holds is stable. Closing this closes it. */
   constructor(
     store: Store,
-    options: { readonly clock: Clock; readonly batchBytes?: number },
+    options: DrainIntoStoreOptions,
   ) {
     this.#store = store;
     this.#clock = options.clock;

@@ -4,8 +4,7 @@
  */
 import { expect } from "expect";
 import type { Clock } from "../base/clock.ts";
-import { DrainIntoStore } from "./drain_target.ts";
-import { FileStore } from "./file_store.ts";
+import { drainIntoFile } from "./drain_target.ts";
 import { JournaledStore } from "./journaled_store.ts";
 import {
   crashRun,
@@ -47,8 +46,8 @@ function journaledFile(batchBytes: number): CrashSubject {
         fileBytes: 48 * 512,
         maxFiles: 3,
       });
-      const file = new FileStore(supply.open("data", SIZE_BYTES));
-      const target = new DrainIntoStore(file, { clock: soon, batchBytes });
+      const file = supply.open("data", SIZE_BYTES);
+      const target = drainIntoFile(file, { clock: soon, batchBytes });
       return new JournaledStore({ target, journal, clock: soon });
     },
     sizeBytes: SIZE_BYTES,

@@ -3,7 +3,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { File } from "../base/file.ts";
 import type { Journal } from "../journal/journal.ts";
-import { DrainIntoStore } from "./drain_target.ts";
+import { drainIntoFile } from "./drain_target.ts";
 import { FileStore } from "./file_store.ts";
 import { JournaledStore } from "./journaled_store.ts";
 import { MemoryStore } from "./memory_store.ts";
@@ -36,7 +36,7 @@ export interface StackOptions {
   readonly readOnly: boolean;
 }
 
-/** The store of a volume. Closing it closes all that is below. */
+/** The store of a volume. Closing it closes all that is below. @throws {VaultError} where what is below cannot be read or made stable */
 export function stackStore(options: StackOptions): Store {
   const bottom = bottomStore(options.bottom);
   return options.readOnly ? new ReadOnlyStore(bottom) : bottom;
@@ -48,7 +48,7 @@ function bottomStore(bottom: Bottom): Store {
       return new FileStore(bottom.file, bottom.intent);
     case "journaled file": {
       const { file, journal, clock } = bottom;
-      const target = new DrainIntoStore(new FileStore(file), { clock });
+      const target = drainIntoFile(file, { clock });
       return new JournaledStore({ target, journal, clock });
     }
     case "memory":
