@@ -54,7 +54,9 @@ export const AEAD_TAG_BYTES = 16;
 
 /** A permutation of {@linkcode BLOCK_BYTES} bytes under one key, that nobody without the key tells from a random one. */
 export interface Permutation {
+  /** The block that `block` becomes. @throws {RangeError} for another length */
   forward(block: Uint8Array): Uint8Array;
+  /** The block that became `block`. @throws {RangeError} for another length */
   backward(block: Uint8Array): Uint8Array;
 }
 

@@ -12,6 +12,10 @@ const SEGMENT_BYTES = 8 * 1024 * 1024;
 const keys = new VolumeKeys(primitives, primitives.random(32));
 const volumeId = primitives.random(16);
 
+const encoder = new TextEncoder();
+const say = (line: string) =>
+  Deno.stdout.writeSync(encoder.encode(`${line}\n`));
+
 function best(turn: () => void): string {
   let ms = Infinity;
   for (let i = 0; i < TURNS; i++) {
