@@ -2,6 +2,7 @@
 
 import { VaultError } from "../lib/base/errors.ts";
 import type { Handover } from "../lib/daemon/handover.ts";
+import { runShell } from "../lib/os/process.ts";
 
 /** So much of what the command complains of is told at both ends. */
 const MAX_COMPLAINT = 120;
@@ -19,26 +20,20 @@ function commandHandover(line: string): Handover {
   return {
     async run({ by, boundMs, volume, device }, tell, signal) {
       tell("running its --on-handover command");
-      const windows = Deno.build.os === "windows";
-      const output = await new Deno.Command(windows ? "cmd" : "sh", {
-        args: [windows ? "/c" : "-c", line],
+      let last = "";
+      const code = await runShell(line, {
         env: {
           VAULT_VOLUME: volume,
           VAULT_BY: by,
           VAULT_DISK: device ?? "",
           VAULT_WITHIN_SECONDS: String(Math.floor(boundMs / 1000)),
         },
-        stdin: "null",
-        stdout: "null",
-        stderr: "piped",
         signal,
-      }).output();
-      signal.throwIfAborted();
-      if (output.success) return;
-      const said = new TextDecoder().decode(output.stderr).trim();
-      const last = said.split("\n").at(-1)?.slice(0, MAX_COMPLAINT) ?? "";
+        tell: (said) => last = said.slice(0, MAX_COMPLAINT) || last,
+      });
+      if (code === 0) return;
       throw new VaultError(
-        `its --on-handover command ended with ${output.code}${
+        `its --on-handover command ended with ${code ?? "a signal"}${
           last === "" ? "" : `: ${last}`
         }`,
       );

@@ -59,6 +59,7 @@ export function osLogin(secrets: Secrets): OsLogin {
     }, loginWorld);
   return {
     login: (target) => at(target).login(),
+    letGo: (target, tell) => at(target).letGo(tell),
     async logout(target, options = {}) {
       const initiator = at(target);
       const users = options.evenInUse ? [] : await initiator.users();

@@ -229,6 +229,9 @@ class Attachment implements RunningAttachment {
       await handOver({
         ask: { by, boundMs, volume, device: this.device },
         handover,
+        letGo: osLogin && this.device !== undefined
+          ? (tell) => osLogin.letGo(this, tell)
+          : undefined,
         logout: osLogin && this.device !== undefined
           ? () => osLogin.logout(this)
           : undefined,

@@ -18,6 +18,15 @@ export interface OsLogin {
   /** The disk, `/dev/sdb` say. @throws {VaultError} */
   login(target: { iqn: string; portal: string }): Promise<string>;
   /**
+   * Unmounts, closes and writes out what is on the disk; `tell` hears of each step ahead of it.
+   *
+   * @throws {VaultError} where a program does not let go
+   */
+  letGo(
+    target: { iqn: string; portal: string },
+    tell: (step: string) => void,
+  ): Promise<void>;
+  /**
    * Flushes and logs out.
    *
    * @throws {VaultError} where the disk is in use, unless it is to go `evenInUse`

@@ -35,6 +35,8 @@ const RESERVE_MS = 1000;
 export interface HandingOver {
   readonly ask: HandoverAsk;
   readonly handover: Handover | undefined;
+  /** Gets the disk out of use where nobody has said how; undefined where it is not ours. */
+  readonly letGo: ((tell: (step: string) => void) => Promise<void>) | undefined;
   /** Logs the operating system's initiator out; undefined where that is not ours to do. */
   readonly logout: (() => Promise<void>) | undefined;
   /** Asks initiators through the node to log out. */
@@ -50,7 +52,9 @@ export interface HandingOver {
 export async function handOver(options: HandingOver): Promise<void> {
   const { ask, handover, logout, tell, signal, clock } = options;
   const untilMs = clock.monotonic() + ask.boundMs - RESERVE_MS;
-  await handover?.run(ask, tell, signal);
+  if (handover) await handover.run(ask, tell, signal);
+  else await options.letGo?.(tell);
+  signal.throwIfAborted();
   if (logout) {
     tell("logging its initiator out");
     return await logout();

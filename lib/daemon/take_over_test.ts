@@ -32,6 +32,7 @@ onRoad(
     const loggedOut: unknown[] = [];
     const osLogin: OsLogin = {
       login: () => Promise.resolve("/dev/sdx"),
+      letGo: () => Promise.reject(new Error("nobody has asked for that")),
       logout: (_target, options) => {
         loggedOut.push(options);
         return Promise.resolve();
@@ -125,6 +126,7 @@ onRoad(
     const loggedOut: unknown[] = [];
     const osLogin: OsLogin = {
       login: () => Promise.resolve("/dev/sdx"),
+      letGo: () => Promise.reject(new Error("nobody has asked for that")),
       logout: (_target, options) => {
         loggedOut.push(options);
         return Promise.reject(new Error("the disk is in use"));
@@ -218,6 +220,63 @@ onRoad(
 );
 
 onRoad(
+  "where nobody has said how, the disk is got out of use before the initiator is logged out",
+  async (road) => {
+    const { desktop, holders } = await twoDevices(road);
+    const happened: string[] = [];
+    const osLogin: OsLogin = {
+      login: () => Promise.resolve("/dev/sdx"),
+      letGo: ({ iqn }, tell) => {
+        happened.push(`let go of ${iqn.split(".").at(-1)}`);
+        tell("unmounting /mnt/photos");
+        return Promise.resolve();
+      },
+      logout: (_target, options) => {
+        happened.push(options?.evenInUse ? "thrown out" : "logged out");
+        return Promise.resolve();
+      },
+    };
+    const heard: string[] = [];
+    const first = await road.attach({ osLogin });
+    await road.attach({
+      ...desktop,
+      takeOver: { now: false, withinMs: 5000 },
+      onTakeOver: (text) => heard.push(text),
+    });
+    expect(await first.closed).toEqual({ kind: "handed-over", by: "desktop" });
+    expect(await holders()).toEqual(["desktop write 2 up"]);
+    expect(happened).toEqual(["let go of photos", "logged out"]);
+    expect(heard).toContain("laptop: unmounting /mnt/photos");
+  },
+);
+
+onRoad(
+  "a disk that a program does not let go of is kept until the bound is over",
+  async (road) => {
+    const { desktop } = await twoDevices(road);
+    const happened: string[] = [];
+    const osLogin: OsLogin = {
+      login: () => Promise.resolve("/dev/sdx"),
+      letGo: () => Promise.reject(new Error("/mnt/photos is busy")),
+      logout: (_target, options) => {
+        happened.push(options?.evenInUse ? "thrown out" : "logged out");
+        return Promise.resolve();
+      },
+    };
+    const heard: string[] = [];
+    const first = await road.attach({ osLogin });
+    await road.attach({
+      ...desktop,
+      takeOver: { now: false, withinMs: 1500 },
+      onTakeOver: (text) => heard.push(text),
+    });
+    expect(await first.closed).toMatchObject({ kind: "fenced", by: "desktop" });
+    expect(happened).toEqual(["thrown out"]);
+    expect(heard).toContain("laptop: it cannot: /mnt/photos is busy");
+  },
+);
+
+onRoad(
   "a volume that is taken while its disk cannot be detached ends the attachment all the same",
   async (road) => {
     const { desktop } = await twoDevices(road);
@@ -225,6 +284,7 @@ onRoad(
     const loggedOut: unknown[] = [];
     const osLogin: OsLogin = {
       login: () => Promise.resolve("/dev/sdx"),
+      letGo: () => Promise.reject(new Error("nobody has asked for that")),
       logout: async (_target, options) => {
         loggedOut.push(options);
         if (options?.evenInUse) return;
