@@ -33,6 +33,7 @@ interface AttachOptions {
   readonly mutualChap?: string;
   readonly mutualSecretFile?: string;
   readonly readOnly?: true;
+  readonly snapshot?: string;
   readonly shared?: true;
   readonly takeOver?: true;
   readonly now?: true;
@@ -78,7 +79,8 @@ export function attachCommand() {
     )
     .option("--mutual-chap <user>", "with --chap: the target's CHAP name")
     .option("--mutual-secret-file <file>", "where the target's secret stands")
-    .option("--read-only", "let nobody write, here or elsewhere")
+    .option("--read-only", "look at it as it is now, and change nothing")
+    .option("--snapshot <name>", "look at a snapshot of it")
     .option(
       "--shared",
       "let others write, too, that say the same: for cluster file systems",
@@ -165,7 +167,8 @@ async function foreground(ask: Ask): Promise<void> {
       stateDir,
       volume,
       portal: choosePortal(options.portal),
-      readOnly: options.readOnly ?? false,
+      readOnly: (options.readOnly ?? false) || options.snapshot !== undefined,
+      ...(options.snapshot === undefined ? {} : { snapshot: options.snapshot }),
       ...(options.node === undefined ? {} : { node: options.node }),
       ...resumeWindowOf(options),
       ...takeOverOf(options),
@@ -186,20 +189,26 @@ async function foreground(ask: Ask): Promise<void> {
     void attachment.closed.then((how) => end = how);
     return attachment;
   });
-  tellEnd(volume, end);
+  tellEnd(ask, end);
 }
 
 /** @throws {VaultError} where the volume was taken */
-function tellEnd(volume: string, end: AttachmentEnd | undefined): void {
+function tellEnd(
+  { volume, options }: Ask,
+  end: AttachmentEnd | undefined,
+): void {
   if (end?.kind === "fenced") {
     const { by, at } = end;
+    const looked = options.readOnly || options.snapshot !== undefined;
     const when = at === undefined ? "" : ` at ${formatTime(at, Date.now())}`;
     throw new VaultError(
       `Volume "${volume}" was taken${
         by === undefined ? "" : ` by ${by}`
       }${when}: ${end.why}`,
       {
-        hint: "What was not flushed here is lost. Unmount what is left of it.",
+        hint: looked
+          ? "Unmount what is left of it, and attach it again."
+          : "What was not flushed here is lost. Unmount what is left of it.",
         kind: "conflict",
       },
     );
@@ -231,10 +240,17 @@ function choosePortal(wanted: string | undefined) {
   );
 }
 
+/** What a view shows; without one, others are kept from writing. */
+function momentOf({ lease: { view } }: AttachmentStatus): string {
+  return view === undefined
+    ? ", and nobody can write meanwhile"
+    : `, as it was at ${formatTime(view, Date.now())}`;
+}
+
 function announce(status: AttachmentStatus, chap: boolean): void {
   print(
     `Attached "${status.volume}" of ${status.nodeAddress} at ${status.portal}${
-      status.readOnly ? ", read-only" : ""
+      status.readOnly ? `, read-only${momentOf(status)}` : ""
     }.`,
   );
   if (status.device !== undefined) {

@@ -1,5 +1,6 @@
 /** `vault status` */
 
+import { formatTime } from "../lib/daemon/lease_refusal.ts";
 import { VaultError } from "../lib/base/errors.ts";
 import type {
   AttachmentStatus,
@@ -197,7 +198,10 @@ function attachedName({ volume, lease }: AttachmentStatus): string {
   const wanted = lease.wantedBy === undefined
     ? ""
     : `, wanted by ${lease.wantedBy}`;
-  const how = { write: "", shared: "shared", read: "read-only" }[lease.mode];
+  const shown = lease.view === undefined
+    ? "read-only"
+    : `as of ${formatTime(lease.view, Date.now())}`;
+  const how = { write: "", shared: "shared", read: shown }[lease.mode];
   const also = how === "" ? wanted.slice(2) : `${how}${wanted}`;
   return also === "" ? volume : `${volume} (${also})`;
 }

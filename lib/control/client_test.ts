@@ -167,6 +167,7 @@ Deno.test("an attachment is asked and detached, and the answer comes before the 
       generation: 3,
       since: "2026-11-22T12:00:00.000Z",
       wantedBy: "desktop",
+      view: "2026-11-26T12:00:00.000Z",
     },
     sessions: 1,
     device: "/dev/sdb",

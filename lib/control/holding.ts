@@ -32,6 +32,8 @@ export interface HoldInfo {
   readonly generation: number;
   /** When the node gave it. */
   readonly since: string;
+  /** The moment that it shows, where it is a view: nothing is held, and others write as they like. */
+  readonly view?: string;
   /** Who wants to take it over just now. */
   readonly wantedBy?: string;
 }

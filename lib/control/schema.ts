@@ -183,6 +183,7 @@ const AttachmentStatus = v.object({
     generation: figure,
     since: v.string(),
     wantedBy: v.exactOptional(v.string()),
+    view: v.exactOptional(v.string()),
   }),
   sessions: figure,
   device: v.exactOptional(v.string()),

@@ -87,6 +87,7 @@ export async function runAttachment(
     const lease = new HeldLease({
       volume: options.volume,
       ...{ mode, takeOver, clock, primitives, log },
+      snapshot: options.snapshot,
       progress: (text) => options.onTakeOver?.(text),
     });
     const keeper = new LinkKeeper({
@@ -325,7 +326,7 @@ class Attachment implements RunningAttachment {
 
   #status(): AttachmentStatus {
     const { volume, identity, mode, keeper, lease, door } = this.#parts;
-    const { generation, since } = lease.grant;
+    const { generation, since, view } = lease.grant;
     const wantedBy = this.#handing?.by;
     return {
       volume,
@@ -339,6 +340,7 @@ class Attachment implements RunningAttachment {
       link: keeper.info(),
       lease: {
         ...{ mode, generation, since },
+        ...(view === undefined ? {} : { view }),
         ...(wantedBy === undefined ? {} : { wantedBy }),
       },
       sessions: door.connections,

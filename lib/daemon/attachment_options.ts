@@ -57,8 +57,13 @@ export interface AttachmentOptions {
   readonly portal: Address;
   /** Lets `portal` be an address that others can reach. iSCSI is not protected there. */
   readonly unsafeNonLoopback?: boolean;
-  /** Nothing can be changed through this attachment, nor by others meanwhile. */
+  /**
+   * Nothing can be changed through this attachment, and what it shows does not move: where the node's file system can, it is the volume as it
+   * is now, whatever others write; elsewhere nobody writes meanwhile.
+   */
   readonly readOnly?: boolean;
+  /** The volume as its snapshot of that name was. Goes with `readOnly`. */
+  readonly snapshot?: string;
   /** Others that say the same may write at the same time: for cluster file systems, which keep each other off by reservations. */
   readonly shared?: boolean;
   /** Takes the volume from those that hold it; without it, they keep it. */
@@ -126,7 +131,15 @@ export interface RunningAttachment {
 }
 
 /** How it holds the volume. @throws {VaultError} where it asks for both */
-export function modeOf({ readOnly, shared }: AttachmentOptions): Mode {
+export function modeOf(
+  { readOnly, snapshot, shared }: AttachmentOptions,
+): Mode {
+  if (snapshot !== undefined && !readOnly) {
+    throw new VaultError("Nobody writes to a snapshot", {
+      kind: "usage",
+      hint: "Attach it read-only, or put it back: vault snapshot restore.",
+    });
+  }
   if (!readOnly) return shared ? "shared" : "write";
   if (!shared) return "read";
   throw new VaultError("Whoever only reads shares the volume with no writer", {

@@ -44,6 +44,8 @@ export interface LeaseListener {
 export interface HeldLeaseOptions {
   readonly volume: string;
   readonly mode: Mode;
+  /** Which snapshot is looked at, where it is to be one. */
+  readonly snapshot?: string | undefined;
   readonly takeOver:
     | { readonly boundMs: number; readonly now: boolean }
     | undefined;
@@ -166,11 +168,13 @@ export class HeldLease {
     link: Link,
     more: { takeOver?: object; generation?: number },
   ): Promise<Talk> {
-    const { volume, mode } = this.#options;
+    const { volume, mode, snapshot } = this.#options;
     const { attachment } = this;
+    const view = this.#grant?.view !== undefined;
     const channel = await link.open({
       kind: "lease",
-      ...{ volume, mode, attachment },
+      ...{ volume, mode, attachment, view },
+      ...(snapshot === undefined ? {} : { snapshot }),
       ...more,
     });
     return new LineTalk(channel, {

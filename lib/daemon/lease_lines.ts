@@ -85,6 +85,8 @@ export const NodeLine = v.variant("kind", [
     chap: v.boolean(),
     generation: Generation,
     since: Time,
+    /** It is a view of that moment, which others do not wait for, and which is gone when the channel is. */
+    view: v.exactOptional(Time),
   }),
   v.object({
     kind: v.literal("refused"),

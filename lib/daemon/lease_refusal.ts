@@ -36,7 +36,9 @@ export function leaseRefusal(
   }
   return new VaultError(`${cannot}: ${held}`, {
     kind: "conflict",
-    hint: hintFor(first, nowMs),
+    hint: hint === undefined
+      ? hintFor(first, nowMs)
+      : `${hintFor(first, nowMs)} ${hint}`,
   });
 }
 

@@ -30,6 +30,8 @@ export interface LeaseCall {
   /** The target that the lease is of. */
   readonly iqn: string;
   readonly chap: boolean;
+  /** What a reader can do that meets a writer. */
+  readonly insteadHint?: string;
 }
 
 export class LeaseService {
@@ -129,7 +131,7 @@ class Conversation implements Voice {
   refused(
     why: { holders: readonly Holding[]; taker?: string } | VaultError,
   ): void {
-    // A reader that meets a writer ends up here, too: what can show it the volume as it was at one moment would answer it in this place.
+    const { insteadHint } = this.#call;
     if (why instanceof VaultError) {
       const { message, hint } = why;
       this.#lastWord({
@@ -142,6 +144,7 @@ class Conversation implements Voice {
       this.#lastWord({
         kind: "refused",
         reason: "Another holds it",
+        ...(insteadHint === undefined ? {} : { hint: said(insteadHint) }),
         holders: why.holders.map((holding) => {
           const { device, mode, since, state, goneSince } = holderInfo(holding);
           return {

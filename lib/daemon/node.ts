@@ -31,6 +31,7 @@ import { NodeTraffic } from "./node_traffic.ts";
 import { ServedVolumes } from "./served_volumes.ts";
 import { NODE_SOCKET } from "./sockets.ts";
 import { StateFolder } from "./state_folder.ts";
+import { Views } from "./views.ts";
 
 /** How often the node looks whether its own certificate wants renewing. */
 const RENEWAL_LOOK_MS = 60 * 60 * 1000;
@@ -175,6 +176,10 @@ class Node implements RunningNode {
       targets,
       volumes,
       leases,
+      views: new Views({
+        ...{ volumes, targets, primitives, clock, log },
+        catalog: parts.state.catalog,
+      }),
       forward: forward && new Forward({ address: forward, primitives, clock }),
       ...{ clock, primitives, log },
       audit: parts.state.audit.tell,

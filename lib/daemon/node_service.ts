@@ -23,6 +23,8 @@ import { THIS_MACHINE } from "./lease_words.ts";
 import { type Leases, notHeld } from "./leases.ts";
 import { ChannelAsk, type IscsiAsk, type LeaseAsk } from "./requests.ts";
 import type { ServedVolumes } from "./served_volumes.ts";
+import { ViewService } from "./view_service.ts";
+import type { View, Views } from "./views.ts";
 
 /** Conversations of a link at once, those included whose channel is gone already. */
 const MAX_CONVERSATIONS = 2 * MAX_CHANNELS;
@@ -31,6 +33,7 @@ export interface NodeServiceOptions {
   readonly targets: Targets;
   readonly volumes: ServedVolumes;
   readonly leases: Leases;
+  readonly views: Views;
   /** Takes the place of the volumes. */
   readonly forward: Forward | undefined;
   readonly clock: Clock;
@@ -53,12 +56,14 @@ type Held = NonNullable<ReturnType<LeaseKeeper["find"]>>;
 export class NodeService {
   readonly #options: NodeServiceOptions;
   readonly #leaseService: LeaseService;
+  readonly #viewService: ViewService;
 
   constructor(options: NodeServiceOptions) {
     // What it tells of, devices and initiators bring about.
     const log = boundedLog(options.log, options.clock);
     this.#options = { ...options, log };
     this.#leaseService = new LeaseService(options.clock);
+    this.#viewService = new ViewService(options.views, options.clock);
   }
 
   /** Serves every link until the listener closes. */
@@ -107,18 +112,8 @@ export class NodeService {
     }
     const ask = asked.output;
     try {
-      const subject = await this.#find(ask.volume);
-      if (ask.kind === "lease") this.#expectLeasable(ask);
-      const held = ask.kind === "iscsi"
-        ? this.#expectHeld(link, ask, subject)
-        : undefined;
-      const channel = incoming.accept();
-      if (ask.kind === "lease") {
-        await this.#leaseService.serve({ link, channel, ask, ...subject });
-      } else if (held) {
-        const { iqn } = subject;
-        await this.#serveIscsi({ link, channel, ask, iqn, ...held });
-      }
+      if (ask.kind === "lease") await this.#answerLease(link, incoming, ask);
+      else await this.#answerIscsi(link, incoming, ask);
     } catch (thrown) {
       if (!(thrown instanceof VaultError)) throw thrown;
       const { message: reason, hint, kind } = thrown;
@@ -128,6 +123,69 @@ export class NodeService {
         ...(kind === undefined ? {} : { kind }),
       });
     }
+  }
+
+  async #answerLease(
+    link: Link,
+    incoming: IncomingChannel,
+    ask: LeaseAsk,
+  ): Promise<void> {
+    if (ask.view) return await this.#viewService.refuse(incoming.accept());
+    const subject = await this.#find(ask.volume);
+    this.#expectLeasable(ask);
+    // Whoever takes the volume from others wants it as it is.
+    const looks = ask.mode === "read" && !ask.takeOver &&
+      ask.generation === undefined;
+    const view = looks ? await this.#viewService.open(ask) : undefined;
+    const channel = incoming.accept();
+    if (view && !(view instanceof VaultError)) {
+      return await this.#viewService.serve({ link, channel, ask, view });
+    }
+    const { hint } = view ?? {};
+    await this.#leaseService.serve({
+      ...{ link, channel, ask, ...subject },
+      ...(hint === undefined ? {} : { insteadHint: hint }),
+    });
+  }
+
+  async #answerIscsi(
+    link: Link,
+    incoming: IncomingChannel,
+    ask: IscsiAsk,
+  ): Promise<void> {
+    const { attachment } = ask;
+    const device = link.peer.name;
+    const view = this.#viewService.find({ device, attachment });
+    if (view) {
+      const channel = incoming.accept();
+      return await this.#serveView({ link, channel, ask, view });
+    }
+    const subject = await this.#find(ask.volume);
+    const held = this.#expectHeld(link, ask, subject);
+    const channel = incoming.accept();
+    const { iqn } = subject;
+    await this.#serveIscsi({ link, channel, ask, iqn, ...held });
+  }
+
+  async #serveView(
+    asked: {
+      readonly link: Link;
+      readonly channel: Channel;
+      readonly ask: IscsiAsk;
+      readonly view: View;
+    },
+  ): Promise<void> {
+    const { link, channel, ask, view } = asked;
+    const { targets, clock, primitives, log, audit } = this.#options;
+    const { name: device, address } = link.peer;
+    await serveConnection(channel, {
+      targets,
+      only: view.target.iqn,
+      targetAddress: ask.portal,
+      ...{ device, address },
+      readOnly: true,
+      ...{ clock, primitives, log, audit },
+    });
   }
 
   /** @throws {VaultError} where there is none */

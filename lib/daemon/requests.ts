@@ -20,6 +20,10 @@ const Lease = v.object({
   attachment: Attachment,
   /** Of the lease that this attachment has held so far, over a link that has ended. */
   generation: v.exactOptional(Generation),
+  /** With mode "read": the volume is looked at as its snapshot of that name was. */
+  snapshot: v.exactOptional(v.pipe(v.string(), v.maxLength(MAX_NAME))),
+  /** It has looked at a view over a link that has ended, and the view with it. */
+  view: v.exactOptional(v.boolean(), false),
   /** Those that are in the way have so long to let go, or are not asked. */
   takeOver: v.exactOptional(v.object({ boundMs: Bound, now: v.boolean() })),
 });

@@ -163,7 +163,7 @@ export class Views {
         {
           kind: "refused",
           hint:
-            `On the node: vault snapshot create ${name} NAME. Then here: vault attach ${name} --snapshot NAME. On btrfs and XFS it takes no copy.`,
+            `Or make a snapshot on the node, and look at that: vault snapshot create ${name} NAME, and attach with --snapshot NAME.`,
         },
       );
     }

@@ -25,8 +25,6 @@ function best(turn: () => void): string {
   }
   return `${(SEGMENT_BYTES / 1000 / ms).toFixed(0)} MB/s`;
 }
-const say = (line: string) =>
-  Deno.stdout.writeSync(encoder.encode(`${line}\n`));
 
 for (const writeKib of [4, 64]) {
   const count = SEGMENT_BYTES / 1024 / writeKib;
