@@ -21,7 +21,7 @@ import { auditOf } from "./lease_audit.ts";
 import { DETACH_MS } from "./lease_lines.ts";
 import type { LeasePlace, Voice } from "./lease_voice.ts";
 import { progressOf, reasonWords } from "./lease_words.ts";
-import { TakeOver } from "./take_over.ts";
+import { absent, TakeOver } from "./take_over.ts";
 
 export interface LeaseKeeperOptions {
   readonly place: LeasePlace;
@@ -78,6 +78,7 @@ export class LeaseKeeper {
   ): Promise<void> {
     while (!voice.gone) {
       if (this.#forgotten) return voice.refused(this.#notThere());
+      this.#replaceTaker(ask);
       let effects: readonly Effect[];
       try {
         effects = this.#step({ kind: "ask", ask }, (state) => {
@@ -314,6 +315,13 @@ export class LeaseKeeper {
     voice.refused(why);
   }
 
+  /** A device that asks anew was killed and started again, where its older attachment is not heard of. */
+  #replaceTaker({ device, attachment }: Ask): void {
+    const older = this.#state.taker?.ask;
+    if (older?.device !== device || older.attachment === attachment) return;
+    if (this.#takeOver?.voice.paused) this.#refuseTaker(absent());
+  }
+
   /** The holder for which `voice` speaks. */
   #holder(attachment: string, voice: Voice): Holder | undefined {
     if (this.#voices.get(attachment) !== voice) return undefined;
@@ -339,11 +347,4 @@ export class LeaseKeeper {
       { hint: "Look at the node's disk, and try again.", cause },
     );
   }
-}
-
-function absent(): VaultError {
-  return new VaultError(
-    "Your connection was lost when the time to let go of it was over",
-    { hint: "Ask for it again." },
-  );
 }

@@ -66,13 +66,17 @@ class Scene {
 
   async ask(
     device: string,
-    more: { now?: boolean; boundMs?: number; generation?: number } = {},
+    more: {
+      now?: boolean;
+      boundMs?: number;
+      generation?: number;
+      attachment?: string;
+    } = {},
   ) {
     const voice = this.voice(device);
-    const { now, boundMs = 0, generation } = more;
+    const { now, boundMs = 0, generation, attachment = device } = more;
     void this.keeper.ask({
-      device,
-      attachment: device,
+      ...{ device, attachment },
       mode: "write",
       ...(generation === undefined ? {} : { generation }),
       ...(now === undefined ? {} : { takeOver: { now } }),
@@ -190,6 +194,28 @@ Deno.test("nobody is fenced for one that is not there when the bound is over", a
     expect.stringContaining("desktop: Your connection was lost"),
   ]);
   expect(scene.keeper.holdings).toMatchObject([{ device: "laptop" }]);
+});
+
+Deno.test("a taker that was killed and started again takes the place of what it left behind", async () => {
+  const scene = new Scene();
+  await scene.ask("laptop");
+  const first = await scene.ask("desktop", { now: false, boundMs: 60_000 });
+  const told = () => scene.take().filter((line) => !line.startsWith("audit: "));
+  told();
+  // As long as it is heard of, it is another's.
+  const again = () =>
+    scene.ask("desktop", {
+      ...{ now: false, boundMs: 5000, attachment: "desktop anew" },
+    });
+  await again();
+  expect(told()).toEqual(["desktop: refused"]);
+  first.paused = true;
+  await again();
+  expect(told()).toEqual([
+    "laptop: keep it",
+    expect.stringContaining("desktop: Your connection was lost"),
+    "laptop: hand over to desktop in 5000",
+  ]);
 });
 
 Deno.test("whoever has gone while it waited is granted nothing", async () => {

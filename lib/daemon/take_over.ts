@@ -1,6 +1,7 @@
 /** A take-over that is under way: who waits for it, and how long those that hold the lease may take. */
 
 import type { Clock } from "../base/clock.ts";
+import { VaultError } from "../base/errors.ts";
 import type { Voice } from "./lease_voice.ts";
 
 export class TakeOver {
@@ -34,4 +35,12 @@ export class TakeOver {
   end(): void {
     this.#cancel();
   }
+}
+
+/** What a taker hears that was not there when it mattered. */
+export function absent(): VaultError {
+  return new VaultError(
+    "Your connection was lost when the time to let go of it was over",
+    { hint: "Ask for it again." },
+  );
 }

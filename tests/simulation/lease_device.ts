@@ -12,7 +12,7 @@ import { type LinkPair, linkPair } from "../../tunnel/testing/links.ts";
 import { IQN, type LeaseNode } from "./lease_node.ts";
 import { blockOf, BLOCKS } from "./lease_oracle.ts";
 
-export const RESUME_WINDOW_MS = 120_000;
+const RESUME_WINDOW_MS = 120_000;
 
 /** How soon an initiator logs in again. */
 const RETRY_MS = 500;
@@ -142,7 +142,8 @@ export class LeaseDevice {
         this.#session = undefined;
         this.#disk = undefined;
       });
-      this.#disk = await openDisk(session);
+      const disk = await openDisk(session);
+      if (this.#session === session) this.#disk = disk;
     } catch {
       // It is tried again.
     }

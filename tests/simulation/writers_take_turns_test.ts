@@ -12,7 +12,7 @@ import { MODES } from "../../lib/lease/holder.ts";
 import { KEPT_BYTES, ROOM_BYTES } from "../../tunnel/sender.ts";
 import { settled, TestClock } from "../../tunnel/testing/clock.ts";
 import { dice } from "./dice.ts";
-import { LeaseDevice, RESUME_WINDOW_MS } from "./lease_device.ts";
+import { LeaseDevice } from "./lease_device.ts";
 import { LeaseNode } from "./lease_node.ts";
 
 const SEEDS = Number(Deno.env.get("LEASE_SEEDS") ?? 40);
@@ -98,9 +98,8 @@ class World {
     await clock.pass(5000);
     const [first] = devices;
     first!.kill();
-    // What it has left behind is over when its window is.
-    await clock.pass(RESUME_WINDOW_MS + 10_000);
     first!.dial();
+    await clock.pass(40_000);
     first!.attach("write", { boundMs: 10_000, now: false });
     await clock.pass(30_000);
     expect(node.keeper.holdings.map(({ device, life }) => [device, life]))
