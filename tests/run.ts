@@ -43,7 +43,7 @@ const GROUPS: readonly Group[] = [
       "tests/simulation",
     ],
     flags: ["--parallel", "--trace-leaks"],
-    timeoutMs: 5 * MINUTE_MS,
+    timeoutMs: 8 * MINUTE_MS,
   },
   {
     name: "examples",
@@ -55,7 +55,7 @@ const GROUPS: readonly Group[] = [
     name: "faults",
     paths: ["tests/faults"],
     flags: [],
-    timeoutMs: 8 * MINUTE_MS,
+    timeoutMs: 16 * MINUTE_MS,
   },
   {
     name: "interop",
