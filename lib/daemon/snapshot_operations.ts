@@ -21,6 +21,7 @@ import type { Catalog } from "./catalog.ts";
 import type { ServedVolumes } from "./served_volumes.ts";
 import { snapshotInfo } from "./snapshot_info.ts";
 import {
+  expectNotErased,
   expectRoom,
   snapshotSubject,
   type Subject,
@@ -132,7 +133,7 @@ export class SnapshotOperations {
     let abandoned = false;
     const commit = async () => {
       if (abandoned) return;
-      this.#expectNotErased(volume);
+      expectNotErased(this.#options.catalog, volume);
       const change = () => {
         folder.commitRestore(snapshot.sizeBytes);
         folder.finishRestore();
@@ -200,15 +201,7 @@ export class SnapshotOperations {
 
   #expectQuiet(volume: string): void {
     this.expectIdle(volume);
-    this.#expectNotErased(volume);
-  }
-
-  #expectNotErased(volume: string): void {
-    if (!this.#options.catalog.erasure(volume).read()) return;
-    throw new VaultError(`Volume "${volume}" is being erased`, {
-      kind: "conflict",
-      hint: "An initiator has asked for that. Wait until it is over.",
-    });
+    expectNotErased(this.#options.catalog, volume);
   }
 
   async #start(

@@ -74,6 +74,15 @@ export function snapshotSubject(
   };
 }
 
+/** What is being erased is out of everybody's reach. @throws {VaultError} `conflict` while the volume is */
+export function expectNotErased(catalog: Catalog, volume: string): void {
+  if (!catalog.erasure(volume).read()) return;
+  throw new VaultError(`Volume "${volume}" is being erased`, {
+    kind: "conflict",
+    hint: "An initiator has asked for that. Wait until it is over.",
+  });
+}
+
 /** @throws {VaultError} where a copy of `store` cannot fit beside the file `to` */
 export function expectRoom(
   { volume, store, to }: {

@@ -23,7 +23,7 @@ import { type Catalog, NAA_LOCALLY_ASSIGNED } from "./catalog.ts";
 import { diskVolume } from "./disk_target.ts";
 import type { VolumeDocument } from "./documents.ts";
 import type { ServedVolumes } from "./served_volumes.ts";
-import { snapshotSubject } from "./snapshot_subject.ts";
+import { expectNotErased, snapshotSubject } from "./snapshot_subject.ts";
 
 /** The most that a node shows at once. */
 export const MAX_VIEWS = 64;
@@ -71,8 +71,9 @@ export class Views {
    * @throws {VaultError} `refused` where the file system cannot share bytes between files: a copy would take as long as it takes
    */
   ofNow(volume: string): Promise<View> {
-    const { volumes, clock } = this.#options;
+    const { catalog, volumes, clock } = this.#options;
     return this.#open(volume, async (behind) => {
+      for (const { name } of behind) expectNotErased(catalog, name);
       // Most of it before everybody has to wait.
       for (const { name } of behind) await volumes.unit(name).store.flush();
       let work = () => this.#takeAll(behind);

@@ -258,6 +258,17 @@ Deno.test("where bytes cannot be shared there is no view of now, and nothing is 
   await view.close();
 });
 
+onReflinks("what is being erased is shown to nobody", async (shelf) => {
+  const note = shelf.catalog.erasure("logs");
+  note.write({ method: { kind: "block-erase" }, unrestrictedExit: false });
+  await expect(shelf.views.ofNow("photos")).rejects.toMatchObject({
+    kind: "conflict",
+    message: 'Volume "logs" is being erased',
+  });
+  note.clear();
+  await (await shelf.views.ofNow("photos")).close();
+});
+
 Deno.test("a view that a crash has left is cleared up", async () => {
   using dir = new TempDir();
   {
