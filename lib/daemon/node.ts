@@ -19,14 +19,11 @@ import { DRAIN_MS } from "./disk_target.ts";
 import { expectLoopback } from "./loopback.ts";
 import { Forward } from "./forward.ts";
 import { guessAddress } from "./guess_address.ts";
-import {
-  type EndingOperations,
-  type Live,
-  nodeOperations,
-} from "./node_operations.ts";
+import { type EndingOperations, nodeOperations } from "./node_operations.ts";
 import { openTestedLinks } from "./node_links.ts";
 import { NodeService } from "./node_service.ts";
 import { NodeState } from "./node_state.ts";
+import type { Live } from "./node_status.ts";
 import { NodeTraffic } from "./node_traffic.ts";
 import { ServedVolumes } from "./served_volumes.ts";
 import { NODE_SOCKET } from "./sockets.ts";

@@ -9,11 +9,9 @@ import type {
   HolderInfo,
   Invitation,
   InvitationInfo,
-  LinkInfo,
   NodeOperations,
   NodeStatus,
   Revocation,
-  SessionInfo,
   SnapshotInfo,
   SnapshotWork,
   VolumeInfo,
@@ -22,27 +20,12 @@ import type {
 import { chapPolicy, checkChapPolicy } from "./chap_policy.ts";
 import { DeviceOperations, type InvitationAsk } from "./device_operations.ts";
 import type { VolumeDocument } from "./documents.ts";
-import type { Leases } from "./leases.ts";
 import type { NodeState } from "./node_state.ts";
+import { type Live, nodeStatus } from "./node_status.ts";
 import { SnapshotOperations } from "./snapshot_operations.ts";
-import type { ServedVolumes } from "./served_volumes.ts";
-import { VERSION } from "./version.ts";
 import { checkSize } from "./volume_size.ts";
 import { volumeInfo, volumeInfos } from "./volume_info.ts";
 import { releaseVolume, withoutDevice } from "./volume_holders.ts";
-
-/** What a running node adds. */
-export interface Live {
-  readonly volumes: ServedVolumes;
-  readonly leases: Leases;
-  readonly pid: number;
-  readonly since: string;
-  readonly listen: string;
-  readonly forward?: string;
-  readonly macFailures: number;
-  links(): readonly LinkInfo[];
-  sessions(): readonly SessionInfo[];
-}
 
 export interface NodeOperationsOptions {
   readonly state: NodeState;
@@ -90,27 +73,9 @@ class Operations implements EndingOperations {
   }
 
   status(): Promise<NodeStatus> {
-    const live = this.#live;
-    return Promise.resolve({
-      running: live !== undefined,
-      version: VERSION,
-      node: this.#state.identity.nodeId,
-      volumes: this.#volumes(),
-      links: live?.links() ?? [],
-      sessions: live?.sessions() ?? [],
-      ...(live
-        ? {
-          pid: live.pid,
-          since: live.since,
-          listen: live.listen,
-          macFailures: live.macFailures,
-          ...(live.forward === undefined ? {} : {
-            forward: live.forward,
-            forwarded: live.leases.forwarded(),
-          }),
-        }
-        : {}),
-    });
+    const node = this.#state.identity.nodeId;
+    const volumes = this.#volumes();
+    return Promise.resolve(nodeStatus({ node, volumes, live: this.#live }));
   }
 
   listVolumes(): Promise<readonly VolumeInfo[]> {

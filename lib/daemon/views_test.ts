@@ -219,7 +219,7 @@ Deno.test("where bytes cannot be shared there is no view of now, and nothing is 
   await using shelf = await Shelf.at(dir.at("volumes"));
   await expect(shelf.views.ofNow("photos")).rejects.toMatchObject({
     kind: "refused",
-    hint: expect.stringContaining("vault attach photos --snapshot"),
+    hint: expect.stringContaining("attach with --snapshot NAME"),
   });
   expect(shelf.files("photos")).toEqual(["atomic", "data", "volume.json"]);
 
