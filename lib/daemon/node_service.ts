@@ -134,8 +134,8 @@ export class NodeService {
     const subject = await this.#find(ask.volume);
     this.#expectLeasable(ask);
     // Whoever takes the volume from others wants it as it is.
-    const looks = ask.mode === "read" && !ask.takeOver &&
-      ask.generation === undefined;
+    const looks = ask.snapshot !== undefined ||
+      (ask.mode === "read" && !ask.takeOver && ask.generation === undefined);
     const view = looks ? await this.#viewService.open(ask) : undefined;
     const channel = incoming.accept();
     if (view && !(view instanceof VaultError)) {
@@ -200,7 +200,10 @@ export class NodeService {
     return { iqn, chap: chap.users.length > 0, keeper };
   }
 
-  #expectLeasable({ mode }: LeaseAsk): void {
+  #expectLeasable({ mode, snapshot }: LeaseAsk): void {
+    if (snapshot !== undefined && mode !== "read") {
+      throw new VaultError("Nobody writes to a snapshot", { kind: "usage" });
+    }
     if (!this.#options.forward || mode !== "read") return;
     // What passes through is not looked into: a promise that nobody would keep.
     throw new VaultError(

@@ -124,6 +124,13 @@ onRoad(
         snapshot: "never",
       }),
     ).rejects.toMatchObject({ kind: "not-found" });
+    // Also where the volume itself would be taken.
+    const taking = await road.attach({
+      stateDir: await road.device(road.running, "tablet"),
+      ...{ readOnly: true, snapshot: "before", takeOver: { now: true } },
+    });
+    expect((await taking.operations.status()).lease.view).toBeDefined();
+    expect(await holders()).toEqual(["laptop write 2 up"]);
     await expect(road.attach({ ...desktop, snapshot: "before" })).rejects
       .toThrow("Nobody writes to a snapshot");
   },
