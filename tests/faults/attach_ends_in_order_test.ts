@@ -24,6 +24,8 @@ const PIECES = 256;
 const BOUND_MS = 9_000;
 const SOON_MS = 3_000;
 const INTERRUPTED = 130;
+/** Another device has the volume, too. */
+const SHARED = ["--shared"];
 
 class Stage implements AsyncDisposable {
   readonly acknowledged = new Map<number, number>();
@@ -38,6 +40,7 @@ class Stage implements AsyncDisposable {
     let proxy: Proxy | undefined;
     const tunnel = await Tunnel.open({
       volumes: [{ name: "disk", size: "32MiB" }],
+      attachArgs: SHARED,
       between: (port) => (proxy = Proxy.start(port)).port,
     });
     return new Stage(tunnel, proxy!);
@@ -70,7 +73,10 @@ class Stage implements AsyncDisposable {
 
   async attachAgain(): Promise<void> {
     const { device, portalPort } = this.tunnel;
-    this.tunnel.attach = await startAttach(device, "disk", { portalPort });
+    this.tunnel.attach = await startAttach(device, "disk", {
+      portalPort,
+      args: SHARED,
+    });
   }
 
   async expectAcknowledged(): Promise<void> {
@@ -108,6 +114,7 @@ scenario(
     const deskPort = freePort();
     await using _desk = await startAttach(desk, "disk", {
       portalPort: deskPort,
+      args: SHARED,
     });
     const { session: other } = await logIn(stage.tunnel, {
       portal: `127.0.0.1:${deskPort}`,
