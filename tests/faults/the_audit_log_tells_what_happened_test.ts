@@ -80,7 +80,11 @@ scenario(
       "invited",
       "joined",
       "link up",
+      "lease granted",
     ]);
+    expect(atNode[5]).toMatchObject({
+      ...{ device: "laptop", volume: "disk", generation: 1, reason: "write" },
+    });
     const { fingerprint } = atNode[3]!;
     expect(atNode[4]).toMatchObject({ device: "laptop", fingerprint });
     expect(atNode[4]!.address).toMatch(/^127\.0\.0\.1:\d+$/);
@@ -191,6 +195,7 @@ scenario(
         ["invited", "again"],
         ["joined", "again"],
         ["link up", "again"],
+        ["lease granted", "again"],
       ]);
     const ups = await audit(device, "--kind", "link-up");
     expect(ups.length).toBe(2);
