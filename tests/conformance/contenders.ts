@@ -35,8 +35,11 @@ export const vault: Contender = {
   async open(run) {
     const opened = new AsyncDisposableStack();
     try {
+      // The suite is what a cluster is: two initiators that keep each other off by reservations.
+      const args = run === "two portals" ? ["--shared"] : [];
       const tunnel = opened.use(
         await Tunnel.open({
+          attachArgs: args,
           volumes: [{
             name: "disk",
             size: `${sizeMib(run)}MiB`,
@@ -53,7 +56,7 @@ export const vault: Contender = {
         const { node, servePort: port } = tunnel;
         const device = new Machine(tunnel.dir.at("second"));
         await enrol({ node, device, name: "second", port });
-        opened.use(await startAttach(device, "disk", { portalPort }));
+        opened.use(await startAttach(device, "disk", { portalPort, args }));
         portals.push(`127.0.0.1:${portalPort}`);
       }
       const disks = await Promise.all(

@@ -128,7 +128,7 @@ export async function throughTunnel(): Promise<Ground> {
       connectKept: () => dial(keptPort),
       doors: [() => dial(tunnel.servePort)],
       conversations: () =>
-        Object.values(daemons).reduce((sum, { pid }) => sum + files(pid), 0),
+        Object.values(daemons).reduce((sum, { pid }) => sum + sockets(pid), 0),
       memory: () =>
         Object.fromEntries(
           Object.entries(daemons)
@@ -151,7 +151,15 @@ export async function throughTunnel(): Promise<Ground> {
   }
 }
 
-/** Open files of a process, its sockets among them. */
-function files(pid: number): number {
-  return Array.from(Deno.readDirSync(`/proc/${pid}/fd`)).length;
+/** Open sockets of a process. Its other files come and go by themselves: logs that are turned over, say. */
+function sockets(pid: number): number {
+  const folder = `/proc/${pid}/fd`;
+  return Array.from(Deno.readDirSync(folder)).filter(({ name }) => {
+    try {
+      return Deno.readLinkSync(`${folder}/${name}`).startsWith("socket:");
+    } catch {
+      // It was closed since it was listed.
+      return false;
+    }
+  }).length;
 }
