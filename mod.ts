@@ -245,9 +245,11 @@ export type { Clock } from "./lib/base/clock.ts";
 export { systemClock } from "./lib/os/clock.ts";
 export { type Log, silent } from "./lib/base/log.ts";
 export type {
+  Aead,
   AgreementKey,
   HashName,
   Mac,
+  Permutation,
   Primitives,
 } from "./lib/base/primitives.ts";
 export { systemPrimitives } from "./lib/os/primitives.ts";

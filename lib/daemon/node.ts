@@ -19,11 +19,8 @@ import { DRAIN_MS } from "./disk_target.ts";
 import { expectLoopback } from "./loopback.ts";
 import { Forward } from "./forward.ts";
 import { guessAddress } from "./guess_address.ts";
-import {
-  type EndingOperations,
-  type Live,
-  nodeOperations,
-} from "./node_operations.ts";
+import { type EndingOperations, nodeOperations } from "./node_operations.ts";
+import type { Live } from "./live.ts";
 import { openTestedLinks } from "./node_links.ts";
 import { NodeService } from "./node_service.ts";
 import { NodeState } from "./node_state.ts";
@@ -183,7 +180,7 @@ class Node implements RunningNode {
     this.closed = new Promise((resolve) => this.#ended = resolve);
     this.operations = nodeOperations({
       state: parts.state,
-      clock,
+      ...{ clock, primitives },
       guessAddress,
       live: this.#live(leases),
     });
@@ -201,6 +198,8 @@ class Node implements RunningNode {
       catalog: state.catalog,
       targets,
       nodeId: state.identity.nodeId,
+      primitives: parts.primitives,
+      audit: state.audit.tell,
       clock,
       log,
     });

@@ -23,6 +23,7 @@ import { type Catalog, NAA_LOCALLY_ASSIGNED } from "./catalog.ts";
 import { diskVolume } from "./disk_target.ts";
 import type { VolumeDocument } from "./documents.ts";
 import type { ServedVolumes } from "./served_volumes.ts";
+import { expectFile } from "./volume_data.ts";
 import { snapshotSubject } from "./snapshot_subject.ts";
 
 /** The most that a node shows at once. */
@@ -155,6 +156,7 @@ export class Views {
   async #take(volume: VolumeDocument): Promise<Picture> {
     const { catalog, volumes } = this.#options;
     const { name, sizeBytes, blockSizeBytes } = volume;
+    expectFile(volume);
     await volumes.unit(name).store.flush();
     const path = catalog.viewPath(name);
     if (!await reflink(catalog.dataPath(name), path)) {
