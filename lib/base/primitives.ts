@@ -54,7 +54,9 @@ export const AEAD_TAG_BYTES = 16;
 
 /** A permutation of {@linkcode BLOCK_BYTES} bytes under one key, that nobody without the key tells from a random one. */
 export interface Permutation {
+  /** Where a block goes. */
   forward(block: Uint8Array): Uint8Array;
+  /** Where it came from. */
   backward(block: Uint8Array): Uint8Array;
 }
 

@@ -20,6 +20,7 @@ import type {
   VolumeInfo,
   VolumeSpec,
 } from "../control/operations.ts";
+import { checkBucketSize } from "./bucket_address.ts";
 import {
   createInBucket,
   deleteFromBucket,
@@ -173,6 +174,7 @@ class Operations implements EndingOperations {
     return this.#inTurn(async () => {
       const before = this.#state.catalog.get(name);
       checkSize(sizeBytes, before.blockSizeBytes);
+      if (before.bucket) checkBucketSize(sizeBytes);
       this.#snapshots.expectIdle(name);
       if (before.readOnly) {
         throw new VaultError(`Volume "${name}" is read-only`, {

@@ -201,7 +201,8 @@ scenario("a store that stands still stops no writer, and is said", {
   await disk.flush();
   ceph.stall(true);
   try {
-    for (let at = 0; at < 20; at++) {
+    // Little: what is sent has its time by its length before the store counts as silent.
+    for (let at = 0; at < 3; at++) {
       await disk.write(at * PIECE_BLOCKS, bytesOf(2 + at));
     }
     await disk.flush();
@@ -211,7 +212,7 @@ scenario("a store that stands still stops no writer, and is said", {
       const { bucket } = volumes[0]!;
       return (bucket?.pendingBytes ?? 0) > 0 &&
         /uploading is paused: /.test(bucket?.trouble ?? "");
-    }, { timeoutMs: 60_000 });
+    }, { timeoutMs: 70_000 });
     expect(await tunnel.node.ok("status")).toMatch(/not uploaded: \S+ [KM]iB/);
   } finally {
     ceph.stall(false);
@@ -232,7 +233,7 @@ scenario("a store that stands still stops no writer, and is said", {
   const again = await logInAgain(tunnel);
   expectSame(await again.disk.read(0, PIECE_BLOCKS), bytesOf(2));
   expectSame(
-    await again.disk.read(19 * PIECE_BLOCKS, PIECE_BLOCKS),
-    bytesOf(21),
+    await again.disk.read(2 * PIECE_BLOCKS, PIECE_BLOCKS),
+    bytesOf(4),
   );
 });
