@@ -10,6 +10,7 @@ import type {
   NodeStatus,
   SessionInfo,
 } from "../lib/control/operations.ts";
+import { pendingWords } from "./bucket_words.ts";
 import { command, jsonOption, stateDirOf } from "./command.ts";
 import { attachments, STATUS_TIMEOUT_MS, withNode } from "./daemons.ts";
 import { formatDuration } from "./duration.ts";
@@ -114,6 +115,14 @@ async function showVolumes(node: NodeStatus): Promise<void> {
     { head: "HELD BY", cell: ({ holders }) => holderNames(holders) },
     VOLUME.health,
   ]);
+  for (const { name, bucket } of node.volumes) {
+    const pending = bucket && pendingWords(bucket);
+    if (!bucket || pending === undefined) continue;
+    print(`"${name}" in ${bucket.url}: not uploaded: ${pending}`);
+    if (bucket.trouble !== undefined) {
+      note(`Volume "${name}": ${bucket.trouble}`, red);
+    }
+  }
   const ill = node.volumes.filter((volume) => volume.health !== "ok");
   for (const volume of ill) {
     const what = volume.health.startsWith("not served")

@@ -73,6 +73,21 @@ Deno.test("values that make no sense are told before anything is done", () =>
     ! vault: Cannot read the size "10GG"
     ! vault: hint: Write 100GiB, 500M, 1.5T or a number of bytes: GiB and G are powers of 1024, GB is a power of 1000.
     [2]
+    $ vault volume create x --size 1G --cache 20GiB
+    ! vault: --cache goes with --store
+    [2]
+    $ vault volume create x --size 1G --store s3://b/x --passphrase
+    ! vault: --passphrase goes with --key-file
+    ! vault: hint: A passphrase locks the file that holds the volume's key.
+    [2]
+    $ vault volume recover s3://backup/photos --name photos
+    ! vault: Which key does the volume have?
+    ! vault: hint: Give --key-file FILE or --recovery-sheet.
+    [2]
+    $ vault volume recover s3://backup/photos --recovery-sheet
+    ! vault: What shall it be called here?
+    ! vault: hint: vault volume recover s3://BUCKET/PREFIX --name NAME
+    [2]
     $ vault invite laptop --expires 15
     ! vault: Cannot read the duration "15"
     ! vault: hint: 15 of what? Write 90s, 15m, 2h, 1d or 1h30m.

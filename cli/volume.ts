@@ -6,6 +6,7 @@ import { volumeDeleteCommand } from "./volume_delete.ts";
 import { volumeExportCommand } from "./volume_export.ts";
 import { volumeImportCommand } from "./volume_import.ts";
 import { volumeListCommand } from "./volume_list.ts";
+import { volumeRecoverCommand } from "./volume_recover.ts";
 import { volumeReleaseCommand } from "./volume_release.ts";
 import { volumeResizeCommand } from "./volume_resize.ts";
 import { volumeShowCommand } from "./volume_show.ts";
@@ -22,6 +23,7 @@ export function volumeCommand() {
     .addCommand(volumeListCommand())
     .addCommand(volumeShowCommand())
     .addCommand(volumeResizeCommand())
+    .addCommand(volumeRecoverCommand())
     .addCommand(volumeReleaseCommand())
     .addCommand(volumeDeleteCommand())
     .addCommand(volumeImportCommand())

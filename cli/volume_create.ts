@@ -2,10 +2,12 @@
 
 import { VaultError } from "../lib/base/errors.ts";
 import { Option } from "@commander-js/extra-typings";
+import { isTerminal } from "../lib/os/terminal.ts";
+import { bucketSpecOf, keyForNew } from "./bucket_options.ts";
 import { command, jsonOption, stateDirOf } from "./command.ts";
 import { withNode } from "./daemons.ts";
 import { formatSize, parseSize } from "./size.ts";
-import { print, printJson } from "./terminal.ts";
+import { note, print, printJson } from "./terminal.ts";
 
 /** What LUN a volume has in a target of its own. */
 const OWN_LUN = 0;
@@ -20,6 +22,10 @@ export function volumeCreateCommand() {
       [
         "vault volume create vm --size 1T --block-size 4096",
         "a disk with 4096-byte blocks",
+      ],
+      [
+        "vault volume create photos --size 2TiB --store s3://backup/photos --cache 20GiB",
+        "in a bucket, sealed, with what was used lately on this machine",
       ],
       [
         "vault volume create logs --size 10GiB --target vm",
@@ -43,10 +49,26 @@ export function volumeCreateCommand() {
       "put it behind the target of that volume, as another LUN",
     )
     .option("--lun <number>", "with --target: its LUN (default: the next)")
+    .option("--store <url>", "keep it in a bucket: s3://BUCKET/PREFIX")
+    .option("--endpoint <url>", "the store, where it is not Amazon's")
+    .option("--region <region>", "the bucket's region")
+    .option("--cache <size>", "how much is kept on the local disk", "10GiB")
+    .option("--journal <size>", "how much may wait for its upload", "1GiB")
+    .option("--upload-limit <rates>", "20Mbit/s, or 08:00,1M 19:00,off")
+    .option("--download-limit <rates>", "the same for what is fetched")
+    .option("--key-file <file>", "keep its key there")
+    .option("--passphrase", "ask for a passphrase, which locks the key file")
+    .option("--passphrase-file <file>", "the file that holds the passphrase")
     .addOption(jsonOption())
     .action(async (name, options, self) => {
       // Not a required option of the parser, which would complain of it before it looks at a mistyped one.
       const sizeBytes = parseSize(expectSize(options.size));
+      const { store } = options;
+      const spec = store === undefined
+        ? expectNoStore(self)
+        : bucketSpecOf(store, options);
+      const chosen = spec && await keyForNew(options);
+      const bucket = spec && chosen && { ...spec, key: chosen.key };
       const volume = await withNode(
         stateDirOf(self),
         (node) =>
@@ -60,17 +82,52 @@ export function volumeCreateCommand() {
             ...(options.lun === undefined
               ? {}
               : { lun: parseLun(options.lun) }),
-          }),
+          }, bucket),
       );
-      if (options.json) return printJson(volume);
+      const recovery = chosen?.recovery;
+      if (options.json) {
+        return printJson({ ...volume, ...(recovery && { recovery }) });
+      }
       print(
         `Made volume "${volume.name}": ${formatSize(volume.sizeBytes)}${
           volume.lun === OWN_LUN
             ? ""
             : `, LUN ${volume.lun} of the target of "${volume.target}"`
-        }.`,
+        }${store === undefined ? "" : `, in ${store}`}.`,
       );
+      if (recovery) tellRecovery(volume.name, recovery);
     });
+}
+
+/** Once, and to a person's eyes alone. */
+function tellRecovery(name: string, lines: readonly string[]): void {
+  if (!isTerminal("stdout")) {
+    return note(
+      `Its key lies in volumes/${name}/key of the node's state folder, and nowhere else: without a copy of it the bucket is worth nothing when this machine is lost.`,
+    );
+  }
+  print();
+  for (const line of lines) print(`  ${line}`);
+  note(
+    `This is the recovery sheet of "${name}": its key, shown this once. Write it down: whoever has it and the bucket has the volume, and without it nobody has when this machine is lost (vault volume recover).`,
+  );
+}
+
+/** Options that say something of a bucket alone. */
+const OF_STORES = [
+  ...["endpoint", "region", "cache", "journal", "uploadLimit"],
+  ...["downloadLimit", "keyFile", "passphrase", "passphraseFile"],
+];
+
+function expectNoStore(
+  self: { getOptionValueSource(name: string): string | undefined },
+): undefined {
+  const given = OF_STORES.find((name) =>
+    self.getOptionValueSource(name) === "cli"
+  );
+  if (given === undefined) return;
+  const flag = given.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  throw new VaultError(`--${flag} goes with --store`, { kind: "usage" });
 }
 
 function parseLun(text: string): number {

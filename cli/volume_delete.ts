@@ -1,5 +1,6 @@
 /** `vault volume delete` */
 
+import { VaultError } from "../lib/base/errors.ts";
 import type { VolumeInfo } from "../lib/control/operations.ts";
 import { command, stateDirOf, yesOption } from "./command.ts";
 import { withNode } from "./daemons.ts";
@@ -14,9 +15,14 @@ export function volumeDeleteCommand() {
     examples: [
       ["vault volume delete photos", "after a question"],
       ["vault volume delete photos --yes", "without one"],
+      [
+        "vault volume delete photos --with-bucket",
+        "with what is in its bucket; cut off, it is done by doing it again",
+      ],
     ],
   })
     .argument("<name>", "the volume")
+    .option("--with-bucket", "delete what is in its bucket, too")
     .addOption(yesOption())
     .action(async (name, options, self) => {
       const stateDir = stateDirOf(self);
@@ -30,11 +36,23 @@ export function volumeDeleteCommand() {
         : snapshots.length === 1
         ? " and its snapshot"
         : ` and its ${snapshots.length} snapshots`;
+      const { withBucket = false } = options;
+      if (withBucket && !volume.bucket) {
+        throw new VaultError(`Volume "${name}" is in no bucket`, {
+          kind: "usage",
+          hint: "Leave out --with-bucket.",
+        });
+      }
       if (!options.yes && !await mayDelete(volume, also)) {
         return note("Nothing was deleted.");
       }
-      await withNode(stateDir, (node) => node.deleteVolume(name));
+      await withNode(stateDir, (node) => node.deleteVolume(name, withBucket));
       print(`Deleted volume "${name}"${also}.`);
+      if (volume.bucket && !withBucket) {
+        note(
+          `What is in ${volume.bucket.url} stays there, for whoever has its key.`,
+        );
+      }
     });
 }
 

@@ -1,6 +1,7 @@
 /** `vault volume show` */
 
 import type { SnapshotInfo, VolumeInfo } from "../lib/control/operations.ts";
+import { bucketFacts } from "./bucket_words.ts";
 import { command, jsonOption, stateDirOf } from "./command.ts";
 import { withNode } from "./daemons.ts";
 import { holderWords } from "./holders.ts";
@@ -60,6 +61,7 @@ function factsOf(
     ["medium", volume.removable ? "removable" : undefined],
     ["health", volume.health],
     ["held by", heldBy(volume)],
+    ...bucketFacts(volume.bucket),
     ["made", volume.createdAt],
     ["target", volume.iqn],
     [

@@ -30,6 +30,7 @@ export const AUDIT_KINDS = {
   "handed over": "device", // it did
   "fenced": "device", // it lost the lease without its doing
   "released": "device", // it gave it back unasked
+  "volume lost": "device", // another node has it
   "volume created": "person",
   "volume deleted": "person",
   "volume resized": "person",

@@ -8,11 +8,12 @@
  *     days     = day [ "-" day ]              ; those days, all day
  *     day      = mon / tue / wed / thu / fri / sat / sun
  *     rate     = "off" / digits [ "." digits ] [ k / M / G ]   ; bytes a second
+ *              / digits [ "." digits ] ( kbit/s / Mbit/s / Gbit/s )
  *
  *     1M                                  one MiB a second, always
  *     08:00,1M 19:00,10M sat-sun,off      by day 1, in the evening and at night 10, at the weekend as fast as it goes
  *
- * k, M and G are powers of 1024, as everywhere in vault; `off` is no limit. Days go before times. What the first time of a day does not
+ * k, M and G are powers of 1024, as everywhere in vault, and of 1000 before bit/s, as networks are sold; `off` is no limit. Days go before times. What the first time of a day does not
  * reach belongs to its last one, begun on the day before. An entry without `when` holds for all that no other names, and stands for
  * times: both in one schedule contradict each other. What no entry names has no limit. Upper and lower case are the same. Times are
  * those of the machine's own time zone.
@@ -34,6 +35,9 @@ const UNITS: Readonly<Record<string, number>> = {
   k: 1024,
   m: 1024 ** 2,
   g: 1024 ** 3,
+  "kbit/s": 1000 / 8,
+  "mbit/s": 1000 ** 2 / 8,
+  "gbit/s": 1000 ** 3 / 8,
 };
 
 type Rate = number | undefined;
@@ -79,7 +83,7 @@ const ALWAYS = -1;
 
 function parseRate(text: string, schedule: string): Rate {
   if (text === "off") return undefined;
-  const match = /^(\d{1,9}(?:\.\d{1,9})?)([kmg]?)$/.exec(text);
+  const match = /^(\d{1,9}(?:\.\d{1,9})?)([kmg]?|[kmg]bit\/s)$/.exec(text);
   if (!match) throw unreadable(schedule, `"${text}" is no rate`);
   const rate = Math.floor(Number(match[1]) * UNITS[match[2]!]!);
   if (rate >= MIN_BYTES_PER_SECOND) return rate;

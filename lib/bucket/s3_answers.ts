@@ -69,6 +69,13 @@ export function errorOf(bucket: string, thrown: unknown): BucketError {
   if (UNCERTAIN_CODES.has(code)) {
     return new BucketError("uncertain", said, { cause });
   }
+  if (code === "CredentialsProviderError") {
+    return new BucketError("refused", "No keys for the store are known", {
+      cause,
+      hint:
+        "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, where `vault serve` is started",
+    });
+  }
   if (REFUSED_CODES.has(code)) return refused(said, thrown);
   if (code === "NoSuchBucket") {
     return new BucketError("no-bucket", `There is no bucket "${bucket}"`, {

@@ -14,8 +14,10 @@ import type {
   HolderInfo,
   Invitation,
   InvitationInfo,
+  NewBucket,
   NodeOperations,
   NodeStatus,
+  Recovery,
   Revocation,
   SnapshotInfo,
   SnapshotWork,
@@ -164,8 +166,14 @@ export class NodeClient implements NodeOperations {
     return this.#caller.call("showVolume", NODE_METHODS.showVolume, name);
   }
 
-  createVolume(spec: VolumeSpec): Promise<VolumeInfo> {
-    return this.#caller.call("createVolume", NODE_METHODS.createVolume, spec);
+  createVolume(spec: VolumeSpec, bucket?: NewBucket): Promise<VolumeInfo> {
+    const method = NODE_METHODS.createVolume;
+    return this.#caller.call("createVolume", method, spec, bucket ?? null);
+  }
+
+  recoverVolume(name: string, bucket: NewBucket): Promise<Recovery> {
+    const method = NODE_METHODS.recoverVolume;
+    return this.#caller.call("recoverVolume", method, name, bucket);
   }
 
   resizeVolume(name: string, sizeBytes: number): Promise<VolumeInfo> {
@@ -173,8 +181,9 @@ export class NodeClient implements NodeOperations {
     return this.#caller.call("resizeVolume", method, name, sizeBytes);
   }
 
-  async deleteVolume(name: string): Promise<void> {
-    await this.#caller.call("deleteVolume", NODE_METHODS.deleteVolume, name);
+  async deleteVolume(name: string, withBucket = false): Promise<void> {
+    const method = NODE_METHODS.deleteVolume;
+    await this.#caller.call("deleteVolume", method, name, withBucket);
   }
 
   releaseVolume(name: string): Promise<readonly HolderInfo[]> {

@@ -13,14 +13,26 @@ import {
   withNode,
   WORK,
 } from "./node_fixture.ts";
-import type { AttachmentStatus } from "./operations.ts";
+import type { AttachmentStatus, NewBucket } from "./operations.ts";
 import { attachmentHandlers, serveControl } from "./server.ts";
+
+const BUCKET: NewBucket = {
+  url: "s3://backup/photos",
+  endpoint: "http://127.0.0.1:7480",
+  cacheBytes: 2 ** 30,
+  journalBytes: 2 ** 30,
+  upload: "20Mbit/s",
+  key: { line: "vault-key1-x" },
+};
 
 Deno.test("each operation arrives with its parameters and brings its answer back", () =>
   withNode(async ({ client, asked }) => {
     expect(await client.status()).toEqual(STATUS);
     expect(await client.listVolumes()).toEqual([info(SPEC)]);
     expect(await client.createVolume(SPEC)).toEqual(info(SPEC));
+    expect(await client.createVolume(SPEC, BUCKET)).toEqual(info(SPEC));
+    expect(await client.recoverVolume("photos", BUCKET))
+      .toEqual({ stateOf: "2026-11-22T12:00:00.000Z", liveBytes: 4096 });
     const grown = await client.resizeVolume("photos", 2 ** 40);
     expect(grown.sizeBytes).toBe(2 ** 40);
     const chap = { user: "laptop", secret: "0123456789abcdef" };
@@ -38,6 +50,8 @@ Deno.test("each operation arrives with its parameters and brings its answer back
     expect(revoked.invitation).toEqual(phone);
     expect(asked.slice(2)).toEqual([
       ["createVolume", SPEC],
+      ["createVolume", SPEC, BUCKET],
+      ["recoverVolume", "photos", BUCKET],
       ["resizeVolume", "photos", 2 ** 40],
       ["photos", chap],
       ["photos", "laptop"],

@@ -108,7 +108,12 @@ function fakeNode() {
           kind: "not-found",
         }),
       ),
-    createVolume: (spec) => note(info(spec))("createVolume", spec),
+    createVolume: (spec, bucket) =>
+      note(info(spec))("createVolume", spec, ...(bucket ? [bucket] : [])),
+    recoverVolume: (name, bucket) =>
+      note({ stateOf: "2026-11-22T12:00:00.000Z", liveBytes: 4096 })(
+        ...["recoverVolume", name, bucket],
+      ),
     resizeVolume: (name, sizeBytes) =>
       note(info({ ...SPEC, name, sizeBytes }))("resizeVolume", name, sizeBytes),
     deleteVolume: () => Promise.reject(new TypeError("a defect")),

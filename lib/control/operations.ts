@@ -4,12 +4,20 @@
  */
 
 import type {
+  BucketInfo,
+  BucketSpec,
+  KeySpec,
+  NewBucket,
+  Recovery,
+} from "./bucket.ts";
+import type {
   Detachment,
   ForwardedInfo,
   HolderInfo,
   HoldInfo,
 } from "./holding.ts";
 
+export type { BucketInfo, BucketSpec, KeySpec, NewBucket, Recovery };
 export type { Detachment, ForwardedInfo, HolderInfo, HoldInfo };
 
 /** What is asked for when a volume is made. */
@@ -54,6 +62,8 @@ export interface VolumeInfo extends VolumeSpec {
   readonly chapMutualUser?: string;
   /** Who holds its target, and all that is behind it. */
   readonly holders: readonly HolderInfo[];
+  /** Of one whose bytes are in a bucket. */
+  readonly bucket?: BucketInfo;
 }
 
 /** A volume as it was at one moment. */
@@ -262,8 +272,10 @@ export interface NodeOperations {
   listVolumes(): Promise<readonly VolumeInfo[]>;
   /** One volume. */
   showVolume(name: string): Promise<VolumeInfo>;
-  /** Makes a volume of zeros, thin, and serves it where the node runs. */
-  createVolume(spec: VolumeSpec): Promise<VolumeInfo>;
+  /** Makes a volume of zeros, thin, in a bucket where one is given, and serves it where the node runs. */
+  createVolume(spec: VolumeSpec, bucket?: NewBucket): Promise<VolumeInfo>;
+  /** Makes a volume of what is in a bucket, and takes it from whoever writes to it. */
+  recoverVolume(name: string, bucket: NewBucket): Promise<Recovery>;
   /**
    * Grows a volume with zeros, or cuts its end off for good. Initiators that are logged in learn it from a unit attention (2A/09). On
    * stable storage when it resolves.
@@ -271,9 +283,9 @@ export interface NodeOperations {
   resizeVolume(name: string, sizeBytes: number): Promise<VolumeInfo>;
   /**
    * Removes the volume with all that is in it, and ends its sessions where it has a target of its own. Refused while other volumes are
-   * behind its target.
+   * behind its target. What is in a bucket stays there unless `withBucket`.
    */
-  deleteVolume(name: string): Promise<void>;
+  deleteVolume(name: string, withBucket?: boolean): Promise<void>;
   /**
    * Takes the volume, and all that is behind its target, from whoever holds it: their sessions end, and they change nothing any more. Resolves
    * with who that was.

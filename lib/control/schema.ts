@@ -59,6 +59,40 @@ const HolderInfo = v.object({
   goneSince: v.exactOptional(v.string()),
 });
 
+const BucketSpec = {
+  url: text,
+  endpoint: v.exactOptional(text),
+  region: v.exactOptional(text),
+  cacheBytes: bytes,
+  journalBytes: bytes,
+  upload: v.exactOptional(text),
+  download: v.exactOptional(text),
+};
+
+const NewBucket = v.object({
+  ...BucketSpec,
+  key: v.union([v.object({ line: text }), v.object({ file: text })]),
+});
+
+const BucketInfo = v.object({
+  ...BucketSpec,
+  pendingBytes: v.exactOptional(bytes),
+  pendingSince: v.exactOptional(v.string()),
+  uploadedAround: v.exactOptional(v.string()),
+  trouble: v.exactOptional(v.string()),
+  uploadedBytes: v.exactOptional(bytes),
+  fetchedBytes: v.exactOptional(bytes),
+  cachedBytes: v.exactOptional(bytes),
+  cacheHits: v.exactOptional(figure),
+  objectBytes: v.exactOptional(bytes),
+  liveBytes: v.exactOptional(bytes),
+});
+
+const Recovery = v.object({
+  stateOf: v.exactOptional(v.string()),
+  liveBytes: bytes,
+});
+
 const VolumeInfo = v.object({
   name: v.string(),
   sizeBytes: bytes,
@@ -76,6 +110,7 @@ const VolumeInfo = v.object({
   chapUsers: v.array(v.string()),
   chapMutualUser: v.exactOptional(v.string()),
   holders: v.array(HolderInfo),
+  bucket: v.exactOptional(BucketInfo),
 });
 
 const SnapshotInfo = v.object({
@@ -202,9 +237,13 @@ export const NODE_METHODS = {
   status: { params: v.strictTuple([]), result: NodeStatus },
   listVolumes: { params: v.strictTuple([]), result: v.array(VolumeInfo) },
   showVolume: { params: v.strictTuple([text]), result: VolumeInfo },
-  createVolume: { params: v.strictTuple([VolumeSpec]), result: VolumeInfo },
+  createVolume: {
+    params: v.strictTuple([VolumeSpec, v.nullable(NewBucket)]),
+    result: VolumeInfo,
+  },
+  recoverVolume: { params: v.strictTuple([text, NewBucket]), result: Recovery },
   resizeVolume: { params: v.strictTuple([text, bytes]), result: VolumeInfo },
-  deleteVolume: { params: v.strictTuple([text]), result: nothing },
+  deleteVolume: { params: v.strictTuple([text, v.boolean()]), result: nothing },
   releaseVolume: {
     params: v.strictTuple([text]),
     result: v.array(HolderInfo),

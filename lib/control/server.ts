@@ -62,12 +62,31 @@ export function nodeHandlers(node: NodeOperations): Handlers {
     ["status", method(m.status, () => node.status())],
     ["listVolumes", method(m.listVolumes, () => node.listVolumes())],
     ["showVolume", method(m.showVolume, (name) => node.showVolume(name))],
-    ["createVolume", method(m.createVolume, (spec) => node.createVolume(spec))],
+    [
+      "createVolume",
+      method(
+        m.createVolume,
+        (spec, bucket) => node.createVolume(spec, bucket ?? undefined),
+      ),
+    ],
+    [
+      "recoverVolume",
+      method(
+        m.recoverVolume,
+        (name, bucket) => node.recoverVolume(name, bucket),
+      ),
+    ],
     [
       "resizeVolume",
       method(m.resizeVolume, (name, size) => node.resizeVolume(name, size)),
     ],
-    ["deleteVolume", method(m.deleteVolume, (name) => node.deleteVolume(name))],
+    [
+      "deleteVolume",
+      method(
+        m.deleteVolume,
+        (name, withBucket) => node.deleteVolume(name, withBucket),
+      ),
+    ],
     [
       "releaseVolume",
       method(m.releaseVolume, (name) => node.releaseVolume(name)),

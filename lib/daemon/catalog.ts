@@ -31,6 +31,7 @@ import {
   syncFolder,
 } from "../os/file.ts";
 import { join } from "../os/paths.ts";
+import { BucketFolder } from "./bucket_folder.ts";
 import { readDocument, VolumeDocument, writeDocument } from "./documents.ts";
 import { stackStore } from "../store/stack.ts";
 import type { Store } from "../store/store.ts";
@@ -41,7 +42,7 @@ import { ReservationFile } from "./reservation_file.ts";
 import { expectNobodyBehind, placeOf } from "./placement.ts";
 import type { Survey } from "./volume_faults.ts";
 import { expectName, NAME } from "./name.ts";
-import { expectData, makeData, openData } from "./volume_data.ts";
+import { expectData, expectFile, makeData, openData } from "./volume_data.ts";
 import { checkSize } from "./volume_size.ts";
 import { SnapshotFolder } from "./snapshot_folder.ts";
 
@@ -159,7 +160,18 @@ export class Catalog {
    *
    * @throws {VaultError} like {@linkcode expectNew}
    */
-  async create(spec: VolumeSpec, data?: string): Promise<VolumeDocument> {
+  create(spec: VolumeSpec, data?: string): Promise<VolumeDocument> {
+    return this.install(
+      spec,
+      (half) => makeData(join(half, "data"), spec.sizeBytes, data),
+    );
+  }
+
+  /** A volume of what `fill` puts into its folder; it may know more of it. @throws {VaultError} like {@linkcode expectNew} */
+  async install(
+    spec: VolumeSpec,
+    fill: (half: string) => Promise<Partial<VolumeDocument> | void>,
+  ): Promise<VolumeDocument> {
     const behind = this.expectNew(spec);
     const document: VolumeDocument = {
       version: 1,
@@ -178,15 +190,15 @@ export class Catalog {
     const half = join(this.#folder, `.${spec.name}.${crypto.randomUUID()}`);
     makeFolder(half);
     try {
-      await makeData(join(half, "data"), spec.sizeBytes, data);
-      writeDocument(join(half, "volume.json"), document);
+      const whole = { ...document, ...await fill(half) };
+      writeDocument(join(half, "volume.json"), whole);
       syncFolder(half);
       rename(half, join(this.#folder, spec.name));
+      return whole;
     } catch (thrown) {
       discard(half);
       throw thrown;
     }
-    return document;
   }
 
   /** Replaces what is known of a volume. */
@@ -229,12 +241,18 @@ export class Catalog {
 
   /** Looks, and changes nothing. @throws {VaultError} where something is in the way of serving the volume */
   expectServable(document: VolumeDocument): void {
-    const { name, sizeBytes, blockSizeBytes } = document;
+    const { name, sizeBytes, blockSizeBytes, bucket } = document;
     checkSize(sizeBytes, blockSizeBytes);
-    expectData(this.dataPath(name), document);
+    if (bucket) this.bucketFolder(name).expectUsable(bucket);
+    else expectData(this.dataPath(name), document);
     this.reservations(name).read();
     this.erasure(name).read();
     this.lease(name).read();
+  }
+
+  /** What is kept here of a volume in a bucket. */
+  bucketFolder(name: string): BucketFolder {
+    return new BucketFolder(join(this.#folder, name), this.#primitives);
   }
 
   /** The file that holds the volume's bytes. */
@@ -299,6 +317,7 @@ export class Catalog {
 
   /** Opens the data file, cut to the document's size. @throws {VaultError} where it is missing or was cut from outside */
   openData(document: VolumeDocument): File {
+    expectFile(document);
     return openData(this.dataPath(document.name), document);
   }
 

@@ -15,6 +15,33 @@ export const MAX_LUN = 255;
 
 const Chap = v.object({ user: v.string(), secret: v.string() });
 
+const Count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+
+/** Where the bytes of a volume in a bucket are, and what of them is kept here. */
+export const BucketDocument = v.object({
+  url: v.string(),
+  endpoint: v.exactOptional(v.string()),
+  region: v.exactOptional(v.string()),
+  cacheBytes: Count,
+  journalBytes: Count,
+  upload: v.exactOptional(v.string()),
+  download: v.exactOptional(v.string()),
+});
+export type BucketDocument = v.InferOutput<typeof BucketDocument>;
+
+const Digest = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
+
+/** `pin.json` of a volume in a bucket: how far its row of segments was known to go. */
+export const PinDocument = v.object({
+  version: v.literal(1),
+  next: Count,
+  epoch: Count,
+  digest: Digest,
+  claim: v.exactOptional(
+    v.object({ number: Count, epoch: Count, digest: Digest }),
+  ),
+});
+
 /** `node/volumes/NAME/volume.json`: what a volume is. The bytes are in `data` beside it. */
 export const VolumeDocument = v.object({
   version: v.literal(1),
@@ -36,6 +63,8 @@ export const VolumeDocument = v.object({
       v.maxValue(MAX_LUN),
     ),
   })),
+  /** Its bytes are in a bucket, and not in a file `data`. */
+  bucket: v.exactOptional(BucketDocument),
   createdAt: Time,
   chap: v.object({ users: v.array(Chap), mutual: v.exactOptional(Chap) }),
 });

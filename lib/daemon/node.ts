@@ -185,7 +185,7 @@ class Node implements RunningNode {
     this.closed = new Promise((resolve) => this.#ended = resolve);
     this.operations = nodeOperations({
       state: parts.state,
-      clock,
+      ...{ clock, primitives },
       guessAddress,
       live: this.#live(leases),
     });
@@ -203,6 +203,8 @@ class Node implements RunningNode {
       catalog: state.catalog,
       targets,
       nodeId: state.identity.nodeId,
+      primitives: parts.primitives,
+      audit: state.audit.tell,
       clock,
       log,
     });

@@ -3,21 +3,36 @@
 import type { AuditKind } from "../base/audit.ts";
 import type { Clock } from "../base/clock.ts";
 import { VaultError } from "../base/errors.ts";
+import type { Primitives } from "../base/primitives.ts";
 import type {
   ChapSecret,
   DeviceInfo,
   HolderInfo,
   Invitation,
   InvitationInfo,
+  NewBucket,
   NodeOperations,
   NodeStatus,
+  Recovery,
   Revocation,
   SnapshotInfo,
   SnapshotWork,
   VolumeInfo,
   VolumeSpec,
 } from "../control/operations.ts";
-import { chapPolicy, checkChapPolicy } from "./chap_policy.ts";
+import { checkBucketSize } from "./bucket_address.ts";
+import {
+  createInBucket,
+  deleteFromBucket,
+  recoverVolume,
+} from "./bucket_operations.ts";
+import {
+  type ChapChange,
+  mutualSet,
+  userRemoved,
+  userSet,
+  withChap,
+} from "./chap_change.ts";
 import { DeviceOperations, type InvitationAsk } from "./device_operations.ts";
 import type { VolumeDocument } from "./documents.ts";
 import type { NodeState } from "./node_state.ts";
@@ -30,6 +45,7 @@ import { releaseVolume, withoutDevice } from "./volume_holders.ts";
 export interface NodeOperationsOptions {
   readonly state: NodeState;
   readonly clock: Clock;
+  readonly primitives: Primitives;
   /** HOST:PORT that devices can most likely reach, where the node listens on every address. */
   readonly guessAddress: (listen: string) => string | undefined;
   readonly live?: Live;
@@ -90,8 +106,22 @@ class Operations implements EndingOperations {
     });
   }
 
-  createVolume(spec: VolumeSpec): Promise<VolumeInfo> {
-    return this.#inTurn(() => this.#make(spec));
+  createVolume(spec: VolumeSpec, bucket?: NewBucket): Promise<VolumeInfo> {
+    return this.#inTurn(async () => {
+      if (!bucket) return await this.#make(spec);
+      const document = await createInBucket(this.#options, { spec, bucket });
+      const how = `${spec.sizeBytes} bytes, in ${bucket.url}`;
+      this.#tell("volume created", spec.name, how);
+      return this.#info(document);
+    });
+  }
+
+  recoverVolume(name: string, bucket: NewBucket): Promise<Recovery> {
+    return this.#inTurn(async () => {
+      const recovery = await recoverVolume(this.#options, { name, bucket });
+      this.#tell("volume created", name, `recovered from ${bucket.url}`);
+      return recovery;
+    });
   }
 
   stageVolume(spec: VolumeSpec): Promise<string> {
@@ -125,6 +155,7 @@ class Operations implements EndingOperations {
     return this.#inTurn(async () => {
       const before = this.#state.catalog.get(name);
       checkSize(sizeBytes, before.blockSizeBytes);
+      if (before.bucket) checkBucketSize(sizeBytes);
       this.#snapshots.expectIdle(name);
       if (before.readOnly) {
         throw new VaultError(`Volume "${name}" is read-only`, {
@@ -143,13 +174,20 @@ class Operations implements EndingOperations {
     });
   }
 
-  deleteVolume(name: string): Promise<void> {
+  deleteVolume(name: string, withBucket = false): Promise<void> {
     return this.#inTurn(async () => {
-      this.#state.catalog.expectDeletable(name);
+      const { catalog } = this.#state;
+      catalog.expectDeletable(name);
+      const bucket = withBucket ? catalog.get(name).bucket : undefined;
       await this.#snapshots.stop(name, `Volume "${name}" was deleted`);
       // Nobody can ask for it any more when those that hold it are told.
       await this.#live?.volumes.discard(name);
       await this.#live?.leases.forget(name);
+      // What knows its key goes last: it is done again where it was cut off.
+      if (bucket) {
+        const folder = catalog.bucketFolder(name);
+        await deleteFromBucket(bucket, { folder, world: this.#options });
+      }
       this.#state.catalog.delete(name);
       this.#tell("volume deleted", name);
       // It may have been in another's way.
@@ -187,30 +225,15 @@ class Operations implements EndingOperations {
   }
 
   setChap(volume: string, chap: ChapSecret): Promise<void> {
-    return this.#changeChap(volume, `user "${chap.user}" set`, (before) => {
-      const others = before.users.filter(({ user }) => user !== chap.user);
-      return { ...before, users: [...others, { ...chap }] };
-    });
+    return this.#changeChap(volume, userSet(chap));
   }
 
   removeChap(volume: string, user: string): Promise<void> {
-    return this.#changeChap(volume, `user "${user}" removed`, (before) => {
-      const users = before.users.filter((other) => other.user !== user);
-      if (users.length < before.users.length) return { ...before, users };
-      throw new VaultError(
-        `Volume "${volume}" has no CHAP user "${user}"`,
-        { kind: "not-found" },
-      );
-    });
+    return this.#changeChap(volume, userRemoved(volume, user));
   }
 
   setMutualChap(volume: string, chap: ChapSecret | undefined): Promise<void> {
-    return this.#changeChap(
-      volume,
-      chap ? `mutual, as "${chap.user}"` : "mutual no more",
-      ({ mutual: _, ...before }) =>
-        chap ? { ...before, mutual: { ...chap } } : before,
-    );
+    return this.#changeChap(volume, mutualSet(chap));
   }
 
   devices(): Promise<readonly DeviceInfo[]> {
@@ -262,28 +285,13 @@ class Operations implements EndingOperations {
       nodeId: identity.nodeId,
       health: this.#live?.volumes.health(document.name) ?? "ok",
       leases: this.#live?.leases,
+      volumes: this.#live?.volumes,
     });
   }
 
-  #changeChap(
-    volume: string,
-    what: string,
-    change: (before: VolumeDocument["chap"]) => VolumeDocument["chap"],
-  ): Promise<void> {
+  #changeChap(volume: string, { what, of }: ChapChange): Promise<void> {
     return this.#inTurn(() => {
-      const before = this.#state.catalog.get(volume);
-      const { behind } = before;
-      if (behind) {
-        throw new VaultError(
-          `Volume "${volume}" is behind the target of "${behind.target}", and it is the target that asks for CHAP`,
-          {
-            kind: "usage",
-            hint: `Say it of "${behind.target}": it counts for both.`,
-          },
-        );
-      }
-      const after = { ...before, chap: change(before.chap) };
-      checkChapPolicy(chapPolicy(after.chap));
+      const after = withChap(this.#state.catalog.get(volume), of);
       this.#state.catalog.update(after);
       this.#live?.volumes.setChap(after);
       this.#tell("chap changed", volume, what);

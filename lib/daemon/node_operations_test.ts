@@ -36,6 +36,8 @@ async function withNode(
     const file = new FakeFile(SIZE_BYTES, { canPunch: true });
     state.catalog.openData = () => file;
     const volumes = new ServedVolumes({
+      primitives,
+      audit: () => {},
       catalog: state.catalog,
       targets: new Targets({ clock, log: silent }),
       nodeId: state.identity.nodeId,
@@ -43,6 +45,7 @@ async function withNode(
       log: silent,
     });
     const operations = nodeOperations({
+      primitives,
       state,
       clock,
       guessAddress: () => undefined,

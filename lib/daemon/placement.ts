@@ -24,6 +24,12 @@ export function placeOf(
     });
   }
   const target = targetOf(spec.target, volumes);
+  if (volumes.some(({ name, bucket }) => name === target && bucket)) {
+    throw new VaultError(
+      `Nothing can be put behind the target of "${target}", whose bytes are in a bucket`,
+      { kind: "usage", hint: "Without --target it gets a target of its own." },
+    );
+  }
   const taken = new Map([[0, target]]);
   for (const { name, behind } of volumes) {
     if (behind?.target === target) taken.set(behind.lun, name);

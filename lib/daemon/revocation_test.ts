@@ -114,6 +114,7 @@ Deno.test("a device and an invitation for its name are shut out together", async
     clock,
   });
   const operations = nodeOperations({
+    primitives,
     state,
     clock,
     guessAddress: () => undefined,

@@ -1,12 +1,16 @@
 /** The volumes of a running node: each one's store open, its disk offered as a target or behind that of another. */
 
+import type { Audit } from "../base/audit.ts";
 import type { Clock } from "../base/clock.ts";
 import { invariant, messageOf, VaultError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
+import type { Primitives } from "../base/primitives.ts";
 import type { Store } from "../store/store.ts";
 import type { Resize, Target } from "../target/target.ts";
 import type { Targets } from "../target/targets.ts";
 import type { Volume } from "../target/volume.ts";
+import type { BucketDisk } from "./bucket_disk.ts";
+import { BucketOpening } from "./bucket_opening.ts";
 import { boundedLog } from "./bounded_log.ts";
 import type { Catalog } from "./catalog.ts";
 import { chapPolicy } from "./chap_policy.ts";
@@ -16,6 +20,8 @@ import { targetName } from "./target_name.ts";
 import { type Faults, faultsOf, notServed } from "./volume_faults.ts";
 
 export interface ServedVolumesOptions {
+  readonly primitives: Primitives;
+  readonly audit: Audit;
   readonly catalog: Catalog;
   readonly targets: Targets;
   readonly nodeId: string;
@@ -27,11 +33,15 @@ interface Served {
   readonly target: Target;
   readonly lun: number;
   readonly store: Store;
+  /** Of one in a bucket. */
+  readonly disk?: BucketDisk;
 }
 
 export class ServedVolumes {
   readonly #options: ServedVolumesOptions;
   readonly #served = new Map<string, Served>();
+  /** Those in buckets that are not open yet, or cannot be. */
+  readonly #openings = new Map<string, BucketOpening>();
   /** Of those that could not be served from the beginning. */
   #faults: Faults | undefined;
 
@@ -49,11 +59,13 @@ export class ServedVolumes {
     this.#faults = faultsOf(catalog.survey(), (document) => {
       const { name } = document;
       if (this.#served.has(name)) return;
+      if (document.bucket) throw this.#beginToOpen(document).fault;
       if (before && !before.has(name)) throw outOfService();
       this.open(document);
     });
     for (const [name, fault] of this.#faults) {
-      if (before?.has(name)) continue;
+      // One in a bucket tells it itself.
+      if (before?.has(name) || this.#openings.has(name)) continue;
       const { message, hint } = withoutService(name, fault);
       log.error(message, hint === undefined ? {} : { hint });
     }
@@ -74,7 +86,46 @@ export class ServedVolumes {
     }
   }
 
-  #serve(document: VolumeDocument, store: Store): void {
+  /** Opens a volume in a bucket and offers it. @throws {VaultError} where its store is not reached, or it is not what was written */
+  async openBucket(document: VolumeDocument): Promise<void> {
+    await this.#beginToOpen(document).first;
+  }
+
+  /** What is told of a volume in a bucket, and undefined where it is not open. */
+  bucketInfo(name: string): ReturnType<BucketDisk["info"]> | undefined {
+    return this.#served.get(name)?.disk?.info();
+  }
+
+  /** @throws {VaultError} where what is on this machine does not do */
+  #beginToOpen(document: VolumeDocument): BucketOpening {
+    const { catalog, audit } = this.#options;
+    const { name, bucket } = document;
+    const before = this.#openings.get(name);
+    if (before) return before;
+    invariant(bucket, "A volume in no bucket");
+    catalog.expectServable(document);
+    const opening = new BucketOpening({
+      ...this.#options,
+      document: { ...document, bucket },
+      folder: catalog.bucketFolder(name),
+      opened: (disk) => {
+        this.#serve(document, disk.store, disk);
+        this.#openings.delete(name);
+        disk.watch((reason) => {
+          audit({ kind: "volume lost", volume: name, reason });
+          this.#options.log.error(`Volume "${name}" is lost: ${reason}`);
+        });
+      },
+    });
+    this.#openings.set(name, opening);
+    return opening;
+  }
+
+  #faultOf(name: string): unknown {
+    return this.#openings.get(name)?.fault ?? this.#faults?.get(name);
+  }
+
+  #serve(document: VolumeDocument, store: Store, disk?: BucketDisk): void {
     const { catalog, nodeId, clock, log } = this.#options;
     const { name, serial, naa, blockSizeBytes, readOnly, behind } = document;
     const target = this.#offer(document, {
@@ -92,7 +143,8 @@ export class ServedVolumes {
       // Initiators bring about what it says, as often as they try to write to a full disk, say.
       log: boundedLog(log, clock),
     });
-    this.#served.set(name, { target, lun: behind?.lun ?? 0, store });
+    const lun = behind?.lun ?? 0;
+    this.#served.set(name, { target, lun, store, ...(disk && { disk }) });
   }
 
   #offer(document: VolumeDocument, disk: DiskOptions): Target {
@@ -186,7 +238,7 @@ export class ServedVolumes {
   health(name: string): string {
     const served = this.#served.get(name);
     if (!served) {
-      const fault = this.#faults?.get(name);
+      const fault = this.#faultOf(name);
       // Without one it is being deleted, or could not be.
       return fault ? notServed(fault) : "not served";
     }
@@ -218,6 +270,8 @@ export class ServedVolumes {
    * more: a volume that failed can be discarded, too. Nothing else is behind its target.
    */
   async discard(name: string): Promise<void> {
+    await this.#openings.get(name)?.stop();
+    this.#openings.delete(name);
     const served = this.#served.get(name);
     if (!served) return;
     this.#served.delete(name);
@@ -228,7 +282,7 @@ export class ServedVolumes {
           served.lun === 0
             ? targets.remove(served.target.iqn)
             : served.target.removeUnit(served.lun),
-        () => served.store.close(),
+        () => (served.disk ?? served.store).close(),
       ]
     ) {
       try {
@@ -241,7 +295,9 @@ export class ServedVolumes {
 
   /** Lets go of all data, flushed. Every session must have ended. @throws the first error, after all are closed */
   async close(): Promise<void> {
-    const stores = [...this.#served.values()].map(({ store }) => store.close());
+    for (const opening of this.#openings.values()) await opening.stop();
+    const stores = [...this.#served.values()]
+      .map(({ store, disk }) => (disk ?? store).close());
     this.#served.clear();
     for (const result of await Promise.allSettled(stores)) {
       if (result.status === "rejected") throw result.reason;
@@ -251,7 +307,7 @@ export class ServedVolumes {
   #get(name: string): Served {
     const served = this.#served.get(name);
     if (served) return served;
-    const fault = this.#faults?.get(name);
+    const fault = this.#faultOf(name);
     if (fault) throw withoutService(name, fault);
     throw new VaultError(`There is no volume "${name}"`, { kind: "not-found" });
   }

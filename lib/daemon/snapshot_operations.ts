@@ -19,6 +19,7 @@ import { reflink } from "../os/reflink.ts";
 import { PointInTime } from "../store/point_in_time.ts";
 import type { Catalog } from "./catalog.ts";
 import type { ServedVolumes } from "./served_volumes.ts";
+import { expectFile } from "./volume_data.ts";
 import { snapshotInfo } from "./snapshot_info.ts";
 import {
   expectNotErased,
@@ -90,6 +91,7 @@ export class SnapshotOperations {
   create(volume: string, name?: string): Promise<SnapshotWork> {
     const { catalog, clock } = this.#options;
     const document = catalog.get(volume);
+    expectFile(document);
     this.#expectQuiet(volume);
     const folder = catalog.snapshots(volume);
     const nowMs = clock.now();

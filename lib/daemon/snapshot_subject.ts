@@ -6,6 +6,7 @@ import { freeBytes } from "../os/free_space.ts";
 import { join } from "../os/paths.ts";
 import { stackStore } from "../store/stack.ts";
 import type { Store } from "../store/store.ts";
+import { expectFile } from "./volume_data.ts";
 import type { Catalog } from "./catalog.ts";
 import type { SnapshotDocument, VolumeDocument } from "./documents.ts";
 import type { ServedVolumes } from "./served_volumes.ts";
@@ -29,6 +30,7 @@ export function volumeSubject(
   },
   { name, sizeBytes, ...rest }: VolumeDocument,
 ): Subject {
+  expectFile({ name, ...rest });
   const { catalog, served } = node;
   const path = catalog.dataPath(name);
   if (!served) {

@@ -9,6 +9,7 @@
  *         audit.log               what enrolled devices and persons did; audit.log.1 and so on are older
  *         audit-strangers.log     what anyone can bring about who reaches the port
  *         volumes/NAME/           volume.json, data, lease.json, and reservations.json where some are kept
+ *                                 of one in a bucket key, pin.json, journal/ and cache in the place of data
  *         forward_leases.json     who holds which target behind `--forward`
  *         imports/NAME/           an image that is to become that volume, as far as it is there
  *       nodes/NAME.json           a node that this machine has joined, with this device's key for it

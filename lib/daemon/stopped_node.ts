@@ -84,7 +84,9 @@ export async function openNode(
   }
   const { clock, primitives, log } = world(options);
   const state = await NodeState.open({ folder, primitives, clock, log });
-  const operations = nodeOperations({ state, clock, guessAddress });
+  const operations = nodeOperations({
+    ...{ state, clock, primitives, guessAddress },
+  });
   return {
     operations,
     release: () => {

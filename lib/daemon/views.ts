@@ -24,6 +24,7 @@ import { diskVolume } from "./disk_target.ts";
 import type { VolumeDocument } from "./documents.ts";
 import type { ServedVolumes } from "./served_volumes.ts";
 import { expectNotErased, snapshotSubject } from "./snapshot_subject.ts";
+import { expectFile } from "./volume_data.ts";
 
 /** The most that a node shows at once. */
 export const MAX_VIEWS = 64;
@@ -156,6 +157,7 @@ export class Views {
   async #take(volume: VolumeDocument): Promise<Picture> {
     const { catalog, volumes } = this.#options;
     const { name, sizeBytes, blockSizeBytes } = volume;
+    expectFile(volume);
     await volumes.unit(name).store.flush();
     const path = catalog.viewPath(name);
     if (!await reflink(catalog.dataPath(name), path)) {

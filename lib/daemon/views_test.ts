@@ -38,7 +38,10 @@ class Shelf implements AsyncDisposable {
     this.catalog = new Catalog(folder, { primitives, clock });
     const { catalog, targets } = this;
     const world = { catalog, targets, clock, log: silent };
-    this.volumes = new ServedVolumes({ ...world, nodeId: NODE_ID });
+    this.volumes = new ServedVolumes({
+      ...world,
+      ...{ primitives, audit: () => {}, nodeId: NODE_ID },
+    });
     this.views = new Views({ ...world, volumes: this.volumes, primitives });
   }
 

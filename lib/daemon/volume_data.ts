@@ -7,6 +7,21 @@ import type { VolumeDocument } from "./documents.ts";
 
 type Size = Pick<VolumeDocument, "name" | "sizeBytes">;
 
+/** @throws {VaultError} `refused` where the volume's bytes are in a bucket: what is asked takes a file */
+export function expectFile(
+  { name, bucket }: Pick<VolumeDocument, "name" | "bucket">,
+): void {
+  if (!bucket) return;
+  throw new VaultError(
+    `This cannot be done with volume "${name}", whose bytes are in a bucket`,
+    {
+      kind: "refused",
+      hint:
+        "A size is changed while `vault serve` runs. Snapshots, views and exports are for volumes in files.",
+    },
+  );
+}
+
 /** Makes it: zeros, or what the file `from` holds, which becomes the volume's. On stable storage when it resolves. */
 export async function makeData(
   path: string,

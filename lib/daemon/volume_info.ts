@@ -17,6 +17,7 @@ interface Known {
   readonly health: string;
   /** Those of a node that runs. */
   readonly leases: Leases | undefined;
+  readonly volumes: ServedVolumes | undefined;
 }
 
 /** Of all that there are, those that cannot be served, too. */
@@ -37,7 +38,7 @@ export function volumeInfos(
     ? (name: string) => volumes.health(name)
     : healthAtRest(catalog, survey);
   return [...survey].map(([name, found]) => {
-    const known = { catalog, nodeId, health: healthOf(name), leases };
+    const known = { catalog, nodeId, health: healthOf(name), leases, volumes };
     return found instanceof VaultError
       ? damagedVolumeInfo(name, known)
       : volumeInfo(found, known);
@@ -60,6 +61,8 @@ export function volumeInfo(
   const { name, createdAt, serial, naa, behind } = document;
   const { catalog, nodeId, health } = node;
   const target = behind?.target ?? name;
+  const inBucket = document.bucket &&
+    { ...document.bucket, ...node.volumes?.bucketInfo(name) };
   // CHAP is the target's.
   const found = catalog.look(target);
   const { chap } = found instanceof VaultError ? document : found;
@@ -74,12 +77,15 @@ export function volumeInfo(
     iqn: targetName(nodeId, target),
     serial,
     naa,
-    allocatedBytes: allocatedBytes(catalog.dataPath(name)),
+    allocatedBytes: inBucket
+      ? inBucket.objectBytes ?? 0
+      : allocatedBytes(catalog.dataPath(name)),
     createdAt,
     health,
     chapUsers: chap.users.map(({ user }) => user),
     ...(chap.mutual ? { chapMutualUser: chap.mutual.user } : {}),
     holders: holdersOf(target, node),
+    ...(inBucket && { bucket: inBucket }),
   };
 }
 

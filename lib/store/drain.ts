@@ -22,6 +22,10 @@ import { zerosOf } from "./overlay.ts";
 /** What is written is drained after so long at the latest, unless told otherwise. */
 const DEFAULT_IDLE_MS = 5000;
 
+/** Entries that were appended so close together have one age. */
+const AGE_MS = 1000;
+const MAX_AGES = 4096;
+
 /** After so much that was read others have their turn. */
 const PAUSE_EVERY_BYTES = 256 * 1024;
 
@@ -59,11 +63,14 @@ export class Drain {
     readonly done: PromiseWithResolvers<void>;
   }[] = [];
   #trouble: string | undefined;
+  /** When entries were appended: the first of those up to each number that come after those before. */
+  readonly #ages: { upTo: number; readonly atMs: number }[] = [];
   #stopped: { readonly why: unknown } | undefined;
 
   constructor(options: DrainOptions) {
     this.#options = options;
     this.#undrainedBytes = options.journal.undrainedBytes;
+    if (this.#undrainedBytes > 0) this.#note();
     this.#ended = this.#run();
     this.#watch();
   }
@@ -73,9 +80,15 @@ export class Drain {
     return this.#trouble;
   }
 
+  /** When the first entry was appended that is not drained; of one that was found in the journal, when that was opened. */
+  get sinceMs(): number | undefined {
+    return this.#ages[0]?.atMs;
+  }
+
   /** So many bytes of entries more. */
   more(bytes: number): void {
     this.#undrainedBytes += bytes;
+    this.#note();
     this.#watch();
   }
 
@@ -215,8 +228,19 @@ export class Drain {
     return { pieces, runs, first: from.sequence, next, bytes };
   }
 
+  #note(): void {
+    const { clock, journal } = this.#options;
+    const last = this.#ages.at(-1);
+    const atMs = clock.now();
+    const isOld = last === undefined || atMs - last.atMs >= AGE_MS;
+    if (!last || (isOld && this.#ages.length < MAX_AGES)) {
+      this.#ages.push({ upTo: journal.appended, atMs });
+    } else last.upTo = journal.appended;
+  }
+
   #tell(): void {
     const { sequence } = this.#options.journal.from;
+    while (this.#ages[0] && this.#ages[0].upTo < sequence) this.#ages.shift();
     const over = this.#awaited.filter(({ upTo }) => upTo < sequence);
     this.#awaited = this.#awaited.filter(({ upTo }) => upTo >= sequence);
     for (const { done } of over) done.resolve();

@@ -62,6 +62,12 @@ export class Failure {
     return this.#fail("drain", thrown);
   }
 
+  /** The store is failed, for a reason that is none of its own. */
+  fail(why: unknown): void {
+    if (this.#health.state === "failed") return;
+    this.#health = { state: "failed", why: messageOf(why) };
+  }
+
   #fail(what: "write" | "sync" | "drain", thrown: unknown): MediaError {
     const why = `Could not ${what}: ${messageOf(thrown)}`;
     if (this.#health.state === "ok") this.#health = { state: "failed", why };

@@ -65,6 +65,7 @@ export class JournaledStore implements Store {
   readonly #failure = new Failure();
   readonly #turns = new Turns();
   readonly #mostBytes: number;
+  #failedBy: unknown;
   #beforeChange: BeforeChange | undefined;
 
   /** @throws {VaultError} where an entry of the journal cannot be read */
@@ -94,7 +95,10 @@ export class JournaledStore implements Store {
       ...{ journal, target, clock },
       ...(idleMs !== undefined && { idleMs }),
       applied: (runs) => this.#overlay.drop(runs),
-      stopped: (why) => this.#journal.refuse(this.#failure.ofDrain(why)),
+      stopped: (why) => {
+        this.#failedBy ??= why;
+        this.#journal.refuse(this.#failure.ofDrain(why));
+      },
     });
   }
 
@@ -108,12 +112,33 @@ export class JournaledStore implements Store {
 
   /** Why writers wait, or why nothing is drained at the moment; undefined where all is well. */
   get trouble(): string | undefined {
-    return this.#drain.trouble ?? this.#journal.full;
+    const { trouble } = this.#drain;
+    const { full } = this.#journal;
+    return trouble && full ? `${trouble}. ${full}` : trouble ?? full;
   }
 
   /** Bytes that are in the journal alone. */
   get undrainedBytes(): number {
     return this.#journal.undrainedBytes;
+  }
+
+  /** Since when there are such; of those that were found in the journal, since it was opened. */
+  get undrainedSinceMs(): number | undefined {
+    return this.#drain.sinceMs;
+  }
+
+  /** What has ended the draining for good, as it was thrown. */
+  get failedBy(): unknown {
+    return this.#failedBy;
+  }
+
+  /** Takes no more writes from now on and drains nothing more, for a reason that is not the store's own. It reads on. */
+  refuse(why: unknown): void {
+    this.#failedBy ??= why;
+    this.#failure.fail(why);
+    this.#journal.refuse(why);
+    // It ends by itself, and tells nobody.
+    void this.#drain.close();
   }
 
   read(offset: number, into: Uint8Array): Maybe {

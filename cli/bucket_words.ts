@@ -1,0 +1,67 @@
+/** How a volume in a bucket is, in words. */
+
+import type { BucketInfo } from "../lib/control/operations.ts";
+import { formatDuration } from "./duration.ts";
+import { formatSize } from "./size.ts";
+
+/** Names and what they are; nothing of what is not known. */
+export function bucketFacts(
+  bucket: BucketInfo | undefined,
+): readonly (readonly [string, string | undefined])[] {
+  if (!bucket) return [];
+  const { cachedBytes, cacheHits, uploadedBytes, fetchedBytes } = bucket;
+  return [
+    ["store", bucket.url],
+    ["endpoint", bucket.endpoint],
+    ["upload limit", bucket.upload],
+    ["download limit", bucket.download],
+    ["not uploaded", pendingWords(bucket)],
+    ["trouble", bucket.trouble],
+    [
+      "uploaded",
+      uploadedBytes === undefined
+        ? undefined
+        : `${formatSize(uploadedBytes)}, ${
+          formatSize(fetchedBytes ?? 0)
+        } fetched`,
+    ],
+    [
+      "cache",
+      cachedBytes === undefined
+        ? formatSize(bucket.cacheBytes)
+        : `${formatSize(cachedBytes)} of ${formatSize(bucket.cacheBytes)}${
+          cacheHits === undefined
+            ? ""
+            : `, ${Math.round(cacheHits * 100)} % of reads found in it`
+        }`,
+    ],
+    ["in the bucket", amplification(bucket)],
+  ];
+}
+
+/** What would be lost with this machine; undefined where that is not known. */
+export function pendingWords(bucket: BucketInfo): string | undefined {
+  const { pendingBytes, pendingSince, uploadedAround } = bucket;
+  if (pendingBytes === undefined) return undefined;
+  if (pendingBytes === 0) return "nothing";
+  const now = Date.now();
+  const age = pendingSince === undefined
+    ? ""
+    : `, for ${formatDuration(Math.max(0, now - Date.parse(pendingSince)))}`;
+  const end = uploadedAround === undefined
+    ? ""
+    : `, ${
+      formatDuration(Math.max(0, Date.parse(uploadedAround) - now))
+    } to go`;
+  return `${formatSize(pendingBytes)}${age}${end}`;
+}
+
+function amplification(
+  { objectBytes, liveBytes }: BucketInfo,
+): string | undefined {
+  if (objectBytes === undefined || liveBytes === undefined) return undefined;
+  const times = liveBytes === 0
+    ? ""
+    : ` (${(objectBytes / liveBytes).toFixed(2)} times)`;
+  return `${formatSize(objectBytes)} for ${formatSize(liveBytes)}${times}`;
+}

@@ -1,0 +1,60 @@
+/** Volumes in a bucket of an S3 store: what is asked for, and how they are, as people are told. */
+
+/** Where a volume's bytes are to be, and what of them is on this machine. */
+export interface BucketSpec {
+  /** `s3://BUCKET` or `s3://BUCKET/PREFIX`. */
+  readonly url: string;
+  /** URL of a store other than Amazon's. */
+  readonly endpoint?: string;
+  /** What the SDK finds in its surroundings unless given. */
+  readonly region?: string;
+  /** How much of what was read or written lately is kept on the local disk. */
+  readonly cacheBytes: number;
+  /** How much may wait on the local disk to be uploaded. */
+  readonly journalBytes: number;
+  /** How fast it may upload at which time: `1M`, `20Mbit/s`, `08:00,1M 19:00,10M`. As fast as it goes unless given. */
+  readonly upload?: string;
+  /** The same for what is fetched. */
+  readonly download?: string;
+}
+
+/** A volume's key: itself as it stands in a key file, or the absolute path of one. */
+export type KeySpec = { readonly line: string } | { readonly file: string };
+
+/** What is asked for when a volume is made in a bucket, or is found there. */
+export interface NewBucket extends BucketSpec {
+  /** Whoever has it has the volume. It is told to nobody. */
+  readonly key: KeySpec;
+}
+
+/** How a volume in a bucket is. What is optional is there only while it is served. */
+export interface BucketInfo extends BucketSpec {
+  /** Bytes that are on this machine alone: what is lost with it. */
+  readonly pendingBytes?: number;
+  /** When the first of them was written; of those from before it was served, since when it is. Absent where there are none. */
+  readonly pendingSince?: string;
+  /** When the bucket will have them all at the rate of now. Absent where nobody can know. */
+  readonly uploadedAround?: string;
+  /** Why nothing is uploaded at the moment, or writers have to wait. Absent where all is well. */
+  readonly trouble?: string;
+  /** To the bucket, since it is served. */
+  readonly uploadedBytes?: number;
+  /** From the bucket, since it is served. */
+  readonly fetchedBytes?: number;
+  /** What of the cache is in use. */
+  readonly cachedBytes?: number;
+  /** The share of reads that found what they wanted in the cache, since it is served. Absent where there were none. */
+  readonly cacheHits?: number;
+  /** What the volume's data take in the bucket. */
+  readonly objectBytes?: number;
+  /** What of that is the volume's still. */
+  readonly liveBytes?: number;
+}
+
+/** A volume that was found in a bucket. */
+export interface Recovery {
+  /** When the last of what is in the bucket was written, by the clock of who wrote it. Absent where nothing ever was. */
+  readonly stateOf?: string;
+  /** How much is in the volume, without holes. */
+  readonly liveBytes: number;
+}

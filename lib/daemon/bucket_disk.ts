@@ -1,0 +1,270 @@
+/**
+ * A volume in a bucket, open: its store, what is told of it, and the watch that somebody else may have taken it.
+ *
+ * Everything that it takes is opened here and nowhere else, and closed again where one of the steps fails.
+ */
+
+import type { Clock } from "../base/clock.ts";
+import { VaultError } from "../base/errors.ts";
+import type { Primitives } from "../base/primitives.ts";
+import type { BucketError } from "../bucket/bucket.ts";
+import { type OpenBucket, openBucket } from "../bucket/open_bucket.ts";
+import type { BucketInfo } from "../control/operations.ts";
+import type { Journal } from "../journal/journal.ts";
+import type { ChunkCache } from "../store/chunk_cache.ts";
+import type { JournaledStore } from "../store/journaled_store.ts";
+import {
+  type BucketVolume,
+  openBucketVolume,
+} from "../store/segmented/bucket_volume.ts";
+import { Fenced } from "../store/segmented/segment_row.ts";
+import { type Reach, reachOf } from "./bucket_address.ts";
+import type { BucketFolder } from "./bucket_folder.ts";
+import type { BucketDocument, VolumeDocument } from "./documents.ts";
+import { Rates } from "./rates.ts";
+
+/** How often it is asked whether the volume is still this node's. */
+const LOOK_MS = 15_000;
+/** What is under way when a volume is closed is given so long; it lies in the journal all the same. */
+const CLOSE_MS = 10_000;
+
+export interface World {
+  readonly clock: Clock;
+  readonly primitives: Primitives;
+}
+
+export interface OpenDiskOptions extends World {
+  readonly document: Pick<VolumeDocument, "name" | "sizeBytes"> & {
+    readonly bucket: BucketDocument;
+  };
+  readonly folder: BucketFolder;
+  /** Given up at once when it is aborted. */
+  readonly signal: AbortSignal;
+  /** Told of each try that failed and is followed by another. */
+  readonly onRetry: (error: BucketError) => void;
+}
+
+/** @throws {VaultError} where the store is not reached, the volume is not what was written, or is another node's */
+export async function openBucketDisk(
+  options: OpenDiskOptions,
+): Promise<BucketDisk> {
+  const { document, folder, signal, clock } = options;
+  const { bucket: limits, sizeBytes } = document;
+  const keys = folder.keys();
+  const pin = folder.pin();
+  const tries = new Tries(options.onRetry);
+  const reach = await reachBucket({
+    ...options,
+    reach: reachOf(limits),
+    onRetry: (error) => tries.failed(error, reach.counters().uploadedBytes),
+  });
+  const { bucket } = reach;
+  const giveUp = () => void bucket.close();
+  signal.addEventListener("abort", giveUp);
+  let journal: Journal | undefined;
+  let cache: ChunkCache | undefined;
+  let disk: BucketDisk;
+  try {
+    signal.throwIfAborted();
+    journal = await folder.openJournal(limits.journalBytes);
+    const volume = await openBucketVolume({
+      ...{ bucket, keys, pin, clock, journal },
+      cache: (volumeId) =>
+        cache = folder.openCache(volumeId, limits.cacheBytes),
+      keepPin: (pin) => folder.keepPin(pin),
+    });
+    disk = new BucketDisk({ clock, document }, { volume, reach, cache, tries });
+  } catch (thrown) {
+    cache?.close();
+    await journal?.close();
+    await bucket.close();
+    throw thrown;
+  } finally {
+    signal.removeEventListener("abort", giveUp);
+  }
+  try {
+    await disk.expectSize(sizeBytes);
+    return disk;
+  } catch (thrown) {
+    await disk.close();
+    throw thrown;
+  }
+}
+
+/** The bucket, with what limits it. Nobody is asked yet. */
+export function reachBucket(
+  options: World & {
+    readonly reach: Reach;
+    readonly onRetry?: (error: BucketError) => void;
+    readonly silenceTimeoutMs?: number;
+  },
+): Promise<OpenBucket> {
+  const { reach, clock, primitives, onRetry, silenceTimeoutMs } = options;
+  const { s3, ...limits } = reach;
+  return openBucket({
+    ...{ clock, primitives, ...limits },
+    s3: {
+      ...s3,
+      ...(silenceTimeoutMs === undefined ? {} : { silenceTimeoutMs }),
+    },
+    ...(onRetry && { onRetry }),
+  });
+}
+
+/** Why the last try failed, as long as nothing has been uploaded since. */
+class Tries {
+  readonly #told: OpenDiskOptions["onRetry"];
+  #last: { readonly why: string; readonly uploadedBytes: number } | undefined;
+
+  constructor(told: OpenDiskOptions["onRetry"]) {
+    this.#told = told;
+  }
+
+  failed(error: BucketError, uploadedBytes: number): void {
+    this.#last = { why: error.message, uploadedBytes };
+    this.#told(error);
+  }
+
+  why(uploadedBytes: number): string | undefined {
+    return this.#last?.uploadedBytes === uploadedBytes
+      ? this.#last.why
+      : undefined;
+  }
+}
+
+interface DiskParts {
+  readonly volume: BucketVolume;
+  readonly reach: OpenBucket;
+  readonly cache: ChunkCache | undefined;
+  readonly tries: Tries;
+}
+
+export class BucketDisk {
+  readonly store: JournaledStore;
+  readonly #options: Pick<OpenDiskOptions, "clock" | "document">;
+  readonly #parts: DiskParts;
+  readonly #rates: Rates;
+  #stopLooking: () => void = () => {};
+  #closed = false;
+
+  constructor(
+    options: Pick<OpenDiskOptions, "clock" | "document">,
+    parts: DiskParts,
+  ) {
+    this.#options = options;
+    this.#parts = parts;
+    this.store = parts.volume.store;
+    this.#rates = new Rates(options.clock);
+    this.#rates.start(() => [["uploaded", this.#uploadedBytes]]);
+  }
+
+  /** A crash while the size was changed may have left another than the document says, which is the truth. @throws {VaultError} */
+  async expectSize(sizeBytes: number): Promise<void> {
+    const found = this.store.sizeBytes;
+    if (found === sizeBytes) return;
+    if (found > sizeBytes) return await this.store.resize(sizeBytes);
+    const { name } = this.#options.document;
+    throw new VaultError(
+      `Volume "${name}" has ${found} bytes in its bucket and should have ${sizeBytes}`,
+    );
+  }
+
+  /** Looks from now on whether another node has the volume; then nothing is written any more, and `lost` is told once. */
+  watch(lost: (why: string) => void): void {
+    this.#stopLooking = this.#options.clock.after(LOOK_MS, async () => {
+      if (await this.#isLost()) lost(this.#why);
+      else if (!this.#closed) this.watch(lost);
+    });
+  }
+
+  async #isLost(): Promise<boolean> {
+    const { row } = this.#parts.volume;
+    if (this.store.health.state === "failed") return this.#isFenced;
+    try {
+      await row.expectOurs();
+    } catch (thrown) {
+      // That it cannot be asked says nothing.
+      if (!(thrown instanceof Fenced) || this.#closed) return false;
+      this.store.refuse(thrown);
+    }
+    return this.#isFenced;
+  }
+
+  get #isFenced(): boolean {
+    for (
+      let at = this.store.failedBy;
+      at instanceof Error;
+      at = at.cause
+    ) if (at instanceof Fenced) return true;
+    return false;
+  }
+
+  get #why(): string {
+    const { health } = this.store;
+    return health.state === "failed" ? health.why : "";
+  }
+
+  /** How it is now, for people. */
+  info(): Omit<BucketInfo, keyof BucketDocument> {
+    const { store } = this;
+    const { volume, reach, cache } = this.#parts;
+    const { undrainedBytes, undrainedSinceMs } = store;
+    const trouble = this.#trouble;
+    const { hits, misses } = cache?.uses ?? { hits: 0, misses: 0 };
+    const rate = this.#rates.perSecond("uploaded", this.#uploadedBytes);
+    const now = this.#options.clock.now();
+    return {
+      pendingBytes: undrainedBytes,
+      ...(undrainedBytes > 0 && undrainedSinceMs !== undefined && {
+        pendingSince: timeOf(undrainedSinceMs),
+      }),
+      ...(undrainedBytes > 0 && rate > 0 && {
+        uploadedAround: timeOf(now + undrainedBytes / rate * 1000),
+      }),
+      ...(trouble !== undefined && { trouble }),
+      uploadedBytes: this.#uploadedBytes,
+      fetchedBytes: reach.counters().downloadedBytes,
+      cachedBytes: cache?.sizeBytes ?? 0,
+      ...(hits + misses > 0 && { cacheHits: hits / (hits + misses) }),
+      objectBytes: volume.map.objectBytes,
+      liveBytes: volume.map.liveBytes,
+    };
+  }
+
+  /** What is not uploaded is found again in the journal. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#stopLooking();
+    this.#rates.stop();
+    const { bucket } = this.#parts.reach;
+    const hurry = this.#options.clock
+      .after(CLOSE_MS, () => void bucket.close());
+    try {
+      await this.store.close();
+    } finally {
+      hurry();
+    }
+  }
+
+  get #trouble(): string | undefined {
+    const { trouble, undrainedBytes } = this.store;
+    if (trouble !== undefined) return troubleOf(trouble);
+    const why = this.#parts.tries.why(this.#uploadedBytes);
+    if (undrainedBytes === 0 || why === undefined) return undefined;
+    return `uploading is paused: ${why}`;
+  }
+
+  get #uploadedBytes(): number {
+    return this.#parts.reach.counters().uploadedBytes;
+  }
+}
+
+function timeOf(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+function troubleOf(trouble: string): string {
+  return trouble.startsWith("Could not drain: ")
+    ? `uploading is paused: ${trouble.slice("Could not drain: ".length)}`
+    : trouble;
+}

@@ -1,0 +1,139 @@
+/**
+ * What this machine keeps of a volume in a bucket, in `volumes/NAME/`:
+ *
+ *     key           the volume's key, as it stands in a key file; or `file: PATH`, where it is kept elsewhere
+ *     pin.json      how far the row of segments was known to go, so that nobody can show an older one
+ *     journal/      what was written and is not uploaded
+ *     cache         chunks that were written or read lately, and cache-index, what is where in it
+ *
+ * The cache may be lost. So may the journal, and with it what was not uploaded. Without the pin the volume is not opened: it is found anew,
+ * with `vault volume recover`.
+ */
+
+import { fromHex, fromUtf8, toHex, utf8 } from "../base/bytes.ts";
+import { VaultError } from "../base/errors.ts";
+import type { File } from "../base/file.ts";
+import type { Primitives } from "../base/primitives.ts";
+import type { BucketSpec, KeySpec } from "../control/operations.ts";
+import { Journal } from "../journal/journal.ts";
+import { exists, openFile, readWhole, writeWhole } from "../os/file.ts";
+import { openFolder } from "../os/folder.ts";
+import { join } from "../os/paths.ts";
+import { VolumeKeys } from "../segments/keys.ts";
+import { MAX_KEY_TEXT_LENGTH, parseKey } from "../segments/volume_key.ts";
+import { ChunkCache } from "../store/chunk_cache.ts";
+import { CHAIN_START } from "../store/segmented/chain.ts";
+import type { Pin } from "../store/segmented/segment_row.ts";
+import { checkBucketSpec } from "./bucket_address.ts";
+import { PinDocument, readDocument, writeDocument } from "./documents.ts";
+
+/** How a `key` begins that only says where the key is. */
+const ELSEWHERE = "file: ";
+/** Each of the journal's files, unless it is too small for so many of them. */
+const JOURNAL_FILE_BYTES = 64 * 1024 * 1024;
+const JOURNAL_FILES = 16;
+
+export class BucketFolder {
+  readonly #path: string;
+  readonly #primitives: Primitives;
+
+  constructor(path: string, primitives: Primitives) {
+    this.#path = path;
+    this.#primitives = primitives;
+  }
+
+  /** Puts what a volume begins with into an empty folder. */
+  begin(key: KeySpec): void {
+    const text = "file" in key ? ELSEWHERE + key.file : key.line;
+    writeWhole(join(this.#path, "key"), utf8(`${text}\n`));
+    this.keepPin(CHAIN_START);
+  }
+
+  /** Looks, and asks no store. @throws {VaultError} where the volume cannot be opened with what is here */
+  expectUsable(spec: BucketSpec): void {
+    checkBucketSpec(spec);
+    this.keys();
+    this.pin();
+  }
+
+  /** @throws {VaultError} where the key cannot be read, or is none */
+  keys(): VolumeKeys {
+    const path = join(this.#path, "key");
+    const text = this.#read(path, "It was removed from outside.");
+    if (!text.startsWith(ELSEWHERE)) return this.#keysOf(text);
+    const there = text.slice(ELSEWHERE.length).trim();
+    return this.#keysOf(this.#read(there, `The volume's key was there.`));
+  }
+
+  /** @throws {VaultError} where it is missing or damaged */
+  pin(): Pin {
+    const path = join(this.#path, "pin.json");
+    const found = readDocument(path, PinDocument);
+    if (!found) {
+      throw new VaultError(`${path} is missing`, {
+        hint:
+          "It was removed from outside. Without it nobody can tell whether the bucket shows the volume's latest state: put it back, or delete the volume here and find it again with vault volume recover.",
+      });
+    }
+    const { next, epoch, digest, claim } = found;
+    return {
+      ...{ next, epoch, digest: fromHex(digest)! },
+      ...(claim && { claim: { ...claim, digest: fromHex(claim.digest)! } }),
+    };
+  }
+
+  /** On stable storage when it returns. */
+  keepPin({ next, epoch, digest, claim }: Pin): void {
+    writeDocument(join(this.#path, "pin.json"), {
+      ...{ version: 1, next, epoch, digest: toHex(digest) },
+      ...(claim && { claim: { ...claim, digest: toHex(claim.digest) } }),
+    });
+  }
+
+  /** @throws {VaultError} where its files cannot be read, or something of them is missing */
+  openJournal(limitBytes: number): Promise<Journal> {
+    const share = Math.floor(limitBytes / JOURNAL_FILES);
+    const fileBytes = Math.min(JOURNAL_FILE_BYTES, share - share % 512);
+    return Journal.open({
+      folder: openFolder(join(this.#path, "journal")),
+      random: (length) => this.#primitives.random(length),
+      fileBytes,
+      maxFiles: Math.floor(limitBytes / fileBytes),
+    });
+  }
+
+  /** Another volume's is not believed. @throws {VaultError} where its files cannot be opened */
+  openCache(volumeId: Uint8Array, limitBytes: number): ChunkCache {
+    const data = this.#openOrMake("cache");
+    try {
+      const index = this.#openOrMake("cache-index");
+      try {
+        return new ChunkCache({
+          ...{ data, index, limitBytes, volumeId },
+          hash: (...parts) => this.#primitives.hash("sha256", ...parts),
+        });
+      } catch (thrown) {
+        index.close();
+        throw thrown;
+      }
+    } catch (thrown) {
+      data.close();
+      throw thrown;
+    }
+  }
+
+  #openOrMake(name: string): File {
+    const path = join(this.#path, name);
+    return openFile(path, { create: !exists(path) });
+  }
+
+  #keysOf(text: string): VolumeKeys {
+    return new VolumeKeys(this.#primitives, parseKey(this.#primitives, text));
+  }
+
+  #read(path: string, hint: string): string {
+    const bytes = readWhole(path);
+    if (!bytes) throw new VaultError(`${path} is missing`, { hint });
+    return fromUtf8(bytes.subarray(0, 4 * MAX_KEY_TEXT_LENGTH)) ?? "";
+  }
+}

@@ -1,0 +1,239 @@
+/** Volumes in buckets as they come and go: made, found again on another machine, and deleted with what is in the bucket. */
+
+import { invariant, VaultError } from "../base/errors.ts";
+import { type Bucket, listAll } from "../bucket/bucket.ts";
+import { probe } from "../bucket/probe.ts";
+import type {
+  BucketSpec,
+  NewBucket,
+  Recovery,
+  VolumeSpec,
+} from "../control/operations.ts";
+import { SEGMENT_FOLDER, SMALL_FOLDER } from "../segments/keys.ts";
+import type { VolumeKeys } from "../segments/keys.ts";
+import { SUPERBLOCK_NUMBER } from "../segments/superblock.ts";
+import {
+  createBucketVolume,
+  openBucketVolume,
+  readPast,
+  readSuperblock,
+} from "../store/segmented/bucket_volume.ts";
+import { readHead } from "../store/segmented/chain.ts";
+import { checkBucketSize, checkBucketSpec, reachOf } from "./bucket_address.ts";
+import { reachBucket, type World } from "./bucket_disk.ts";
+import { BucketFolder } from "./bucket_folder.ts";
+import type { Catalog } from "./catalog.ts";
+import type { Live } from "./node_status.ts";
+import type { BucketDocument, VolumeDocument } from "./documents.ts";
+
+/** Somebody waits for an answer: a store that says nothing is given up earlier. */
+const SILENCE_MS = 8000;
+const DELETED_AT_ONCE = 1000;
+
+/** What goes into the volume's document: nothing that is secret. */
+export function bucketDocument({ key: _, ...spec }: NewBucket): BucketDocument {
+  return spec;
+}
+
+/** The volume in the bucket, and what is kept of it in the new `folder`. @throws {VaultError} where the store is not fit, or not empty */
+export async function makeInBucket(
+  volume: {
+    readonly sizeBytes: number;
+    readonly blockSizeBytes: 512 | 4096;
+  },
+  { folder, spec, world }: {
+    readonly folder: BucketFolder;
+    readonly spec: NewBucket;
+    readonly world: World;
+  },
+): Promise<void> {
+  checkBucketSize(volume.sizeBytes);
+  checkBucketSpec(spec);
+  folder.begin(spec.key);
+  const keys = folder.keys();
+  await withBucket(spec, world, async (bucket) => {
+    await probe(bucket, {
+      folder: SMALL_FOLDER,
+      primitives: world.primitives,
+    });
+    await expectEmpty(bucket, spec);
+    await createBucketVolume({ ...volume, ...world, bucket, keys });
+  });
+}
+
+/** What is found of a volume in a bucket. */
+export interface Found extends Recovery {
+  readonly sizeBytes: number;
+  readonly blockSizeBytes: 512 | 4096;
+}
+
+/**
+ * Finds a volume whose machine is lost, or given up, and takes it: nobody who had it before can write to it any more. What is kept of it goes
+ * into the new `folder`.
+ *
+ * @throws {VaultError} where there is none of this key, or it is not what was written
+ */
+export async function recoverFromBucket(
+  spec: NewBucket,
+  { folder, world }: { readonly folder: BucketFolder; readonly world: World },
+): Promise<Found> {
+  checkBucketSpec(spec);
+  folder.begin(spec.key);
+  const keys = folder.keys();
+  return await withBucket(spec, world, async (bucket) => {
+    const superblock = await readSuperblock(bucket, keys);
+    const { volumeId, volumeBytes } = superblock;
+    const chain = { bucket, keys, volumeId };
+    const past = await readPast({ ...chain, volumeBytes, pin: undefined });
+    const journal = await folder.openJournal(spec.journalBytes);
+    const { store } = await openBucketVolume({
+      ...{ bucket, keys, journal, clock: world.clock },
+      ...{ cache: undefined, pin: undefined },
+      keepPin: (pin) => folder.keepPin(pin),
+    });
+    const { sizeBytes } = store;
+    await store.close();
+    const { timeMs } = past.end;
+    return {
+      sizeBytes,
+      blockSizeBytes: superblock.blockSizeBytes === 4096 ? 4096 : 512,
+      liveBytes: past.map.liveBytes,
+      ...(timeMs > 0 && { stateOf: new Date(timeMs).toISOString() }),
+    };
+  });
+}
+
+/**
+ * Deletes the volume's objects and no others, the first of them first: from then on there is no volume. What was left when it was cut off
+ * goes when it is called again.
+ *
+ * @throws {VaultError} `conflict` where another node has the volume
+ */
+export async function deleteFromBucket(
+  spec: BucketSpec,
+  { folder, world }: { readonly folder: BucketFolder; readonly world: World },
+): Promise<void> {
+  const keys = folder.keys();
+  await withBucket(spec, world, async (bucket) => {
+    await expectOurs(bucket, { keys, folder });
+    await bucket.delete([keys.nameOf("superblock", SUPERBLOCK_NUMBER)]);
+    for (const prefix of [SMALL_FOLDER, SEGMENT_FOLDER]) {
+      let names: string[] = [];
+      for await (const { name } of listAll(bucket, prefix)) {
+        if (keys.parseName(name)) names.push(name);
+        if (names.length < DELETED_AT_ONCE) continue;
+        await bucket.delete(names);
+        names = [];
+      }
+      if (names.length > 0) await bucket.delete(names);
+    }
+  });
+}
+
+async function expectOurs(
+  bucket: Bucket,
+  { keys, folder }: {
+    readonly keys: VolumeKeys;
+    readonly folder: BucketFolder;
+  },
+): Promise<void> {
+  const name = keys.nameOf("superblock", SUPERBLOCK_NUMBER);
+  if (!await bucket.get(name)) return;
+  const { volumeId } = await readSuperblock(bucket, keys);
+  const { next, epoch } = folder.pin();
+  const found = await readHead({ bucket, keys, volumeId }, next);
+  if (!found || found.head.epoch <= epoch) return;
+  throw new VaultError(
+    `Another node has had this volume since ${
+      new Date(found.head.timeMs).toISOString()
+    }`,
+    {
+      kind: "conflict",
+      hint: "Delete it there, or only here: without --with-bucket.",
+    },
+  );
+}
+
+async function expectEmpty(bucket: Bucket, { url }: BucketSpec): Promise<void> {
+  const { objects } = await bucket.list("");
+  if (objects.length === 0) return;
+  throw new VaultError(`There is something in ${url} already`, {
+    kind: "conflict",
+    hint:
+      "Choose another prefix. If it is a volume of yours: vault volume recover",
+  });
+}
+
+async function withBucket<T>(
+  spec: BucketSpec,
+  world: World,
+  work: (bucket: Bucket) => Promise<T>,
+): Promise<T> {
+  const reach = reachOf(spec);
+  const { bucket } = await reachBucket({
+    ...world,
+    reach,
+    silenceTimeoutMs: SILENCE_MS,
+  });
+  try {
+    return await work(bucket);
+  } finally {
+    await bucket.close();
+  }
+}
+
+/** A node that is to have the volume. */
+interface Here extends World {
+  readonly state: { readonly catalog: Catalog };
+  /** Where it runs. */
+  readonly live?: Live;
+}
+
+/** Makes a volume in a bucket. The bucket has it before this node knows of it: a crash in between leaves nothing here. @throws {VaultError} */
+export async function createInBucket(
+  world: Here,
+  { spec, bucket }: { readonly spec: VolumeSpec; readonly bucket: NewBucket },
+): Promise<VolumeDocument> {
+  const { catalog } = world.state;
+  if (spec.readOnly || spec.target !== undefined) {
+    throw new VaultError(
+      "A volume in a bucket can be written to, and has a target of its own",
+      { kind: "usage", hint: "Leave out --read-only, --target and --lun." },
+    );
+  }
+  const document = await catalog.install(spec, async (half) => {
+    const folder = new BucketFolder(half, world.primitives);
+    await makeInBucket(spec, { folder, spec: bucket, world });
+    return { bucket: bucketDocument(bucket) };
+  });
+  try {
+    await world.live?.volumes.openBucket(document);
+  } catch (thrown) {
+    await world.live?.volumes.discard(spec.name);
+    catalog.delete(spec.name);
+    throw thrown;
+  }
+  return document;
+}
+
+/** Makes a volume of what is found in a bucket. @throws {VaultError} */
+export async function recoverVolume(
+  world: Here,
+  { name, bucket }: { readonly name: string; readonly bucket: NewBucket },
+): Promise<Recovery> {
+  let recovery: Recovery | undefined;
+  // How large it is, the bucket says.
+  const spec: VolumeSpec = {
+    ...{ name, sizeBytes: 512, blockSizeBytes: 512, readOnly: false },
+  };
+  const document = await world.state.catalog.install(spec, async (half) => {
+    const folder = new BucketFolder(half, world.primitives);
+    const found = await recoverFromBucket(bucket, { folder, world });
+    const { sizeBytes, blockSizeBytes, ...rest } = found;
+    recovery = rest;
+    return { sizeBytes, blockSizeBytes, bucket: bucketDocument(bucket) };
+  });
+  await world.live?.volumes.openBucket(document);
+  invariant(recovery, "A volume that was found and tells nothing");
+  return recovery;
+}
