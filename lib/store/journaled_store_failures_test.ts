@@ -116,3 +116,47 @@ Deno.test("a write without space is refused, and the next may succeed", async ()
   expect(read(store, 0, 1)[0]).toBe(3);
   await store.close();
 });
+
+Deno.test("a store that is refused from outside takes no more, drains no more, and reads on", async () => {
+  let now = 5000;
+  const clock: Clock = { ...noTime, now: () => now };
+  const inner = new MemoryStore(SIZE_BYTES);
+  const target = new DrainIntoStore(inner, { clock, batchBytes: 4096 });
+  const journal = await openJournal(new CrashDisk(new Dice(1)).folder("j"));
+  const store = new JournaledStore({ target, journal, clock });
+  expect(store.undrainedSinceMs).toBeUndefined();
+  store.write(0, new Uint8Array(512).fill(1));
+  now = 9000;
+  store.write(512, new Uint8Array(512).fill(2));
+  expect(store.undrainedSinceMs).toBe(5000);
+  const why = new Error("another has it");
+  store.refuse(why);
+  expect(store.health).toEqual({ state: "failed", why: "another has it" });
+  expect(store.failedBy).toBe(why);
+  expect(await faultOf(() => store.write(0, new Uint8Array(4096)))).toBe(
+    "failed",
+  );
+  await settle();
+  expect(read(store, 0, 1024)[1023]).toBe(2);
+  const drained = new Uint8Array(1024);
+  inner.read(0, drained);
+  expect(drained[0]).toBe(0);
+  await store.close();
+});
+
+Deno.test("the age of what is not drained is that of the oldest of it", async () => {
+  let now = 1000;
+  const clock: Clock = { ...noTime, now: () => now };
+  const target = intoMemory(SIZE_BYTES, 4096);
+  const journal = await openJournal(new CrashDisk(new Dice(1)).folder("j"));
+  const store = new JournaledStore({ target, journal, clock });
+  store.write(0, new Uint8Array(4096));
+  await settle();
+  expect(store.undrainedSinceMs).toBeUndefined();
+  now = 7000;
+  store.write(0, new Uint8Array(512));
+  now = 60_000;
+  store.write(0, new Uint8Array(512));
+  expect(store.undrainedSinceMs).toBe(7000);
+  await store.close();
+});
