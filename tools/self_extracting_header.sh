@@ -82,10 +82,12 @@ unpack() {
   mkdir "$fresh/vault" && tail -c "+$payload_at" -- "$self" | tar -xzf - -C "$fresh/vault" &&
     trusted "$fresh/vault" whole ||
     fail "Cannot unpack $self into $cache" "is there room for 100 MB, and is the file whole?"
-  # A folder that is there already is either a start that was quicker than this one, or not whole: then it goes away.
+  # A folder that is there already is either a start that was quicker than this one, or not whole: then it goes away. It may have come since it
+  # was looked for, whole, so it is looked at once more before that; and it may come yet, then ours ends up in it and goes.
   trusted "$cache/$hash" whole || {
-    [ ! -e "$cache/$hash" ] || mv -- "$cache/$hash" "$fresh/broken"
-    mv -- "$fresh/vault" "$cache/$hash"
+    [ ! -e "$cache/$hash" ] || trusted "$cache/$hash" whole ||
+      mv -- "$cache/$hash" "$fresh/broken"
+    [ -e "$cache/$hash" ] || mv -- "$fresh/vault" "$cache/$hash" 2>/dev/null
   }
   rm -rf -- "$fresh" "$cache/$hash/vault"
   trap - EXIT HUP INT TERM

@@ -5,8 +5,9 @@
  * that counts is that which goes furthest, whatever its number.
  */
 
+import { concat } from "../../base/bytes.ts";
 import { VaultError } from "../../base/errors.ts";
-import { BucketError, listAll } from "../../bucket/bucket.ts";
+import { BucketError, listAll, MAX_READ_BYTES } from "../../bucket/bucket.ts";
 import {
   type Checkpoint,
   encodeCheckpoint,
@@ -191,11 +192,24 @@ export class Checkpoints {
     throw new SealError(`Checkpoint ${number} is cut off`);
   }
 
-  /** As long as its head says that it is; one byte more is asked for, so that a longer one is seen. Undefined where it is gone. */
-  #whole(number: number, objectBytes: number): Promise<Uint8Array | undefined> {
+  /**
+   * As long as its head says that it is, in parts that are read at once; one byte more is asked for, so that a longer one is seen. Undefined
+   * where it is gone.
+   */
+  async #whole(
+    number: number,
+    objectBytes: number,
+  ): Promise<Uint8Array | undefined> {
     const { bucket, keys } = this.#options;
-    const range = { offset: 0, length: objectBytes + 1 };
-    return bucket.get(keys.nameOf("checkpoint", number), range);
+    const name = keys.nameOf("checkpoint", number);
+    const parts: Uint8Array[] = [];
+    for (let offset = 0; offset <= objectBytes; offset += MAX_READ_BYTES) {
+      const length = Math.min(MAX_READ_BYTES, objectBytes + 1 - offset);
+      const part = await bucket.get(name, { offset, length });
+      if (!part) return undefined;
+      parts.push(part);
+    }
+    return concat(parts);
   }
 }
 
