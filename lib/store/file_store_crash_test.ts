@@ -29,10 +29,10 @@ function hash(...parts: Uint8Array[]): Uint8Array {
 }
 
 const fileStore: CrashSubject = {
-  open: (supply) =>
+  open: (process) =>
     new FileStore(
-      supply.open("data", SIZE_BYTES),
-      new WriteIntent(supply.open("atomic"), hash),
+      process.open("data", SIZE_BYTES),
+      new WriteIntent(process.open("atomic"), hash),
     ),
   sizeBytes: SIZE_BYTES,
   afterCut: VOLATILE,
@@ -68,8 +68,8 @@ Deno.test("a store on a file keeps its promise whatever is cut or killed", async
 Deno.test("a store whose every change is stable at once is a prefix of them", async () => {
   const tally = await runAll({
     ...fileStore,
-    open: async (supply) => {
-      const data = supply.open("data", SIZE_BYTES);
+    open: async (process) => {
+      const data = process.open("data", SIZE_BYTES);
       // What is opened may have to wait, and a crash comes then, too.
       await data.sync();
       return new FileStore(stableAtOnce(data));
@@ -84,9 +84,9 @@ Deno.test("a store whose every change is stable at once is a prefix of them", as
 Deno.test("so is one whose changes are beside each other for a while", async () => {
   const tally = await runAll({
     ...fileStore,
-    open: (supply) =>
+    open: (process) =>
       new FaultStore(
-        new FileStore(stableAtOnce(supply.open("data", SIZE_BYTES))),
+        new FileStore(stableAtOnce(process.open("data", SIZE_BYTES))),
         ({ index }) => ({ delay: turns(index % 9) }),
       ),
     afterCut: PREFIX,
@@ -168,8 +168,8 @@ for (const { what, subject, said } of BROKEN) {
 function changed(change: (store: Store) => Partial<Store>): CrashSubject {
   return {
     ...fileStore,
-    open: async (supply) => {
-      const store = await fileStore.open(supply);
+    open: async (process) => {
+      const store = await fileStore.open(process);
       const changes = change(store);
       return new Proxy(store, {
         get(_target, name: keyof Store) {

@@ -41,12 +41,12 @@ const soon: Clock = {
 /** Small files and batches: the journal comes round many times in each life. */
 function journaledFile(batchBytes: number): CrashSubject {
   return {
-    open: async (supply) => {
-      const journal = await openJournal(supply.folder("journal"), {
+    open: async (process) => {
+      const journal = await openJournal(process.folder("journal"), {
         fileBytes: 48 * 512,
         maxFiles: 3,
       });
-      const file = supply.open("data", SIZE_BYTES);
+      const file = process.open("data", SIZE_BYTES);
       const target = drainIntoFile(file, { clock: soon, batchBytes });
       return new JournaledStore({ target, journal, clock: soon });
     },

@@ -28,7 +28,7 @@ import {
 } from "../testing/crash_run.ts";
 import { openJournal } from "../testing/journaled.ts";
 import { type Contract, KILLED, LOST, PREFIX } from "../testing/oracle.ts";
-import type { PowerSupply } from "../testing/power_supply.ts";
+import type { Process } from "../testing/power_supply.ts";
 import { createBucketVolume, openBucketVolume } from "./bucket_volume.ts";
 import type { Pin } from "./segment_row.ts";
 
@@ -104,9 +104,9 @@ function bucketVolume(seed: number, variant: Variant): CrashSubject {
   const bucket = new FaultBucket(memory, endurable(troubled(seed, share, 40)));
   let lives = 0;
   return {
-    open: async (supply) => {
+    open: async (process) => {
       const local = variant.loses ? `${lives++}/` : "";
-      const alive = supply.folder("alive");
+      const alive = process.folder("alive");
       const reached = new RetryingBucket(
         new Reached(bucket, () => void alive.list()),
         { clock: new HurriedClock(), primitives: seededRandom(seed) },
@@ -121,18 +121,18 @@ function bucketVolume(seed: number, variant: Variant): CrashSubject {
           segmentBytes: variant.segmentBytes,
         });
       }
-      const pin = pinIn(supply, `${local}pin`);
+      const pin = pinIn(process, `${local}pin`);
       const { store } = await openBucketVolume({
         bucket: reached,
         keys,
-        journal: await openJournal(supply.folder(`${local}journal`), {
+        journal: await openJournal(process.folder(`${local}journal`), {
           fileBytes: 48 * BLOCK_BYTES,
           maxFiles: 3,
         }),
         cache: seed % 2 === 0 ? undefined : (volumeId) =>
           new ChunkCache({
-            data: supply.open(`${local}cache`),
-            index: supply.open(`${local}index`),
+            data: process.open(`${local}cache`),
+            index: process.open(`${local}index`),
             limitBytes: 3 * 65536,
             volumeId,
             hash: (...parts) => primitives.hash("sha256", ...parts),
@@ -152,8 +152,8 @@ function bucketVolume(seed: number, variant: Variant): CrashSubject {
 }
 
 /** In one sector, which is never torn. */
-function pinIn(supply: PowerSupply, name: string) {
-  const file = supply.open(name, BLOCK_BYTES);
+function pinIn(process: Process, name: string) {
+  const file = process.open(name, BLOCK_BYTES);
   return {
     read(): Pin | undefined {
       const sector = new Uint8Array(BLOCK_BYTES);

@@ -4,8 +4,8 @@
  *
  * A test of a store runs many of them, `crashRun(subject, seed)` for each seed, with a subject like
  *
- *     open: (supply) => new FileStore(supply.open("data", sizeBytes)),           afterCut: VOLATILE, afterKill: KILLED
- *     open: (supply) => openOther({ folder: supply.folder("journal"), … }),      afterCut: PREFIX,   afterKill: PREFIX
+ *     open: (process) => new FileStore(process.open("data", sizeBytes)),         afterCut: VOLATILE, afterKill: KILLED
+ *     open: (process) => openOther({ folder: process.folder("journal"), … }),    afterCut: PREFIX,   afterKill: PREFIX
  *
  * What is under way side by side is what callers of a store may do: writes and unmaps of any places, flushes, an atomic write where nothing
  * else is, a change of size beside nothing but flushes. The next step comes after a few turns of what waits, wherever it has got to, and
@@ -19,15 +19,15 @@ import { History } from "./history.ts";
 import { BLOCK_BYTES, numbersIn } from "./known_content.ts";
 import { Life, MAX_BLOCKS } from "./life.ts";
 import { type Contract, judge, KILLED } from "./oracle.ts";
-import { PowerSupply } from "./power_supply.ts";
+import { PowerSupply, type Process } from "./power_supply.ts";
 
 /** A store, as this harness sees it. */
 export interface CrashSubject {
   /**
-   * Opens the store on the supply's files, which hold what the last crash has left. The first time there are none: it makes them, and the
+   * Opens the store on the process's files, which hold what the last crash has left. The first time there are none: it makes them, and the
    * store is `sizeBytes` zeros.
    */
-  open(supply: PowerSupply): Store | Promise<Store>;
+  open(process: Process): Store | Promise<Store>;
   /** Blocks of 512 bytes, at most {@linkcode MAX_BLOCKS} of them. */
   readonly sizeBytes: number;
   /** What is promised of a power cut. */
@@ -128,7 +128,8 @@ class Run {
 
   /** Undefined where a crash came before it was open. */
   async #open(): Promise<Store | undefined> {
-    const opening = (async () => await this.#subject.open(this.#supply))();
+    const process = this.#supply.process();
+    const opening = (async () => await this.#subject.open(process))();
     const store = await this.#outcome(opening);
     if (!store) this.tally.early++;
     return store;

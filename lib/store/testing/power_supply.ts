@@ -6,8 +6,20 @@
 
 import { VaultError } from "../../base/errors.ts";
 import type { File } from "../../base/file.ts";
+import type { Folder } from "../../base/folder.ts";
 import type { Dice } from "../../../tests/fuzz/dice.ts";
 import { CrashFile, Medium, type Power } from "./crash_file.ts";
+
+/**
+ * One process on that machine, until the next crash: from then on all that it has open throws, its syncs never end, and what it would open
+ * is refused, also where it had begun to start when the crash came.
+ */
+export interface Process {
+  /** Opens a file, made with `sizeBytes` zeros, on the medium at once, where there is none of that name. */
+  open(name: string, sizeBytes?: number): File;
+  /** A folder, empty in the beginning. */
+  folder(name: string): Folder;
+}
 
 /** The files of one simulated machine. */
 export class PowerSupply {
@@ -17,7 +29,7 @@ export class PowerSupply {
   /** Names that may change back, with what they named before. */
   readonly #looseNames = new Map<string, Medium | undefined>();
   #waiting: (() => void)[] = [];
-  /** Counts crashes: what was opened before the last one is dead. */
+  /** Counts crashes: a process that started before the last one is dead. */
   #lives = 0;
 
   /** @param canPunch whether the file system can make holes */
@@ -26,19 +38,26 @@ export class PowerSupply {
     this.#canPunch = canPunch;
   }
 
-  /**
-   * Opens a file, made with `sizeBytes` zeros, on the medium at once, where there is none of that name. What was opened before a crash
-   * throws from then on, and its syncs never end.
-   */
-  open(name: string, sizeBytes = 0): File {
-    const medium = this.#media.get(name) ?? new Medium(sizeBytes);
-    this.#media.set(name, medium);
-    return new CrashFile(medium, this.#power());
+  /** The files as a process has them that starts now. */
+  process(): Process {
+    const power = this.#power();
+    return {
+      open: (name, sizeBytes = 0) => this.#open(power, { name, sizeBytes }),
+      folder: (name) => this.#folder(power, name),
+    };
   }
 
-  /** A folder, empty in the beginning: `list`, `create`, `open`, `remove` and `sync`. Opened anew after each crash, like files. */
-  folder(name: string) {
-    const power = this.#power();
+  #open(
+    power: Power,
+    { name, sizeBytes }: { readonly name: string; readonly sizeBytes: number },
+  ): File {
+    power.check();
+    const medium = this.#media.get(name) ?? new Medium(sizeBytes);
+    this.#media.set(name, medium);
+    return new CrashFile(medium, power);
+  }
+
+  #folder(power: Power, name: string): Folder {
     const pathOf = (file: string) => `${name}/${file}`;
     const names = () => {
       power.check();
@@ -67,7 +86,7 @@ export class PowerSupply {
       },
       open: (file: string): File => {
         expect(file, true);
-        return this.open(pathOf(file));
+        return this.#open(power, { name: pathOf(file), sizeBytes: 0 });
       },
       remove: (file: string) => {
         expect(file, true);
