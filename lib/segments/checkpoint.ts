@@ -233,7 +233,7 @@ function* decodeMap(
     const at = lastAt + reader.signed();
     [end, lastAt] = [sector + sectors, at + sectors];
     const room = held.get(segment) ?? 0;
-    const fits = sectors > 0 && end * SECTOR_BYTES <= volumeBytes &&
+    const fits = sectors > 0 && end <= Math.ceil(volumeBytes / SECTOR_BYTES) &&
       at >= 0 && lastAt * SECTOR_BYTES <= room;
     if (!fits) {
       throw reader.malformed(

@@ -165,6 +165,11 @@ export class ChunkCache {
     }
   }
 
+  /** Lets go of everything. */
+  clear(): void {
+    for (const slot of [...this.#slots.values()]) this.#drop(slot);
+  }
+
   /** Writes the index, so that another process finds what is kept now. @throws {VaultError} */
   async save(): Promise<void> {
     const { data, index, hash, volumeId } = this.#options;

@@ -11,9 +11,14 @@ import { equalBytes } from "../../base/bytes.ts";
 import type { Clock } from "../../base/clock.ts";
 import { VaultError } from "../../base/errors.ts";
 import type { Primitives } from "../../base/primitives.ts";
-import type { Bucket } from "../../bucket/bucket.ts";
+import { type Bucket, listAll } from "../../bucket/bucket.ts";
 import type { Journal } from "../../journal/journal.ts";
-import { VOLUME_ID_BYTES, type VolumeKeys } from "../../segments/keys.ts";
+import {
+  SEGMENT_FOLDER,
+  VOLUME_ID_BYTES,
+  type VolumeKeys,
+} from "../../segments/keys.ts";
+import { SealError } from "../../segments/seal_error.ts";
 import type { SegmentHead } from "../../segments/segment.ts";
 import {
   encodeSuperblock,
@@ -31,7 +36,7 @@ import {
 } from "./chain.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import { SegmentReader } from "./segment_reader.ts";
-import { type Pin, SegmentRow } from "./segment_row.ts";
+import { type Pin, SegmentRow, UPLOADS } from "./segment_row.ts";
 import { SegmentTarget } from "./segment_target.ts";
 import { VolumeMap } from "./volume_map.ts";
 
@@ -89,6 +94,8 @@ export interface Past {
   readonly checkpoints: Checkpoints;
   readonly end: ChainEnd;
   readonly sizeBytes: number;
+  /** Whether the row goes through the place that was kept. */
+  readonly passed: boolean;
   /** Whether a claim was found that was about to be made here, when nobody heard of it any more. */
   readonly claimed: boolean;
 }
@@ -116,15 +123,51 @@ export async function readPast(
     sizeBytes = checkpoint.volumeBytes;
   }
   let claimed = false;
+  let passed = isPinned(end, pin);
   const endSector = Math.ceil(sizeBytes / 512);
-  for await (const { segment, end: after } of follow(options, end)) {
-    const { head } = segment;
-    claimed ||= pin?.claim !== undefined &&
-      equalBytes(head.digest, pin.claim.digest);
-    map.apply(knownOf(segment), segment.extents, endSector);
-    end = after;
+  for (let looked: ChainEnd | undefined;; looked = end) {
+    for await (const { segment, end: after } of follow(options, end)) {
+      const { head } = segment;
+      claimed ||= pin?.claim !== undefined &&
+        equalBytes(head.digest, pin.claim.digest);
+      // Nothing is written past the end before a checkpoint tells of a later one.
+      if (segment.extents.some((x) => x.sector + x.sectors > endSector)) {
+        throw new SealError("The checkpoint with the volume's size is missing");
+      }
+      map.apply(knownOf(segment), segment.extents, endSector);
+      end = after;
+      passed ||= isPinned(end, pin);
+    }
+    // Whoever remembers finds out by that.
+    if (pin || !await goesOnBehind(options, end)) break;
+    // Somebody may be writing meanwhile.
+    if (looked === end) {
+      throw new SealError(
+        `Segment ${end.next} is missing or not what was written: there are others behind it`,
+      );
+    }
   }
-  return { map, checkpoints, end, sizeBytes, claimed };
+  return { map, checkpoints, end, sizeBytes, passed, claimed };
+}
+
+function isPinned(end: ChainEnd, pin: Pin | undefined): boolean {
+  return end.next === pin?.next && equalBytes(end.digest, pin.digest);
+}
+
+/**
+ * Whether there are segments behind the end of the row that no writer has left there when it died: so far behind it as none ever uploads
+ * at once.
+ */
+async function goesOnBehind(
+  { bucket, keys }: ChainOptions,
+  end: ChainEnd,
+): Promise<boolean> {
+  for await (const { name } of listAll(bucket, SEGMENT_FOLDER)) {
+    const parsed = keys.parseName(name);
+    const { number } = parsed?.kind === "segment" ? parsed : { number: 0 };
+    if (number >= end.next + UPLOADS) return true;
+  }
+  return false;
 }
 
 function knownOf({ head }: SegmentHead) {
@@ -134,7 +177,7 @@ function knownOf({ head }: SegmentHead) {
 
 /** @throws {VaultError} where the row is not that which was written here, or less of it */
 export function expectPinned(
-  { end, claimed }: Pick<Past, "end" | "claimed">,
+  { end, passed, claimed }: Pick<Past, "end" | "passed" | "claimed">,
   pin: Pin,
 ): void {
   const older = end.epoch < pin.epoch ||
@@ -151,9 +194,11 @@ export function expectPinned(
       },
     );
   }
-  const other = end.epoch === pin.epoch && end.next === pin.next &&
-    !equalBytes(end.digest, pin.digest);
-  if (!other && (end.epoch === pin.epoch || claimed)) return;
+  // A checkpoint that goes further than the pin is another's: ours are written after it. So is whatever follows our claim and is not of it.
+  const ours = claimed
+    ? end.epoch === pin.claim?.epoch
+    : passed && end.epoch === pin.epoch;
+  if (ours) return;
   throw new VaultError("Another node has written to this volume since", {
     kind: "conflict",
     hint:
@@ -202,6 +247,8 @@ export async function openBucketVolume(
   if (pin) expectPinned(past, pin);
   const { map, checkpoints, end, sizeBytes } = past;
   const cache = options.cache?.(volumeId);
+  // What it holds may be of a row that nobody knows of any more, under numbers that are used anew.
+  if (!pin) cache?.clear();
   const reader = new SegmentReader({ ...chain, cache });
   const row = new SegmentRow({
     ...chain,

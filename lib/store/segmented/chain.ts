@@ -9,6 +9,9 @@
  * A writer has several segments under way at once, so one that died may have left some that follow nothing. Whoever writes next claims the
  * row with an empty segment of a higher epoch, and goes on so far behind it that nothing of the former writer can be in the way.
  *
+ * Claims are never deleted. A writer that was suspended finds the claim under the very number under which it would go on, however late it
+ * wakes; were it gone, its segment would be created, and it would go on beside the row and delete what it takes for dead.
+ *
  * | what is under the next number | means |
  * |---|---|
  * | nothing | the row ends here |
@@ -27,10 +30,15 @@ import {
   openSegmentHead,
   type SegmentHead,
 } from "../../segments/segment.ts";
+import { AEAD_TAG_BYTES } from "../../base/primitives.ts";
+import { PREAMBLE_END } from "../../segments/sealed.ts";
 import { MAX_SEGMENT_NUMBER } from "./volume_map.ts";
 
 /** How far behind a claim its writer begins: more than a writer ever has under way. */
 export const EPOCH_GAP = 256;
+
+/** The length of a segment without extents: of each claim, and of little else. */
+export const CLAIM_BYTES = PREAMBLE_END + 1 + AEAD_TAG_BYTES;
 
 /** How often a claim is tried while another writer goes on. */
 const MAX_CLAIMS = 16;

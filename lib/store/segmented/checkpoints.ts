@@ -7,7 +7,7 @@
 
 import { concat } from "../../base/bytes.ts";
 import { VaultError } from "../../base/errors.ts";
-import { type Bucket, listAll, MAX_READ_BYTES } from "../../bucket/bucket.ts";
+import { BucketError, listAll, MAX_READ_BYTES } from "../../bucket/bucket.ts";
 import {
   type Checkpoint,
   encodeCheckpoint,
@@ -24,6 +24,9 @@ const HEAD_READ_BYTES = 128 * 1024;
 
 /** How many are kept: the one before the last is of use as long as somebody is reading it. */
 export const KEPT_CHECKPOINTS = 2;
+
+/** How often they are looked at anew where one has gone meanwhile. */
+const MAX_LOOKS = 8;
 
 /** One that is in the bucket. */
 interface Known {
@@ -48,25 +51,29 @@ export class Checkpoints {
   /** The one that goes furthest; undefined where there is none. @throws {SealError} where it is not what was written */
   async find(): Promise<Checkpoint | undefined> {
     const { keys, volumeId } = this.#options;
-    const summaries: { number: number; nextSegment: number }[] = [];
-    for (const number of await this.#numbers()) {
-      const summary = await this.#summary(number);
-      if (!summary) continue;
-      summaries.push({ number, nextSegment: summary.nextSegment });
-      this.#next = Math.max(this.#next, number + 1);
+    for (let tries = 0; tries < MAX_LOOKS; tries++) {
+      const summaries = await this.#summaries();
+      // One that changes the size alone goes no further than that before it.
+      summaries.sort((a, b) =>
+        a.nextSegment - b.nextSegment || a.number - b.number
+      );
+      const best = summaries.pop();
+      this.#stale = summaries.map(({ number }) => number);
+      if (!best) return undefined;
+      const { number } = best;
+      const bytes = await this.#whole(number, best.objectBytes);
+      if (!bytes) continue;
+      const checkpoint = openCheckpoint(keys, { volumeId, number, bytes });
+      this.#remember(number, checkpoint);
+      return checkpoint;
     }
-    // One that changes the size alone goes no further than that before it.
-    summaries.sort((a, b) =>
-      a.nextSegment - b.nextSegment || a.number - b.number
-    );
-    const best = summaries.pop();
-    this.#stale = summaries.map(({ number }) => number);
-    if (!best) return undefined;
-    const { number } = best;
-    const bytes = await this.#whole(number);
-    const checkpoint = openCheckpoint(keys, { volumeId, number, bytes });
-    this.#remember(number, checkpoint);
-    return checkpoint;
+    throw restless();
+  }
+
+  /** Whether somebody has written one of a row that goes further than up to `next`. */
+  async goFurther(next: number): Promise<boolean> {
+    const summaries = await this.#summaries();
+    return summaries.some(({ nextSegment }) => nextSegment > next);
   }
 
   /** Writes what the map is now, at that end of the row. */
@@ -155,12 +162,28 @@ export class Checkpoints {
     }
   }
 
+  /** Of all that there are at one moment: where one goes meanwhile, others have come. */
+  async #summaries() {
+    looks: for (let tries = 0; tries < MAX_LOOKS; tries++) {
+      const summaries = [];
+      for (const number of await this.#numbers()) {
+        const summary = await this.#summary(number);
+        if (!summary) continue looks;
+        const { nextSegment, head: { objectBytes } } = summary;
+        summaries.push({ number, nextSegment, objectBytes });
+        this.#next = Math.max(this.#next, number + 1);
+      }
+      return summaries;
+    }
+    throw restless();
+  }
+
   async #summary(number: number) {
     const { bucket, keys, volumeId } = this.#options;
     const name = keys.nameOf("checkpoint", number);
     for (let length = HEAD_READ_BYTES, tries = 0; tries < 2; tries++) {
       const bytes = await bucket.get(name, { offset: 0, length });
-      // It was deleted since it was listed.
+      // It was deleted since.
       if (!bytes) return undefined;
       const opened = openCheckpointHead(keys, { volumeId, number, bytes });
       if (!("needsBytes" in opened)) return opened;
@@ -169,24 +192,33 @@ export class Checkpoints {
     throw new SealError(`Checkpoint ${number} is cut off`);
   }
 
-  /** It may be longer than what is read at once. */
-  async #whole(number: number): Promise<Uint8Array> {
-    return await readWhole(
-      this.#options.bucket,
-      this.#options.keys.nameOf("checkpoint", number),
-    );
+  /**
+   * As long as its head says that it is, in parts that are read at once; one byte more is asked for, so that a longer one is seen. Undefined
+   * where it is gone.
+   */
+  async #whole(
+    number: number,
+    objectBytes: number,
+  ): Promise<Uint8Array | undefined> {
+    const { bucket, keys } = this.#options;
+    const name = keys.nameOf("checkpoint", number);
+    const parts: Uint8Array[] = [];
+    for (let offset = 0; offset <= objectBytes; offset += MAX_READ_BYTES) {
+      const length = Math.min(MAX_READ_BYTES, objectBytes + 1 - offset);
+      const part = await bucket.get(name, { offset, length });
+      if (!part) return undefined;
+      parts.push(part);
+    }
+    return concat(parts);
   }
 }
 
-async function readWhole(bucket: Bucket, name: string): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
-  for (let offset = 0;; offset += MAX_READ_BYTES) {
-    const range = { offset, length: MAX_READ_BYTES };
-    const part = await bucket.get(name, range);
-    if (!part) throw new SealError(`"${name}" is not there any more`);
-    parts.push(part);
-    if (part.length < MAX_READ_BYTES) return concat(parts);
-  }
+function restless(): BucketError {
+  return new BucketError(
+    "uncertain",
+    "Checkpoints come and go while they are looked at",
+    { hint: "Another node writes to this volume. Stop it there." },
+  );
 }
 
 function* extentsOf(map: VolumeMap) {

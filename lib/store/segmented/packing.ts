@@ -1,7 +1,11 @@
 /** What a batch of a journal becomes: extents and data of a segment. */
 
 import { invariant } from "../../base/errors.ts";
-import { SECTOR_BYTES, type SegmentExtent } from "../../segments/segment.ts";
+import {
+  SECTOR_BYTES,
+  type SegmentExtent,
+  type SegmentHead,
+} from "../../segments/segment.ts";
 import type { DrainPiece } from "../drain_target.ts";
 
 /** What one segment is to hold. */
@@ -55,4 +59,15 @@ export function* runsOf(
     }
   }
   if (filled > 0) yield buffer.subarray(0, filled);
+}
+
+/** Where each extent's data lie, as whoever reads the segment finds them. */
+export function place(extents: Packed["extents"]): SegmentHead["extents"] {
+  let at = 0;
+  return extents.map((extent) => {
+    if (extent.kind === "zero") return { ...extent, at: undefined };
+    const placed = { ...extent, at };
+    at += extent.sectors;
+    return placed;
+  });
 }

@@ -24,6 +24,8 @@ import type { KnownSegment } from "./volume_map.ts";
 export const MAX_FETCH_CHUNKS = 16;
 /** Openers that are kept: each holds a segment's key. */
 const MAX_OPENERS = 256;
+/** Fetches at once: what they bring together is what is held. */
+export const MAX_FETCHES = 4;
 /** Chunks that were fetched and wait to be used, where there is no cache to keep them. */
 const MAX_HELD = 64;
 
@@ -43,6 +45,9 @@ export class SegmentReader {
   /** Where the last fetch has ended, and how long it was. */
   #last = { segment: 0, chunk: -1, chunks: 1 };
   #fetchedBytes = 0;
+  #fetches = 0;
+  /** Those that wait for their turn to fetch. */
+  readonly #queue: (() => void)[] = [];
 
   constructor(options: SegmentReaderOptions) {
     this.#options = options;
@@ -101,11 +106,13 @@ export class SegmentReader {
     const { number } = segment;
     const { chunk } = wanted;
     // What has been evicted before it was used is fetched again.
+    const key = `${number}/${chunk}`;
     while (!this.#have(segment, wanted)) {
-      const key = `${number}/${chunk}`;
       const under = this.#fetching.get(key);
       if (under) await under;
-      else await this.#get(segment, chunk);
+      else if (this.#fetches === MAX_FETCHES) {
+        await new Promise<void>((turn) => this.#queue.push(turn));
+      } else await this.#get(segment, chunk);
     }
   }
 
@@ -123,7 +130,11 @@ export class SegmentReader {
     const fetched = this.#getChunks(segment, { chunk, chunks })
       .finally(() => {
         for (const key of keys) this.#fetching.delete(key);
+        this.#fetches--;
+        // Whoever waits may want what is there now, so all look.
+        for (const turn of this.#queue.splice(0)) turn();
       });
+    this.#fetches++;
     for (const key of keys) this.#fetching.set(key, fetched);
     return fetched;
   }

@@ -11,7 +11,8 @@
 
 import { toHex } from "../../base/bytes.ts";
 import type { Clock } from "../../base/clock.ts";
-import { VaultError } from "../../base/errors.ts";
+import { messageOf } from "../../base/errors.ts";
+import { BucketError } from "../../bucket/bucket.ts";
 import { SealError } from "../../segments/seal_error.ts";
 import { CHUNK_BYTES } from "../../segments/sealed.ts";
 import {
@@ -29,31 +30,18 @@ import {
   readHead,
 } from "./chain.ts";
 import type { Checkpoints } from "./checkpoints.ts";
-import { type Packed, runsOf } from "./packing.ts";
+import { Fenced } from "./fenced.ts";
+import { type Packed, place, runsOf } from "./packing.ts";
 import type { SegmentReader } from "./segment_reader.ts";
 import { sweep } from "./sweep.ts";
 import type { VolumeMap } from "./volume_map.ts";
+
+export { Fenced } from "./fenced.ts";
 
 /** Segments that are uploaded at once. */
 export const UPLOADS = 4;
 /** A checkpoint is written after so many segments, unless told otherwise. */
 export const CHECKPOINT_SEGMENTS = 64;
-/** Another writer has the volume. Nothing of this one counts any more. */
-export class Fenced extends VaultError {
-  /** Always this. */
-  override readonly name: string = "Fenced";
-  constructor(sinceMs: number | undefined) {
-    const since = sinceMs === undefined
-      ? ""
-      : ` since ${new Date(sinceMs).toISOString()}`;
-    super(`Another node has had this volume${since}`, {
-      kind: "conflict",
-      hint:
-        "What was written here and not uploaded is in this node's journal alone.",
-    });
-  }
-}
-
 /** What the local disk remembers of the row, so that nobody can put an older one in its place. */
 export interface Pin {
   readonly next: number;
@@ -96,6 +84,11 @@ export class SegmentRow {
   }[] = [];
   #turn: Promise<unknown> = Promise.resolve();
   #sinceCheckpoint = 0;
+  /** Nothing may be written before a checkpoint: it is not known what size the bucket tells. */
+  #owesCheckpoint = false;
+  #trouble: string | undefined;
+  /** Nothing is written any more. */
+  #failed: { readonly why: unknown } | undefined;
   #uploadedBytes = 0;
 
   constructor(options: SegmentRowOptions) {
@@ -112,6 +105,11 @@ export class SegmentRow {
   /** To the bucket, since it was opened. */
   get uploadedBytes(): number {
     return this.#uploadedBytes;
+  }
+
+  /** Why no checkpoint could be written, and the row grows; undefined where nothing is wrong. */
+  get trouble(): string | undefined {
+    return this.#trouble;
   }
 
   /**
@@ -147,17 +145,19 @@ export class SegmentRow {
     });
   }
 
-  /** Changes the size of the volume; what lies behind its end is lost. On stable storage when it resolves. */
+  /** Changes the size of the volume; what lies behind its end is lost, also where this rejects. On stable storage when it resolves. */
   resize(sizeBytes: number): Promise<void> {
     return this.#inTurn(async () => {
       if (this.#mustClaim) await this.#claim();
       // Nobody who has lost the volume changes its size: an empty segment shows that it is ours.
       await this.#write([{ extents: [], data: [] }]);
       this.#pin();
+      // Where nobody hears whether it was written, the next one says which size it is.
+      this.#owesCheckpoint = true;
       const endSector = Math.ceil(sizeBytes / SECTOR_BYTES);
       if (sizeBytes < this.sizeBytes) this.#options.map.cut(endSector);
+      await this.#checkpoint(sizeBytes);
       this.sizeBytes = sizeBytes;
-      await this.#checkpoint();
     });
   }
 
@@ -184,11 +184,13 @@ export class SegmentRow {
   async #claim(): Promise<void> {
     const { clock } = this.#options;
     let { epoch } = this.#end;
-    this.#end = await claim({
+    let number = 0;
+    const end = await claim({
       ...this.#options,
       from: this.#end,
       timeMs: clock.now(),
       about: (claim) => {
+        number = claim.number;
         this.#claims.add(toHex(claim.digest));
         this.#pin(claim);
       },
@@ -204,6 +206,11 @@ export class SegmentRow {
         this.#end = end;
       },
     });
+    // Whoever sleeps long enough finds nothing under a number that was used and deleted since. Those who used it have told how far they were.
+    if (await this.#options.checkpoints.goFurther(number)) {
+      throw new Fenced(undefined);
+    }
+    this.#end = end;
     this.#opening = false;
     this.#mustClaim = false;
     this.#pin();
@@ -214,17 +221,30 @@ export class SegmentRow {
     if (group.length === 0) return;
     let done = 0;
     try {
+      if (this.#failed) throw this.#failed.why;
       if (this.#mustClaim) await this.#claim();
+      if (this.#owesCheckpoint) await this.#checkpoint();
       await this.#write(group.map(({ packed }) => packed), () => {
         group[done++]!.resolve();
       });
       this.#pin();
-      const { checkpointEvery = CHECKPOINT_SEGMENTS } = this.#options;
-      if (this.#sinceCheckpoint >= checkpointEvery) await this.#checkpoint();
+      await this.#checkpointWhereDue();
     } catch (thrown) {
       // What comes after it is not to be written without it.
       const rest = [...group.slice(done), ...this.#waiting.splice(0)];
       for (const { reject } of rest) reject(thrown);
+    }
+  }
+
+  /** One that cannot be written now is with the next segment; one that never can be ends it: the row would grow and grow. */
+  async #checkpointWhereDue(): Promise<void> {
+    const { checkpointEvery = CHECKPOINT_SEGMENTS } = this.#options;
+    if (this.#sinceCheckpoint < checkpointEvery) return;
+    try {
+      await this.#checkpoint();
+    } catch (thrown) {
+      this.#trouble = `Could not write a checkpoint: ${messageOf(thrown)}`;
+      if (!(thrown instanceof BucketError)) this.#failed = { why: thrown };
     }
   }
 
@@ -308,15 +328,13 @@ export class SegmentRow {
     }
   }
 
-  async #checkpoint(): Promise<void> {
+  async #checkpoint(volumeBytes = this.sizeBytes): Promise<void> {
     const { map, checkpoints, clock } = this.#options;
-    await checkpoints.write({
-      map,
-      end: this.#end,
-      volumeBytes: this.sizeBytes,
-      timeMs: clock.now(),
-    });
+    const timeMs = clock.now();
+    await checkpoints.write({ map, end: this.#end, volumeBytes, timeMs });
     this.#sinceCheckpoint = 0;
+    this.#owesCheckpoint = false;
+    this.#trouble = undefined;
     await sweep(this.#options);
   }
 
@@ -324,15 +342,4 @@ export class SegmentRow {
     const { next, epoch, digest } = this.#end;
     this.#options.pin({ next, epoch, digest, ...(claim && { claim }) });
   }
-}
-
-/** Where each extent's data lie, as whoever reads the segment finds them. */
-function place(extents: Packed["extents"]): SegmentHead["extents"] {
-  let at = 0;
-  return extents.map((extent) => {
-    if (extent.kind === "zero") return { ...extent, at: undefined };
-    const placed = { ...extent, at };
-    at += extent.sectors;
-    return placed;
-  });
 }

@@ -1,10 +1,10 @@
 /** Objects of a volume that nobody needs any more, and their end. */
 
 import { BucketError } from "../../bucket/bucket.ts";
-import type { ChainOptions } from "./chain.ts";
+import { type ChainOptions, CLAIM_BYTES } from "./chain.ts";
 import type { Checkpoints } from "./checkpoints.ts";
 import type { SegmentReader } from "./segment_reader.ts";
-import type { VolumeMap } from "./volume_map.ts";
+import { objectBytes, type VolumeMap } from "./volume_map.ts";
 
 /** Objects that are deleted with one request. */
 const DELETED_AT_ONCE = 500;
@@ -27,8 +27,10 @@ export async function sweep(
     await checkpoints.sweep();
     for (let at = 0; at < dead.length; at += DELETED_AT_ONCE) {
       const some = dead.slice(at, at + DELETED_AT_ONCE);
+      // A claim stays for good: it is what a writer finds that lost the volume.
       await bucket.delete(
-        some.map(({ number }) => keys.nameOf("segment", number)),
+        some.filter((segment) => objectBytes(segment) !== CLAIM_BYTES)
+          .map(({ number }) => keys.nameOf("segment", number)),
       );
       for (const { number, dataBytes } of some) {
         map.forget(number);

@@ -1,0 +1,193 @@
+/** Writers that slept, buckets that were put back, and what must not come of it. */
+import { expect } from "expect";
+import type { Bucket, Created } from "../../bucket/bucket.ts";
+import { BucketError } from "../../bucket/bucket.ts";
+import { FaultBucket, type Schedule } from "../../bucket/fault_bucket.ts";
+import { MemoryBucket } from "../../bucket/memory_bucket.ts";
+import { Fenced } from "./segment_row.ts";
+import {
+  copyOf,
+  keys,
+  type Machine,
+  makeVolume,
+  namesIn,
+  openOn,
+  put,
+  putBack,
+  values,
+} from "./testing/volumes.ts";
+
+const SIZE_BYTES = 16 * 512;
+const often = { checkpointEvery: 1 };
+
+async function bucketOfVolume(): Promise<MemoryBucket> {
+  const bucket = new MemoryBucket();
+  await makeVolume(bucket, { sizeBytes: SIZE_BYTES });
+  return bucket;
+}
+
+/** Creates of segments wait until they are let go. */
+class Held implements Bucket {
+  readonly #inner: Bucket;
+  #gate: Promise<void> | undefined;
+  arrived: PromiseWithResolvers<void> = Promise.withResolvers();
+
+  constructor(inner: Bucket) {
+    this.#inner = inner;
+  }
+  hold(): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#gate = promise;
+    return resolve;
+  }
+  async create(name: string, bytes: Uint8Array): Promise<Created> {
+    if (name.startsWith("d/")) {
+      this.arrived.resolve();
+      await this.#gate;
+    }
+    return await this.#inner.create(name, bytes);
+  }
+  get: Bucket["get"] = (name, range) => this.#inner.get(name, range);
+  list: Bucket["list"] = (prefix, after) => this.#inner.list(prefix, after);
+  delete: Bucket["delete"] = (names) => this.#inner.delete(names);
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+Deno.test("a writer that lost the volume finds the claim, however much was written and deleted since", async () => {
+  const bucket = await bucketOfVolume();
+  const loser = await openOn({ pin: undefined }, bucket, often);
+  await put(loser, { sector: 0, value: 1 });
+  await put(loser, { sector: 1, value: 2 });
+  // Whoever takes the volume over and dies leaves a claim that the next one finds in the row.
+  const dying = openOn({ pin: undefined }, withoutCheckpoints(bucket));
+  await expect(dying).rejects.toThrow("no answer");
+  const winner = await openOn({ pin: undefined }, bucket, often);
+  for (let n = 0; n < 10; n++) await put(winner, { sector: 2, value: 10 + n });
+  await expect(put(loser, { sector: 0, value: 99 })).rejects.toThrow(Fenced);
+  expect(await values(winner, 3)).toEqual([1, 2, 19]);
+  const again = await openOn({ pin: undefined }, bucket);
+  expect(await values(again, 3)).toEqual([1, 2, 19]);
+});
+
+Deno.test("who slept between reading the row and claiming it claims nothing that was used and deleted meanwhile", async () => {
+  const bucket = await bucketOfVolume();
+  const winner = await openOn({ pin: undefined }, bucket, often);
+  await put(winner, { sector: 0, value: 1 });
+  const held = new Held(bucket);
+  const wake = held.hold();
+  const opening = openOn({ pin: undefined }, held, often);
+  await held.arrived.promise;
+  for (let n = 0; n < 10; n++) await put(winner, { sector: 1, value: 10 + n });
+  wake();
+  await expect(opening).rejects.toThrow(Fenced);
+  await put(winner, { sector: 2, value: 3 });
+  const again = await openOn({ pin: undefined }, bucket);
+  expect(await values(again, 3)).toEqual([1, 19, 3]);
+});
+
+Deno.test("a bucket that was put back and written to by another is refused, although it goes further than what is remembered", async () => {
+  const bucket = await bucketOfVolume();
+  const copy = await copyOf(bucket);
+  const here: Machine = { pin: undefined };
+  const mine = await openOn(here, bucket);
+  await put(mine, { sector: 0, value: 1 });
+  await putBack(bucket, copy);
+  const other = await openOn({ pin: undefined }, bucket);
+  for (let n = 0; n < 3; n++) await put(other, { sector: n, value: 7 });
+  await expect(openOn(here, bucket)).rejects
+    .toThrow("Another node has written to this volume since");
+});
+
+Deno.test("another's claim behind our own, of which we never heard, is another's", async () => {
+  const bucket = await bucketOfVolume();
+  const here: Machine = { pin: undefined };
+  await openOn(here, bucket);
+  // It is pinned before it is made, and the process ends.
+  const kept = { ...here };
+  const dying = openOn(here, withoutCheckpoints(bucket), {
+    keepPin: (pin) => {
+      if (pin.claim) kept.pin = pin;
+    },
+  });
+  await expect(dying).rejects.toThrow("no answer");
+  expect(kept.pin?.claim).toBeDefined();
+  const other = openOn({ pin: undefined }, withoutCheckpoints(bucket));
+  await expect(other).rejects.toThrow("no answer");
+  await expect(openOn(kept, bucket)).rejects
+    .toThrow("Another node has written to this volume since");
+});
+
+Deno.test("a segment that is missing inside the row is noticed by who remembers nothing", async () => {
+  const bucket = await bucketOfVolume();
+  const volume = await openOn({ pin: undefined }, bucket);
+  for (let n = 0; n < 8; n++) await put(volume, { sector: n, value: n + 1 });
+  const { next } = volume.row.end;
+  await bucket.delete([keys.nameOf("segment", next - 6)]);
+  await expect(openOn({ pin: undefined }, bucket)).rejects.toThrow(
+    "is missing or not what was written",
+  );
+});
+
+/** Lets no checkpoint through while `on`. */
+function withoutCheckpoints(bucket: Bucket, state = { on: true }): Bucket {
+  const schedule: Schedule = ({ kind, name }) =>
+    state.on && kind === "create" && name.startsWith("m/")
+      ? { before: new BucketError("uncertain", "no answer") }
+      : undefined;
+  return new FaultBucket(bucket, schedule);
+}
+
+Deno.test("a volume that could not be made longer is not longer", async () => {
+  const memory = await bucketOfVolume();
+  const state = { on: false };
+  const here: Machine = { pin: undefined };
+  const volume = await openOn(here, withoutCheckpoints(memory, state));
+  state.on = true;
+  await expect(volume.store.resize(2 * SIZE_BYTES)).rejects.toThrow(
+    "no answer",
+  );
+  expect(volume.store.sizeBytes).toBe(SIZE_BYTES);
+  // Nothing is written before it is known again which size the bucket tells.
+  await expect(put(volume, { sector: 0, value: 1 })).rejects.toThrow(
+    "no answer",
+  );
+  state.on = false;
+  await put(volume, { sector: 0, value: 1 });
+  await volume.store.resize(2 * SIZE_BYTES);
+  await put(volume, { sector: 31, value: 9 });
+  const again = await openOn(here, memory);
+  expect((await values(again, 32))[31]).toBe(9);
+});
+
+Deno.test("where the checkpoint is gone that made a volume longer, nothing that was written there is left out in silence", async () => {
+  const bucket = await bucketOfVolume();
+  const here: Machine = { pin: undefined };
+  const volume = await openOn(here, bucket);
+  const before = await namesIn(bucket);
+  await volume.store.resize(2 * SIZE_BYTES);
+  const added = (await namesIn(bucket))
+    .filter((name) => name.startsWith("m/") && !before.includes(name));
+  await put(volume, { sector: 31, value: 9 });
+  await bucket.delete(added);
+  await expect(openOn(here, bucket)).rejects.toThrow("size is missing");
+});
+
+Deno.test("a checkpoint that cannot be written is told of", async () => {
+  const memory = await bucketOfVolume();
+  const state = { on: false };
+  const volume = await openOn(
+    { pin: undefined },
+    withoutCheckpoints(memory, state),
+    often,
+  );
+  state.on = true;
+  await put(volume, { sector: 0, value: 1 });
+  await volume.row.settled();
+  expect(volume.row.trouble).toContain("no answer");
+  state.on = false;
+  await put(volume, { sector: 0, value: 2 });
+  await volume.row.settled();
+  expect(volume.row.trouble).toBeUndefined();
+});

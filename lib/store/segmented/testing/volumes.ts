@@ -1,0 +1,103 @@
+/** Volumes in buckets in memory, as several machines open them, for tests. */
+
+import type { Bucket } from "../../../bucket/bucket.ts";
+import { listAll } from "../../../bucket/bucket.ts";
+import { CrashDisk } from "../../../journal/testing/crash_disk.ts";
+import { systemPrimitives as primitives } from "../../../os/primitives.ts";
+import { VolumeKeys } from "../../../segments/keys.ts";
+import { Dice } from "../../../../tests/fuzz/dice.ts";
+import { noTime, openJournal } from "../../testing/journaled.ts";
+import {
+  type BucketVolume,
+  createBucketVolume,
+  openBucketVolume,
+  type OpenVolumeOptions,
+} from "../bucket_volume.ts";
+import type { Pin } from "../segment_row.ts";
+
+export const keys: VolumeKeys = new VolumeKeys(
+  primitives,
+  new Uint8Array(32).fill(7),
+);
+
+export const SECTOR_BYTES = 512;
+
+export async function makeVolume(
+  bucket: Bucket,
+  options: { readonly sizeBytes: number; readonly segmentBytes?: number },
+): Promise<void> {
+  await createBucketVolume({
+    ...{ bucket, keys, primitives, clock: noTime, blockSizeBytes: 512 },
+    ...options,
+  });
+}
+
+/** What a machine remembers. */
+export interface Machine {
+  pin: Pin | undefined;
+}
+
+/** Opens the volume on a machine, with a journal that is empty. */
+export async function openOn(
+  machine: Machine,
+  bucket: Bucket,
+  options: Partial<OpenVolumeOptions> = {},
+): Promise<BucketVolume> {
+  const journal = await openJournal(new CrashDisk(new Dice(1)).folder("j"));
+  return await openBucketVolume({
+    ...{ bucket, keys, journal, clock: noTime, cache: undefined },
+    pin: machine.pin,
+    keepPin: (pin) => machine.pin = pin,
+    ...options,
+  });
+}
+
+/** Appends a segment that writes `sectors` sectors of `value`. */
+export function put(
+  { row }: BucketVolume,
+  { sector, sectors = 1, value }: {
+    readonly sector: number;
+    readonly sectors?: number;
+    readonly value: number;
+  },
+): Promise<void> {
+  return row.append({
+    extents: [{ kind: "data", sector, sectors }],
+    data: [new Uint8Array(sectors * SECTOR_BYTES).fill(value)],
+  });
+}
+
+/** The first bytes of so many sectors. */
+export async function values(
+  { store }: BucketVolume,
+  sectors: number,
+): Promise<number[]> {
+  const bytes = new Uint8Array(sectors * SECTOR_BYTES);
+  await store.read(0, bytes);
+  return Array.from({ length: sectors }, (_, n) => bytes[n * SECTOR_BYTES]!);
+}
+
+/** The names of all objects of a bucket. */
+export async function namesIn(bucket: Bucket): Promise<string[]> {
+  const names: string[] = [];
+  for await (const { name } of listAll(bucket, "")) names.push(name);
+  return names;
+}
+
+/** A copy of a bucket, as a provider has one. */
+export async function copyOf(bucket: Bucket): Promise<Map<string, Uint8Array>> {
+  const copy = new Map<string, Uint8Array>();
+  for (const name of await namesIn(bucket)) {
+    copy.set(name, (await bucket.get(name))!);
+  }
+  return copy;
+}
+
+/** Makes the bucket hold that and nothing else, as a provider may. */
+export async function putBack(
+  bucket: Bucket,
+  copy: ReadonlyMap<string, Uint8Array>,
+): Promise<void> {
+  await bucket.delete(await namesIn(bucket));
+  for (const [name, bytes] of copy) await bucket.create(name, bytes);
+}
