@@ -117,9 +117,10 @@ async function showVolumes(node: NodeStatus): Promise<void> {
   ]);
   for (const { name, bucket } of node.volumes) {
     const pending = bucket && pendingWords(bucket);
-    if (!bucket || pending === undefined) continue;
-    print(`"${name}" in ${bucket.url}: not uploaded: ${pending}`);
-    if (bucket.trouble !== undefined) {
+    if (pending !== undefined) {
+      print(`"${name}" in ${bucket.url}: not uploaded: ${pending}`);
+    }
+    if (bucket?.trouble !== undefined) {
       note(`Volume "${name}": ${bucket.trouble}`, red);
     }
   }

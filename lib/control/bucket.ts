@@ -35,7 +35,7 @@ export interface BucketInfo extends BucketSpec {
   readonly pendingSince?: string;
   /** When the bucket will have them all at the rate of now. Absent where nobody can know. */
   readonly uploadedAround?: string;
-  /** Why nothing is uploaded at the moment, or writers have to wait. Absent where all is well. */
+  /** Why nothing is uploaded at the moment, writers have to wait, or something else of it cannot be done. Absent where all is well. */
   readonly trouble?: string;
   /** To the bucket, since it is served. */
   readonly uploadedBytes?: number;

@@ -17,7 +17,7 @@ import {
   type BucketVolume,
   openBucketVolume,
 } from "../store/segmented/bucket_volume.ts";
-import { Fenced } from "../store/segmented/segment_row.ts";
+import { Fenced } from "../store/segmented/fenced.ts";
 import { type Reach, reachOf } from "./bucket_address.ts";
 import type { BucketFolder } from "./bucket_folder.ts";
 import type { BucketDocument, VolumeDocument } from "./documents.ts";
@@ -136,7 +136,7 @@ interface DiskParts {
   readonly volume: BucketVolume;
   readonly reach: OpenBucket;
   readonly cache: ChunkCache | undefined;
-  readonly tries: Tries;
+  readonly tries: Pick<Tries, "why">;
 }
 
 export class BucketDisk {
@@ -249,9 +249,15 @@ export class BucketDisk {
   get #trouble(): string | undefined {
     const { trouble, undrainedBytes } = this.store;
     if (trouble !== undefined) return troubleOf(trouble);
-    const why = this.#parts.tries.why(this.#uploadedBytes);
-    if (undrainedBytes === 0 || why === undefined) return undefined;
-    return `uploading is paused: ${why}`;
+    const { tries, volume, cache } = this.#parts;
+    const why = tries.why(this.#uploadedBytes);
+    if (undrainedBytes > 0 && why !== undefined) {
+      return `uploading is paused: ${why}`;
+    }
+    if (volume.row.trouble !== undefined) return volume.row.trouble;
+    return cache?.trouble === undefined
+      ? undefined
+      : `the cache cannot be used: ${cache.trouble}`;
   }
 
   get #uploadedBytes(): number {

@@ -2,6 +2,7 @@ import { expect } from "expect";
 import fs from "node:fs";
 import { runProgram, runShell, selfCommand, startDetached } from "./process.ts";
 
+/** What is run here are lines of `sh`, which Windows does not have. */
 const unix = Deno.build.os !== "windows";
 
 Deno.test({

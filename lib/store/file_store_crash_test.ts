@@ -8,16 +8,11 @@ import type { File } from "../base/file.ts";
 import { FaultStore } from "./fault_store.ts";
 import { FileStore } from "./file_store.ts";
 import type { Store } from "./store.ts";
-import {
-  crashRun,
-  type CrashSubject,
-  type CrashTally,
-} from "./testing/crash_run.ts";
+import { crashRun, crashRuns, type CrashSubject } from "./testing/crash_run.ts";
 import { KILLED, PREFIX, VOLATILE } from "./testing/oracle.ts";
 import { WriteIntent } from "./write_intent.ts";
 
-const ONE = Deno.env.get("CRASH_SEED");
-const SEEDS = Number(Deno.env.get("CRASH_SEEDS") ?? 400);
+const SEEDS = 400;
 /** So many lives at the most until a store that breaks its promise is found out. */
 const FEW = 200;
 const SIZE_BYTES = 64 * 512;
@@ -39,34 +34,19 @@ const fileStore: CrashSubject = {
   afterKill: KILLED,
 };
 
-/** All seeds, or the one that was asked for. */
-async function runAll(subject: CrashSubject): Promise<CrashTally> {
-  const sum: Record<keyof CrashTally, number> = {
-    ...{ operations: 0, flushes: 0, cuts: 0, losses: 0, kills: 0 },
-    ...{ early: 0, closes: 0 },
-  };
-  const seeds = ONE === undefined ? [...Array(SEEDS).keys()] : [Number(ONE)];
-  for (const seed of seeds) {
-    const tally = await crashRun(subject, seed);
-    for (const name of Object.keys(tally) as (keyof CrashTally)[]) {
-      sum[name] += tally[name];
-    }
-  }
-  return sum;
-}
-
 Deno.test("a store on a file keeps its promise whatever is cut or killed", async () => {
-  const tally = await runAll(fileStore);
-  if (ONE !== undefined) return;
+  const runs = await crashRuns(SEEDS, () => fileStore);
+  if (!runs) return;
+  const { seeds, tally } = runs;
   // It has not gone blind.
-  expect(tally.cuts).toBeGreaterThan(SEEDS);
-  expect(tally.losses).toBeGreaterThan(SEEDS / 2);
-  expect(tally.kills).toBeGreaterThan(SEEDS / 2);
-  expect(tally.operations).toBeGreaterThan(20 * SEEDS);
+  expect(tally.cuts).toBeGreaterThan(seeds);
+  expect(tally.losses).toBeGreaterThan(seeds / 2);
+  expect(tally.kills).toBeGreaterThan(seeds / 2);
+  expect(tally.operations).toBeGreaterThan(20 * seeds);
 });
 
 Deno.test("a store whose every change is stable at once is a prefix of them", async () => {
-  const tally = await runAll({
+  const runs = await crashRuns(SEEDS, () => ({
     ...fileStore,
     open: async (process) => {
       const data = process.open("data", SIZE_BYTES);
@@ -75,14 +55,14 @@ Deno.test("a store whose every change is stable at once is a prefix of them", as
       return new FileStore(stableAtOnce(data));
     },
     afterCut: PREFIX,
-  });
-  if (ONE !== undefined) return;
-  expect(tally.cuts).toBeGreaterThan(SEEDS);
-  expect(tally.early).toBeGreaterThan(0);
+  }));
+  if (!runs) return;
+  expect(runs.tally.cuts).toBeGreaterThan(runs.seeds);
+  expect(runs.tally.early).toBeGreaterThan(0);
 });
 
 Deno.test("so is one whose changes are beside each other for a while", async () => {
-  const tally = await runAll({
+  const runs = await crashRuns(SEEDS, () => ({
     ...fileStore,
     open: (process) =>
       new FaultStore(
@@ -90,8 +70,8 @@ Deno.test("so is one whose changes are beside each other for a while", async () 
         ({ index }) => ({ delay: turns(index % 9) }),
       ),
     afterCut: PREFIX,
-  });
-  if (ONE === undefined) expect(tally.cuts).toBeGreaterThan(SEEDS);
+  }));
+  if (runs) expect(runs.tally.cuts).toBeGreaterThan(runs.seeds);
 });
 
 Deno.test("the same seed is the same life", async () => {

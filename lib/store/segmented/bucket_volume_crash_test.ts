@@ -5,7 +5,6 @@
  */
 import { expect } from "expect";
 import { fromHex, fromUtf8, toHex, utf8 } from "../../base/bytes.ts";
-import type { Clock } from "../../base/clock.ts";
 import type { Bucket, Created, ObjectPage } from "../../bucket/bucket.ts";
 import type { Extent } from "../../base/extent.ts";
 import { FaultBucket } from "../../bucket/fault_bucket.ts";
@@ -21,41 +20,16 @@ import { systemPrimitives as primitives } from "../../os/primitives.ts";
 import { VolumeKeys } from "../../segments/keys.ts";
 import { SUPERBLOCK_NUMBER } from "../../segments/superblock.ts";
 import { ChunkCache } from "../chunk_cache.ts";
-import {
-  crashRun,
-  type CrashSubject,
-  type CrashTally,
-} from "../testing/crash_run.ts";
-import { openJournal } from "../testing/journaled.ts";
-import { type Contract, KILLED, LOST, PREFIX } from "../testing/oracle.ts";
+import { crashRuns, type CrashSubject } from "../testing/crash_run.ts";
+import { openJournal, soon } from "../testing/journaled.ts";
+import { KILLED_WHOLE, LOST, PREFIX } from "../testing/oracle.ts";
 import type { Process } from "../testing/power_supply.ts";
 import { createBucketVolume, openBucketVolume } from "./bucket_volume.ts";
 import type { Pin } from "./segment_row.ts";
 
-const ONE = Deno.env.get("CRASH_SEED");
-const SEEDS = Number(Deno.env.get("CRASH_SEEDS") ?? 100);
+const SEEDS = 100;
 const BLOCK_BYTES = 512;
 const SIZE_BYTES = 64 * BLOCK_BYTES;
-
-/** Nothing that was answered is missing, and nothing is there in part. */
-const KILLED_WHOLE: Contract = { ...KILLED, torn: false };
-
-/** Time that passes by itself: what is to be done later is done some turns later. */
-const soon: Clock = {
-  now: () => 0,
-  monotonic: () => 0,
-  sleep: async () => {
-    for (let turn = 0; turn < 3; turn++) await undefined;
-  },
-  after(_ms, then) {
-    let wanted = true;
-    void (async () => {
-      for (let turn = 0; turn < 30; turn++) await undefined;
-      if (wanted) then();
-    })();
-    return () => wanted = false;
-  },
-};
 
 const keys = new VolumeKeys(primitives, new Uint8Array(32).fill(7));
 
@@ -204,18 +178,12 @@ const VARIANTS: readonly (Variant & { readonly name: string })[] = [
 
 for (const variant of VARIANTS) {
   Deno.test(`a volume in a bucket is a prefix of its operations after any crash: ${variant.name}`, async () => {
-    const sum: Record<string, number> = {};
-    const seeds = ONE === undefined ? [...Array(SEEDS).keys()] : [Number(ONE)];
-    for (const seed of seeds) {
-      const tally = await crashRun(bucketVolume(seed, variant), seed);
-      for (const name of Object.keys(tally) as (keyof CrashTally)[]) {
-        sum[name] = (sum[name] ?? 0) + tally[name];
-      }
-    }
-    if (ONE !== undefined) return;
+    const runs = await crashRuns(SEEDS, (seed) => bucketVolume(seed, variant));
+    if (!runs) return;
+    const { seeds, tally } = runs;
     // It has not gone blind.
-    expect(sum.cuts).toBeGreaterThan(SEEDS);
-    expect(sum.kills).toBeGreaterThan(SEEDS / 2);
-    expect(sum.operations).toBeGreaterThan(10 * SEEDS);
+    expect(tally.cuts).toBeGreaterThan(seeds);
+    expect(tally.kills).toBeGreaterThan(seeds / 2);
+    expect(tally.operations).toBeGreaterThan(10 * seeds);
   });
 }

@@ -193,7 +193,7 @@ export class Checkpoints {
   }
 
   /**
-   * As long as its head says that it is, in parts that are read at once; one byte more is asked for, so that a longer one is seen. Undefined
+   * As long as its head says that it is, in parts no longer than one read; one byte more is asked for, so that a longer one is seen. Undefined
    * where it is gone.
    */
   async #whole(

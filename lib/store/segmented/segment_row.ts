@@ -36,8 +36,6 @@ import type { SegmentReader } from "./segment_reader.ts";
 import { sweep } from "./sweep.ts";
 import type { VolumeMap } from "./volume_map.ts";
 
-export { Fenced } from "./fenced.ts";
-
 /** Segments that are uploaded at once. */
 export const UPLOADS = 4;
 /** A checkpoint is written after so many segments, unless told otherwise. */

@@ -1,10 +1,8 @@
 /** Writers that slept, buckets that were put back, and what must not come of it. */
 import { expect } from "expect";
 import type { Bucket, Created } from "../../bucket/bucket.ts";
-import { BucketError } from "../../bucket/bucket.ts";
-import { FaultBucket, type Schedule } from "../../bucket/fault_bucket.ts";
 import { MemoryBucket } from "../../bucket/memory_bucket.ts";
-import { Fenced } from "./segment_row.ts";
+import { Fenced } from "./fenced.ts";
 import {
   copyOf,
   keys,
@@ -15,6 +13,7 @@ import {
   put,
   putBack,
   values,
+  withoutCheckpoints,
 } from "./testing/volumes.ts";
 
 const SIZE_BYTES = 16 * 512;
@@ -129,15 +128,6 @@ Deno.test("a segment that is missing inside the row is noticed by who remembers 
     "is missing or not what was written",
   );
 });
-
-/** Lets no checkpoint through while `on`. */
-function withoutCheckpoints(bucket: Bucket, state = { on: true }): Bucket {
-  const schedule: Schedule = ({ kind, name }) =>
-    state.on && kind === "create" && name.startsWith("m/")
-      ? { before: new BucketError("uncertain", "no answer") }
-      : undefined;
-  return new FaultBucket(bucket, schedule);
-}
 
 Deno.test("a volume that could not be made longer is not longer", async () => {
   const memory = await bucketOfVolume();

@@ -2,7 +2,7 @@
  * A store lives through crashes: it is opened, changed, killed or cut from its power, and opened again, over and over, and the oracle looks
  * at what is there each time. All that happens follows from one number.
  *
- * A test of a store runs many of them, `crashRun(subject, seed)` for each seed, with a subject like
+ * A test of a store runs many of them, `crashRuns(seeds, subjectOf)`, with subjects like
  *
  *     open: (process) => new FileStore(process.open("data", sizeBytes)),         afterCut: VOLATILE, afterKill: KILLED
  *     open: (process) => openOther({ folder: process.folder("journal"), … }),    afterCut: PREFIX,   afterKill: PREFIX
@@ -74,14 +74,50 @@ export async function crashRun(
   }
 }
 
+/** Some hundreds of them, each from another seed, and what has happened in all. */
+export interface CrashRuns {
+  readonly seeds: number;
+  readonly tally: Readonly<CrashTally>;
+}
+
+/**
+ * One store after another. CRASH_SEEDS says how many in place of `seeds`; CRASH_SEED asks for one of them alone, of which nothing is told:
+ * how often things have happened says something only of many.
+ *
+ * @throws {Error} where the oracle says no or a store fails, with the seed
+ */
+export async function crashRuns(
+  seeds: number,
+  subjectOf: (seed: number) => CrashSubject,
+): Promise<CrashRuns | undefined> {
+  const one = Deno.env.get("CRASH_SEED");
+  if (one !== undefined) {
+    await crashRun(subjectOf(Number(one)), Number(one));
+    return undefined;
+  }
+  const count = Number(Deno.env.get("CRASH_SEEDS") ?? seeds);
+  const sum = noTally();
+  for (let seed = 0; seed < count; seed++) {
+    const tally = await crashRun(subjectOf(seed), seed);
+    for (const name of Object.keys(tally) as (keyof CrashTally)[]) {
+      sum[name] += tally[name];
+    }
+  }
+  return { seeds: count, tally: sum };
+}
+
+function noTally(): CrashTally {
+  return {
+    ...{ operations: 0, flushes: 0, cuts: 0, losses: 0, kills: 0 },
+    ...{ early: 0, closes: 0 },
+  };
+}
+
 /** How a life ends. */
 type End = "cut" | "kill" | "close";
 
 class Run {
-  readonly tally: CrashTally = {
-    ...{ operations: 0, flushes: 0, cuts: 0, losses: 0, kills: 0 },
-    ...{ early: 0, closes: 0 },
-  };
+  readonly tally: CrashTally = noTally();
   readonly #subject: CrashSubject;
   readonly #seed: number;
   readonly #dice: Dice;

@@ -17,6 +17,23 @@ export const noTime: Clock = {
   after: () => () => {},
 };
 
+/** Time that passes by itself: what is to be done later is done some turns later. */
+export const soon: Clock = {
+  now: () => 0,
+  monotonic: () => 0,
+  sleep: async () => {
+    for (let turn = 0; turn < 3; turn++) await undefined;
+  },
+  after(_ms, then) {
+    let wanted = true;
+    void (async () => {
+      for (let turn = 0; turn < 30; turn++) await undefined;
+      if (wanted) then();
+    })();
+    return () => wanted = false;
+  },
+};
+
 export const FILE_BYTES = 64 * 1024;
 
 export function openJournal(

@@ -41,6 +41,9 @@ export const KILLED: Contract = Object.freeze({
   torn: true,
 });
 
+/** Of kill -9, where operations are whole, too: nothing that was answered is missing, and nothing is there in part. */
+export const KILLED_WHOLE: Contract = Object.freeze({ ...KILLED, torn: false });
+
 /** After a power cut, where writes that were not flushed survive as they like. */
 export const VOLATILE: Contract = Object.freeze({
   order: "cells",

@@ -1,7 +1,7 @@
 /** Volumes in buckets in memory, as several machines open them, for tests. */
 
-import type { Bucket } from "../../../bucket/bucket.ts";
-import { listAll } from "../../../bucket/bucket.ts";
+import { type Bucket, BucketError, listAll } from "../../../bucket/bucket.ts";
+import { FaultBucket, type Schedule } from "../../../bucket/fault_bucket.ts";
 import { CrashDisk } from "../../../journal/testing/crash_disk.ts";
 import { systemPrimitives as primitives } from "../../../os/primitives.ts";
 import { VolumeKeys } from "../../../segments/keys.ts";
@@ -75,6 +75,18 @@ export async function values(
   const bytes = new Uint8Array(sectors * SECTOR_BYTES);
   await store.read(0, bytes);
   return Array.from({ length: sectors }, (_, n) => bytes[n * SECTOR_BYTES]!);
+}
+
+/** Lets no checkpoint through while `on`. */
+export function withoutCheckpoints(
+  bucket: Bucket,
+  state: { on: boolean } = { on: true },
+): Bucket {
+  const schedule: Schedule = ({ kind, name }) =>
+    state.on && kind === "create" && name.startsWith("m/")
+      ? { before: new BucketError("uncertain", "no answer") }
+      : undefined;
+  return new FaultBucket(bucket, schedule);
 }
 
 /** The names of all objects of a bucket. */
