@@ -1,11 +1,9 @@
 /** While a snapshot is copied the file system turns read-only: the copy ends with its reason, the node goes on, and nothing half is left. */
 import { expect } from "expect";
+import { snapshotBytes, snapshotsOf } from "../harness/allocated.ts";
 import { exists } from "../harness/exists.ts";
 import { logIn, numbered } from "../harness/disk_session.ts";
-import {
-  MountedFolder,
-  whyNoMountedFolder,
-} from "../harness/mounted_folder.ts";
+import { MountedFolder, needsExt4 } from "../harness/mounted_folder.ts";
 import { start } from "../harness/process.ts";
 import { scenario } from "../harness/scenario.ts";
 import { within } from "../harness/until.ts";
@@ -17,8 +15,7 @@ const EXT4 = { type: "ext4", sizeBytes: 512 * MIB } as const;
 scenario(
   "a snapshot that is copied when the disk turns read-only is none, and the node goes on",
   {
-    peers: ["root", "linux", "mkfs.ext4"],
-    unable: () => whyNoMountedFolder(EXT4),
+    ...needsExt4(EXT4.sizeBytes),
     timeoutMs: 180_000,
   },
   async () => {
@@ -33,20 +30,10 @@ scenario(
       await disk.write(n * 4 * MIB / 512, numbered(4 * MIB, n));
     }
     await disk.flush();
-    const snapshots = `${node.state}/node/volumes/disk/snapshots`;
-    const begun = () => {
-      try {
-        return [...Deno.readDirSync(snapshots)].some(({ name }) =>
-          Deno.statSync(`${snapshots}/${name}/data`).blocks! > 1000
-        );
-      } catch {
-        return false;
-      }
-    };
     await using making = await start({
       ...vaultCommand(["snapshot", "create", "disk", "before"]),
       env: node.env,
-      ready: begun,
+      ready: () => snapshotBytes(node) > MIB / 2,
     });
     place.turnReadOnly();
     expect([
@@ -61,6 +48,7 @@ scenario(
     tunnel.serve = await startServe(node, tunnel.servePort);
     expect(await node.json("snapshot", "list", "disk")).toEqual([]);
     // The folder itself may not have come to the disk in time.
+    const snapshots = snapshotsOf(node);
     const left = exists(snapshots) ? [...Deno.readDirSync(snapshots)] : [];
     expect(left).toEqual([]);
   },

@@ -1,12 +1,13 @@
 /** The disk fills up while something large is copied: there is no such snapshot and no such volume, and with room again the same command does it. */
 import { expect } from "expect";
 import { freeBytes } from "../../lib/os/free_space.ts";
-import { expectSame, logIn, numbered } from "../harness/disk_session.ts";
-import { exists } from "../harness/exists.ts";
 import {
-  MountedFolder,
-  whyNoMountedFolder,
-} from "../harness/mounted_folder.ts";
+  allocatedBytes,
+  snapshotBytes,
+  snapshotsOf,
+} from "../harness/allocated.ts";
+import { expectSame, logIn, numbered } from "../harness/disk_session.ts";
+import { MountedFolder, needsExt4 } from "../harness/mounted_folder.ts";
 import { runOk, start } from "../harness/process.ts";
 import { scenario } from "../harness/scenario.ts";
 import { TempDir } from "../harness/temp_dir.ts";
@@ -24,11 +25,6 @@ async function fillUp(place: MountedFolder): Promise<void> {
     command: "fallocate",
     args: ["-l", String(size), `${place.path}/filler`],
   });
-}
-
-/** Bytes that a file occupies; 0 where there is none. */
-function sizeOf(path: string): number {
-  return exists(path) ? 512 * (Deno.statSync(path).blocks ?? 0) : 0;
 }
 
 /** Runs `vault` with `words`, and lets the disk fill up once it has copied something. */
@@ -56,8 +52,7 @@ async function runIntoFullDisk(
 scenario(
   "a snapshot and an import that run out of room leave nothing half done, and work when there is room",
   {
-    peers: ["root", "linux", "mkfs.ext4"],
-    unable: () => whyNoMountedFolder(EXT4),
+    ...needsExt4(EXT4.sizeBytes),
     timeoutMs: 180_000,
   },
   async () => {
@@ -77,19 +72,12 @@ scenario(
     }
     await disk.flush();
 
-    const snapshots = `${node.state}/node/volumes/disk/snapshots`;
     await runIntoFullDisk(tunnel, place, {
       words: ["snapshot", "create", "disk", "before"],
-      copied: () =>
-        exists(snapshots)
-          ? [...Deno.readDirSync(snapshots)].reduce(
-            (sum, { name }) => sum + sizeOf(`${snapshots}/${name}/data`),
-            0,
-          )
-          : 0,
+      copied: () => snapshotBytes(node),
     });
     expect(await node.json("snapshot", "list", "disk")).toEqual([]);
-    expect([...Deno.readDirSync(snapshots)]).toEqual([]);
+    expect([...Deno.readDirSync(snapshotsOf(node))]).toEqual([]);
     // The disk is as it was, and takes what it has room for.
     expectSame(await disk.read(8192, 8192), numbered(4 * MIB, 1));
     await disk.write(8192, numbered(4 * MIB, 1));
@@ -101,7 +89,7 @@ scenario(
     const words = ["volume", "import", image, "--name", "other"];
     await runIntoFullDisk(tunnel, place, {
       words,
-      copied: () => sizeOf(`${node.state}/node/imports/other/data`),
+      copied: () => allocatedBytes(`${node.state}/node/imports/other/data`),
     });
     expect(await node.ok("volume", "list")).not.toContain("other");
     // Without any room it does not even begin.

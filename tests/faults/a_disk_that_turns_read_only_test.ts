@@ -8,10 +8,7 @@ import {
   numbered,
   senseOf,
 } from "../harness/disk_session.ts";
-import {
-  MountedFolder,
-  whyNoMountedFolder,
-} from "../harness/mounted_folder.ts";
+import { MountedFolder, needsExt4 } from "../harness/mounted_folder.ts";
 import { scenario } from "../harness/scenario.ts";
 import { within } from "../harness/until.ts";
 import { startServe, Tunnel } from "../harness/vault.ts";
@@ -25,8 +22,7 @@ const WRITE_PROTECTED = "7 2700";
 scenario(
   "a disk that turns read-only fails its volume, which reads on and has all that was flushed when it is mended",
   {
-    peers: ["root", "linux", "mkfs.ext4"],
-    unable: () => whyNoMountedFolder(EXT4),
+    ...needsExt4(EXT4.sizeBytes),
     timeoutMs: 180_000,
   },
   async () => {

@@ -13,10 +13,7 @@ import {
   numbered,
   senseOf,
 } from "../harness/disk_session.ts";
-import {
-  MountedFolder,
-  whyNoMountedFolder,
-} from "../harness/mounted_folder.ts";
+import { MountedFolder, needsExt4 } from "../harness/mounted_folder.ts";
 import { scenario } from "../harness/scenario.ts";
 import { within } from "../harness/until.ts";
 import { startServe, Tunnel } from "../harness/vault.ts";
@@ -30,8 +27,7 @@ const EXT4 = { type: "ext4", sizeBytes: 64 * MIB } as const;
 scenario(
   "a disk that is full refuses what needs room, says so everywhere, and loses nothing",
   {
-    peers: ["root", "linux", "mkfs.ext4"],
-    unable: () => whyNoMountedFolder(EXT4),
+    ...needsExt4(EXT4.sizeBytes),
     timeoutMs: 180_000,
   },
   async () => {
@@ -159,8 +155,7 @@ scenario(
 scenario(
   "a device that is revoked while the disk is full is shut out at once, and the command may be said again",
   {
-    peers: ["root", "linux", "mkfs.ext4"],
-    unable: () => whyNoMountedFolder(EXT4),
+    ...needsExt4(EXT4.sizeBytes),
     timeoutMs: 120_000,
   },
   async () => {

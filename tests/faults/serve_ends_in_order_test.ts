@@ -3,6 +3,7 @@
  * answered, what was acknowledged is there afterwards, and it ends in time, whoever does not play along.
  */
 import { expect } from "expect";
+import { snapshotBytes, snapshotsOf } from "../harness/allocated.ts";
 import { freePort } from "../harness/loopback.ts";
 import {
   expectSame,
@@ -11,10 +12,7 @@ import {
   numbered,
   targetOf,
 } from "../harness/disk_session.ts";
-import {
-  MountedFolder,
-  whyNoMountedFolder,
-} from "../harness/mounted_folder.ts";
+import { MountedFolder, needsExt4 } from "../harness/mounted_folder.ts";
 import { type Program, start } from "../harness/process.ts";
 import { Proxy } from "../harness/proxy.ts";
 import { RawConnection } from "../harness/raw_initiator.ts";
@@ -201,8 +199,7 @@ const EXT4 = { type: "ext4", sizeBytes: 512 * MIB } as const;
 scenario(
   "serve ends soon while a snapshot is copied, and there is no such snapshot",
   {
-    peers: ["root", "linux", "mkfs.ext4"],
-    unable: () => whyNoMountedFolder(EXT4),
+    ...needsExt4(EXT4.sizeBytes),
     timeoutMs: 120_000,
   },
   async () => {
@@ -217,33 +214,19 @@ scenario(
       await disk.write(n * 8192, numbered(4 * MIB, n));
     }
     await session.logout();
-    const snapshots = `${node.state}/node/volumes/disk/snapshots`;
     await using making = await start({
       ...vaultCommand(["snapshot", "create", "disk", "before"]),
       env: node.env,
-      ready: () => copied(snapshots) > MIB,
+      ready: () => snapshotBytes(node) > MIB,
     });
     tunnel.serve.signal("SIGTERM");
     expect(await endOf(tunnel.serve, SOON_MS)).toBe(0);
     expect(await endOf(making, SOON_MS)).not.toBe(0);
     tunnel.serve = await startServe(node, tunnel.servePort);
     expect(await node.json("snapshot", "list", "disk")).toEqual([]);
-    expect([...Deno.readDirSync(snapshots)]).toEqual([]);
+    expect([...Deno.readDirSync(snapshotsOf(node))]).toEqual([]);
   },
 );
-
-/** Bytes of the halves of snapshots. */
-function copied(snapshots: string): number {
-  try {
-    return [...Deno.readDirSync(snapshots)].reduce(
-      (sum, { name }) =>
-        sum + 512 * Deno.statSync(`${snapshots}/${name}/data`).blocks!,
-      0,
-    );
-  } catch {
-    return 0;
-  }
-}
 
 scenario(
   "serve ends soon while a volume is erased, which goes on the next time",

@@ -18,6 +18,14 @@ export function whyNoMountedFolder(options: MountOptions): string | undefined {
   return reasons.get(options.type);
 }
 
+/** What a scenario needs that has one of type ext4. */
+export function needsExt4(sizeBytes: number) {
+  return {
+    peers: ["root", "linux", "mkfs.ext4"],
+    unable: () => whyNoMountedFolder({ type: "ext4", sizeBytes }),
+  } as const;
+}
+
 function tried(options: MountOptions): string | undefined {
   try {
     new MountedFolder(options)[Symbol.dispose]();
