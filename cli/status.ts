@@ -116,11 +116,12 @@ async function showVolumes(node: NodeStatus): Promise<void> {
     VOLUME.health,
   ]);
   for (const { name, bucket } of node.volumes) {
-    const pending = bucket && pendingWords(bucket);
+    if (!bucket) continue;
+    const pending = pendingWords(bucket);
     if (pending !== undefined) {
       print(`"${name}" in ${bucket.url}: not uploaded: ${pending}`);
     }
-    if (bucket?.trouble !== undefined) {
+    if (bucket.trouble !== undefined) {
       note(`Volume "${name}": ${bucket.trouble}`, red);
     }
   }
