@@ -219,23 +219,28 @@ onRoad(
   },
 );
 
+/** This machine's own initiator, whose log-outs are told to `happened`. */
+function loggedIn(happened: string[], letGo: OsLogin["letGo"]): OsLogin {
+  return {
+    login: () => Promise.resolve("/dev/sdx"),
+    letGo,
+    logout: (_target, options) => {
+      happened.push(options?.evenInUse ? "thrown out" : "logged out");
+      return Promise.resolve();
+    },
+  };
+}
+
 onRoad(
   "where nobody has said how, the disk is got out of use before the initiator is logged out",
   async (road) => {
     const { desktop, holders } = await twoDevices(road);
     const happened: string[] = [];
-    const osLogin: OsLogin = {
-      login: () => Promise.resolve("/dev/sdx"),
-      letGo: ({ iqn }, tell) => {
-        happened.push(`let go of ${iqn.split(".").at(-1)}`);
-        tell("unmounting /mnt/photos");
-        return Promise.resolve();
-      },
-      logout: (_target, options) => {
-        happened.push(options?.evenInUse ? "thrown out" : "logged out");
-        return Promise.resolve();
-      },
-    };
+    const osLogin = loggedIn(happened, ({ iqn }, tell) => {
+      happened.push(`let go of ${iqn.split(".").at(-1)}`);
+      tell("unmounting /mnt/photos");
+      return Promise.resolve();
+    });
     const heard: string[] = [];
     const first = await road.attach({ osLogin });
     await road.attach({
@@ -255,14 +260,10 @@ onRoad(
   async (road) => {
     const { desktop } = await twoDevices(road);
     const happened: string[] = [];
-    const osLogin: OsLogin = {
-      login: () => Promise.resolve("/dev/sdx"),
-      letGo: () => Promise.reject(new Error("/mnt/photos is busy")),
-      logout: (_target, options) => {
-        happened.push(options?.evenInUse ? "thrown out" : "logged out");
-        return Promise.resolve();
-      },
-    };
+    const osLogin = loggedIn(
+      happened,
+      () => Promise.reject(new Error("/mnt/photos is busy")),
+    );
     const heard: string[] = [];
     const first = await road.attach({ osLogin });
     await road.attach({

@@ -75,6 +75,22 @@ class Stage implements AsyncDisposable {
     );
   }
 
+  /** A session with writes under way, some of which are over. */
+  async logInAndLoad() {
+    const one = await this.logIn();
+    const load = this.load(one);
+    await until("some writes", () => this.begun > 100);
+    return { one, load };
+  }
+
+  /** The link is paused, until what this gives is called. */
+  breakLink(): () => void {
+    const { targetPort } = this.proxy;
+    this.proxy.targetPort = freePort();
+    this.proxy.cutAll();
+    return () => this.proxy.targetPort = targetPort;
+  }
+
   async attachAgain(): Promise<void> {
     const { device, portalPort } = this.tunnel;
     this.tunnel.attach = await startAttach(device, "disk", {
@@ -128,9 +144,7 @@ scenario(
       },
     });
 
-    const one = await stage.logIn();
-    const load = stage.load(one);
-    await until("some writes", () => stage.begun > 100);
+    const { one, load } = await stage.logInAndLoad();
     stage.tunnel.attach.signal("SIGTERM");
     await within(load, { what: "the writes", timeoutMs: 4000 });
 
@@ -182,17 +196,12 @@ scenario(
   },
   async () => {
     await using stage = await Stage.open();
-    const { proxy } = stage;
-    const one = await stage.logIn();
-    const load = stage.load(one);
-    await until("some writes", () => stage.begun > 100);
-    const { targetPort } = proxy;
-    proxy.targetPort = freePort();
-    proxy.cutAll();
+    const { one, load } = await stage.logInAndLoad();
+    const mend = stage.breakLink();
     await pause(300);
     stage.tunnel.attach.signal("SIGTERM");
     await pause(1000);
-    proxy.targetPort = targetPort;
+    mend();
     await within(load, { what: "the writes", timeoutMs: 5000 });
     expect([stage.asked, stage.failed]).toEqual([true, 0]);
     await one.session.logout();
@@ -209,13 +218,8 @@ scenario(
   },
   async () => {
     await using stage = await Stage.open();
-    const { proxy } = stage;
-    const one = await stage.logIn();
-    const load = stage.load(one);
-    await until("some writes", () => stage.begun > 100);
-    const { targetPort } = proxy;
-    proxy.targetPort = freePort();
-    proxy.cutAll();
+    const { load } = await stage.logInAndLoad();
+    const mend = stage.breakLink();
     stage.tunnel.attach.signal("SIGTERM");
     expect(await endOf(stage, BOUND_MS)).toBe(0);
     await load;
@@ -223,7 +227,7 @@ scenario(
     for (const number of stage.uncertain) {
       stage.acknowledged.delete(number % PIECES);
     }
-    proxy.targetPort = targetPort;
+    mend();
     await stage.attachAgain();
     await stage.expectAcknowledged();
   },
