@@ -5,6 +5,7 @@
 
 import { invariant } from "../base/errors.ts";
 import { MAX_NUMBER, type VolumeKeys } from "./keys.ts";
+import { decodeNote, encodeNote, type Note } from "./note.ts";
 import type { Provenance } from "./preamble.ts";
 import { type Head, openHead, openWhole, seal } from "./sealed.ts";
 import { ByteReader, ByteWriter } from "./varint.ts";
@@ -53,6 +54,8 @@ export interface SegmentRequest extends Provenance {
   readonly extents: readonly SegmentExtent[];
   /** The sectors of its data and moved extents, one after the other, cut in pieces anyhow. Lent until this returns. */
   readonly data: readonly Uint8Array[];
+  /** Of a segment without extents. */
+  readonly note?: Note;
 }
 
 export interface SegmentAddress {
@@ -64,6 +67,8 @@ export interface SegmentAddress {
 export interface SegmentHead {
   readonly head: Head;
   readonly extents: readonly PlacedExtent[];
+  /** Of one without extents. */
+  readonly note?: Note;
 }
 
 /** A new segment, as bytes to upload. Doing it again gives other bytes. @throws {RangeError} where it would be too long */
@@ -71,7 +76,7 @@ export function encodeSegment(
   keys: VolumeKeys,
   request: SegmentRequest,
 ): { readonly bytes: Uint8Array<ArrayBuffer>; readonly head: Head } {
-  const { extents, data } = request;
+  const { extents, data, note } = request;
   const sectors = extents.reduce(
     (sum, extent) => extent.kind === "zero" ? sum : sum + extent.sectors,
     0,
@@ -81,7 +86,8 @@ export function encodeSegment(
     sectors * SECTOR_BYTES === given,
     `extents of ${sectors} sectors, and ${given} bytes`,
   );
-  const table = encodeExtents(extents);
+  invariant(!note || extents.length === 0, "a note beside extents");
+  const table = encodeTable(request);
   return seal(keys, { ...request, identity: identityOf(request), table });
 }
 
@@ -113,7 +119,8 @@ export function identityOf({ volumeId, number }: SegmentAddress) {
 function withExtents(head: Head): SegmentHead {
   const what = `The table of segment ${head.identity.number}`;
   const reader = new ByteReader(head.table, what);
-  const extents = decodeExtents(reader);
+  const table = decodeTable(reader);
+  const { extents } = table;
   const held = extents.reduce(
     (sum, { at, sectors }) => at === undefined ? sum : sum + sectors,
     0,
@@ -121,11 +128,19 @@ function withExtents(head: Head): SegmentHead {
   if (held * SECTOR_BYTES !== head.dataBytes) {
     throw reader.malformed(`${held} sectors in ${head.dataBytes} bytes`);
   }
-  return { head, extents };
+  return { head, ...table };
 }
 
-/** count | each: kind 1, sectors, signed distance from the end of the one before; moved: source segment and sector */
-export function encodeExtents(extents: readonly SegmentExtent[]): Uint8Array {
+/** What stands in a segment's table. */
+type Table = Pick<SegmentHead, "extents" | "note">;
+
+/**
+ * count | each: kind 1, sectors, signed distance from the end of the one before; moved: source segment and sector | a note, where there is
+ * one
+ */
+export function encodeTable(
+  { extents, note }: Pick<SegmentRequest, "extents" | "note">,
+): Uint8Array {
   if (extents.length > MAX_EXTENTS) {
     throw new RangeError(`${extents.length} extents are too many`);
   }
@@ -147,11 +162,20 @@ export function encodeExtents(extents: readonly SegmentExtent[]): Uint8Array {
     }
     end = sector + sectors;
   }
+  if (note) encodeNote(writer, note);
   return writer.bytes;
 }
 
 /** @throws {SealError} */
-export function decodeExtents(reader: ByteReader): readonly PlacedExtent[] {
+export function decodeTable(reader: ByteReader): Table {
+  const extents = decodeExtents(reader);
+  const hasNote = extents.length === 0 && reader.remaining > 0;
+  const table = hasNote ? { extents, note: decodeNote(reader) } : { extents };
+  reader.end();
+  return table;
+}
+
+function decodeExtents(reader: ByteReader): readonly PlacedExtent[] {
   const count = reader.count(LEAST_EXTENT_BYTES);
   if (count > MAX_EXTENTS) throw reader.malformed(`${count} extents`);
   const extents: PlacedExtent[] = [];
@@ -182,6 +206,5 @@ export function decodeExtents(reader: ByteReader): readonly PlacedExtent[] {
     }
     at += sectors;
   }
-  reader.end();
   return extents;
 }

@@ -6,9 +6,9 @@ import { VolumeKeys } from "./keys.ts";
 import { SealError } from "./seal_error.ts";
 import { CHUNK_BYTES, chunkExtent, ChunkOpener, seal } from "./sealed.ts";
 import {
-  decodeExtents,
-  encodeExtents,
+  decodeTable,
   encodeSegment,
+  encodeTable,
   FIRST_READ_BYTES,
   identityOf,
   MAX_EXTENTS,
@@ -181,7 +181,7 @@ Deno.test("a table of more or less than the data is refused, whatever sealed it"
   for (const sectors of [1, 2, 3]) {
     const { bytes } = seal(keys, {
       ...{ identity, epoch: 0, timeMs: 0, previous: FIRST },
-      table: encodeExtents(extents),
+      table: encodeTable({ extents }),
       data: [new Uint8Array(sectors * SECTOR_BYTES)],
     });
     const open = () => openSegment(keys, { volumeId, number: 4, bytes });
@@ -190,8 +190,23 @@ Deno.test("a table of more or less than the data is refused, whatever sealed it"
   }
 });
 
-const decode = (bytes: Uint8Array) =>
-  decodeExtents(new ByteReader(bytes, "It"));
+const decode = (bytes: Uint8Array) => decodeTable(new ByteReader(bytes, "It"));
+
+const DIGEST = Array.from({ length: 32 }, (_, n) => n);
+
+Deno.test("a segment gives back its note, and takes little more than its head", () => {
+  for (const kind of ["kept", "released", "restored"] as const) {
+    const note = { kind, snapshot: 2 ** 40, digest: Uint8Array.from(DIGEST) };
+    const { bytes } = encodeSegment(keys, {
+      ...said,
+      ...{ number: 7, extents: [], previous: FIRST, data: [], note },
+    });
+    const segment = openSegment(keys, { volumeId, number: 7, bytes });
+    expect(segment.note).toEqual(note);
+    expect(segment.extents).toEqual([]);
+    expect(bytes.length).toBe(144 + 1 + 1 + 6 + 32 + 16);
+  }
+});
 
 Deno.test("tables that make no sense are refused, whatever sealed them", () => {
   for (
@@ -204,18 +219,23 @@ Deno.test("tables that make no sense are refused, whatever sealed them", () => {
       [[1, 1, 1, 1], "1 sectors at -1"],
       [[1, 3, 1, 0], "ends too early"],
       [[1, 1, 1, 0, 0], "something follows"],
+      [[0, 0], "there is no note 0"],
+      [[0, 4, 9, ...DIGEST], "there is no note 4"],
+      [[0, 1, 9, ...DIGEST.slice(1)], "ends too early"],
+      [[0, 1, 9, ...DIGEST, 0], "something follows"],
+      [[1, 1, 1, 0, 1, 9, ...DIGEST], "something follows"],
     ] as const
   ) expect(() => decode(Uint8Array.from(table))).toThrow(why);
 });
 
 Deno.test("fuzz: whatever the table, extents or a SealError come of it, and extents go back to the same table", () => {
-  let read = 0;
+  let tables = 0;
   const anyTable = fc.oneof(
     fc.uint8Array({ maxLength: 60 }),
     // Almost a table.
     fc.tuple(fc.array(anyExtent, { maxLength: 5 }), fc.nat(), fc.nat(255)).map(
       ([extents, at, byte]) => {
-        const table = encodeExtents(extents).slice();
+        const table = encodeTable({ extents }).slice();
         table[at % table.length] = byte;
         return table;
       },
@@ -224,16 +244,16 @@ Deno.test("fuzz: whatever the table, extents or a SealError come of it, and exte
   fc.assert(
     fc.property(anyTable, (table) => {
       try {
-        const extents = decode(table);
-        read++;
-        expect(toHex(encodeExtents(extents))).toBe(toHex(table));
+        const read = decode(table);
+        tables++;
+        expect(toHex(encodeTable(read))).toBe(toHex(table));
       } catch (thrown) {
         if (!(thrown instanceof SealError)) throw thrown;
       }
     }),
     { numRuns: 5000 },
   );
-  expect(read).toBeGreaterThan(100);
+  expect(tables).toBeGreaterThan(100);
 });
 
 Deno.test("fuzz: whatever the object, a SealError comes of it or the wish for more", () => {

@@ -18,9 +18,10 @@ const SUPERBLOCK = {
   segmentBytes: 8 * 1024 * 1024,
 };
 const SNAPSHOT = {
-  ...{ name: "vor dem Umzug – 1", checkpoint: 12, epoch: 4, timeMs: 1e12 },
+  ...{ name: "vor dem Umzug – 1", epoch: 4, timeMs: 1e12 },
   checkpointDigest: primitives.random(32),
   volumeBytes: 2 ** 40,
+  liveBytes: 3 * 2 ** 20,
 };
 
 const contains = (bytes: Uint8Array, part: Uint8Array) =>

@@ -1,7 +1,7 @@
-/** Snapshots: a name for a checkpoint, which keeps it and its segments (FORMAT.md section 7). */
+/** Snapshots: a name for the checkpoint of the same number, which keeps it and its segments (FORMAT.md section 7). */
 
 import { fromUtf8, utf8 } from "../base/bytes.ts";
-import { MAX_NUMBER, type VolumeKeys } from "./keys.ts";
+import type { VolumeKeys } from "./keys.ts";
 import { openWhole, seal } from "./sealed.ts";
 import { MAX_SECTORS, SECTOR_BYTES } from "./segment.ts";
 import { ByteReader, ByteWriter } from "./varint.ts";
@@ -11,15 +11,16 @@ export const MAX_SNAPSHOT_NAME_BYTES = 255;
 
 export interface SnapshotAddress {
   readonly volumeId: Uint8Array;
+  /** That of its checkpoint, too. */
   readonly number: number;
 }
 
 export interface Snapshot {
   readonly name: string;
-  /** The checkpoint's number and digest. */
-  readonly checkpoint: number;
   readonly checkpointDigest: Uint8Array;
   readonly volumeBytes: number;
+  /** What was in the volume, without holes. */
+  readonly liveBytes: number;
   readonly epoch: number;
   readonly timeMs: number;
 }
@@ -34,8 +35,8 @@ export function encodeSnapshot(
     throw new RangeError(`A snapshot's name has ${name.length} bytes`);
   }
   const table = new ByteWriter();
-  table.varint(request.checkpoint);
   table.varint(request.volumeBytes);
+  table.varint(request.liveBytes);
   table.varint(name.length);
   table.raw(name);
   return seal(keys, {
@@ -55,13 +56,13 @@ export function openSnapshot(
   const identity = identityOf(request);
   const { head } = openWhole(keys, { identity, bytes: request.bytes });
   const reader = new ByteReader(head.table, `The snapshot ${identity.number}`);
-  const checkpoint = reader.varint(MAX_NUMBER - 1);
   const volumeBytes = reader.varint(MAX_SECTORS * SECTOR_BYTES);
+  const liveBytes = reader.varint(MAX_SECTORS * SECTOR_BYTES);
   const name = fromUtf8(reader.raw(reader.varint(MAX_SNAPSHOT_NAME_BYTES)));
   if (!name) throw reader.malformed("its name is not readable");
   reader.end();
   const { epoch, timeMs, previous: checkpointDigest } = head;
-  return { name, checkpoint, checkpointDigest, volumeBytes, epoch, timeMs };
+  return { name, checkpointDigest, volumeBytes, liveBytes, epoch, timeMs };
 }
 
 function identityOf({ volumeId, number }: SnapshotAddress) {

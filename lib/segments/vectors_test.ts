@@ -64,14 +64,25 @@ Deno.test("the outputs of the golden vectors give their inputs back", async () =
   });
   const snapshot = openSnapshot(keys, {
     volumeId,
-    number: inputs.snapshot.number,
+    number: inputs.checkpoint.number,
     bytes: hex(outputs.snapshot),
   });
   expect(snapshot).toMatchObject({
     name: inputs.snapshot.name,
-    checkpoint: inputs.checkpoint.number,
     volumeBytes: inputs.checkpoint.volumeBytes,
+    liveBytes: inputs.checkpoint.liveBytes,
     timeMs: inputs.timeMs,
   });
   expect(toHex(snapshot.checkpointDigest)).toBe(outputs.checkpointDigest);
+  const noted = openSegment(keys, {
+    volumeId,
+    number: inputs.note.number,
+    bytes: hex(outputs.note),
+  });
+  expect(noted.extents).toEqual([]);
+  expect(noted.note).toEqual({
+    kind: inputs.note.kind,
+    snapshot: inputs.checkpoint.number,
+    digest: hex(outputs.checkpointDigest),
+  });
 });

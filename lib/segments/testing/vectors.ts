@@ -11,6 +11,7 @@ import type { Primitives } from "../../base/primitives.ts";
 import { systemPrimitives } from "../../os/primitives.ts";
 import { encodeCheckpoint, type MapExtent } from "../checkpoint.ts";
 import { type ObjectKind, VolumeKeys } from "../keys.ts";
+import type { Note } from "../note.ts";
 import { encodeSegment, type SegmentExtent } from "../segment.ts";
 import { encodeSnapshot } from "../snapshot.ts";
 import { encodeSuperblock } from "../superblock.ts";
@@ -45,7 +46,10 @@ export interface VectorInputs {
     readonly blockSizeBytes: number;
     readonly segmentBytes: number;
   };
-  readonly snapshot: { readonly number: number; readonly name: string };
+  /** Of the checkpoint, and so of its number. */
+  readonly snapshot: { readonly name: string };
+  /** A segment that follows the other, with a note of the snapshot. */
+  readonly note: { readonly number: number; readonly kind: Note["kind"] };
 }
 
 export interface Vectors {
@@ -95,9 +99,15 @@ export async function computed(inputs: VectorInputs) {
   const snapshot = encodeSnapshot(keys, {
     ...common,
     ...inputs.snapshot,
-    checkpoint: map.number,
+    number: map.number,
     checkpointDigest: checkpoint.head.digest,
-    volumeBytes: map.volumeBytes,
+    ...{ volumeBytes: map.volumeBytes, liveBytes },
+  });
+  const { digest } = checkpoint.head;
+  const { bytes: note } = encodeSegment(keys, {
+    ...{ ...common, number: inputs.note.number, extents: [], data: [] },
+    previous: sealed.head.digest,
+    note: { kind: inputs.note.kind, snapshot: map.number, digest },
   });
   const locked = await lockKey(withRandom(inputs.lockSalt), {
     key,
@@ -117,6 +127,7 @@ export async function computed(inputs: VectorInputs) {
       encodeSuperblock(keys, { ...common, ...inputs.superblock }),
     ),
     snapshot: toHex(snapshot),
+    note: toHex(note),
   };
 }
 
