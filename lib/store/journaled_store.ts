@@ -35,7 +35,7 @@ import type {
   Maybe,
   Store,
 } from "./store.ts";
-import { Turns } from "./turns.ts";
+import { andThen, Turns } from "./turns.ts";
 
 /** The longest write that is done whole or not at all. */
 const MAX_ATOMIC_BYTES = 1024 * 1024;
@@ -85,12 +85,7 @@ export class JournaledStore implements Store {
       write: (offset, from) => this.#writeAtomically(offset, from),
     };
     if (target.answersAtOnce) this.watch = (before) => this.#watch(before);
-    for (const entry of journal.entries(journal.from, journal.appended)) {
-      const { kind, sector, sectors, at } = entry;
-      const { number } = at;
-      const dataAt = kind === "write" ? at.sector + 1 : at.sector;
-      this.#overlay.lay({ kind, sector, sectors, number, at: dataAt });
-    }
+    this.#overlay.layAll();
     this.#drain = new Drain({
       ...{ journal, target, clock },
       ...(idleMs !== undefined && { idleMs }),
@@ -216,14 +211,26 @@ export class JournaledStore implements Store {
         `A journaled store cannot be ${sizeBytes} bytes long`,
       );
     }
-    this.#failure.refuse();
-    await this.#turns.take(async () => {
-      await this.#drain.all();
-      this.#failure.refuse();
+    await this.changeTarget(async () => {
       const lost = this.sizeBytes - sizeBytes;
       if (lost > 0) this.#beforeChange?.({ offset: sizeBytes, length: lost });
       await this.#target.resize(sizeBytes);
     });
+  }
+
+  /** Runs `change` of the target when all that was written is in it. What is written meanwhile waits. */
+  async changeTarget(change: () => Promise<void>): Promise<void> {
+    this.#failure.refuse();
+    await this.#turns.take(async () => {
+      await this.drain();
+      this.#failure.refuse();
+      await change();
+    });
+  }
+
+  /** Resolves when all that was written before the call is in the target. @throws what has ended the draining */
+  drain(): Promise<void> {
+    return this.#drain.all();
   }
 
   /** Drains nothing that is not under way: it is found when the journal is opened again. */
@@ -340,9 +347,4 @@ export class JournaledStore implements Store {
     for (const part of placed) this.#overlay.lay(part);
     this.#drain.more(sectors * SECTOR_BYTES);
   }
-}
-
-/** What `next` makes of a value, at once where it is there. */
-function andThen<T>(value: T | Promise<T>, next: (value: T) => Maybe): Maybe {
-  return value instanceof Promise ? value.then(next) : next(value);
 }

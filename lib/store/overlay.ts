@@ -32,6 +32,17 @@ export class Overlay {
     this.#below = below;
   }
 
+  /** All that the journal holds. */
+  layAll(): void {
+    const { from, appended } = this.#journal;
+    for (const entry of this.#journal.entries(from, appended)) {
+      const { kind, sector, sectors, at } = entry;
+      const { number } = at;
+      const dataAt = kind === "write" ? at.sector + 1 : at.sector;
+      this.lay({ kind, sector, sectors, number, at: dataAt });
+    }
+  }
+
   /** From now on these sectors are where a part of an operation went. */
   lay({ kind, sector, sectors: length, number, at }: Placed): void {
     const holder = kind === "zero" ? zerosOf(number) : number;

@@ -19,7 +19,7 @@ import {
   type VolumeKeys,
 } from "../../segments/keys.ts";
 import { SealError } from "../../segments/seal_error.ts";
-import type { SegmentHead } from "../../segments/segment.ts";
+import { SECTOR_BYTES, type SegmentHead } from "../../segments/segment.ts";
 import {
   encodeSuperblock,
   openSuperblock,
@@ -35,10 +35,12 @@ import {
   follow,
 } from "./chain.ts";
 import { Checkpoints } from "./checkpoints.ts";
+import { takeNote } from "./note_taking.ts";
 import { SegmentReader } from "./segment_reader.ts";
 import { type Pin, SegmentRow, UPLOADS } from "./segment_row.ts";
 import { SegmentTarget } from "./segment_target.ts";
 import { VolumeMap } from "./volume_map.ts";
+import { VolumeSnapshots } from "./volume_snapshots.ts";
 
 /** How much data a segment is meant to hold. */
 export const SEGMENT_BYTES = 8 * 1024 * 1024;
@@ -109,27 +111,28 @@ export async function readPast(
 ): Promise<Past> {
   const { pin } = options;
   const checkpoints = new Checkpoints(options);
-  const map = new VolumeMap();
   const checkpoint = await checkpoints.find();
+  const map = checkpoint ? VolumeMap.of(checkpoint) : new VolumeMap();
   let end = CHAIN_START;
   let sizeBytes = options.volumeBytes;
   if (checkpoint) {
-    for (const record of checkpoint.segments) map.restore(record);
-    for (const { sector, sectors, segment, at } of checkpoint.extents) {
-      map.restoreRun({ sector, length: sectors, holder: segment, at });
-    }
     const { epoch, previous, timeMs } = checkpoint.head;
     end = { next: checkpoint.nextSegment, digest: previous, epoch, timeMs };
     sizeBytes = checkpoint.volumeBytes;
   }
   let claimed = false;
   let passed = isPinned(end, pin);
-  const endSector = Math.ceil(sizeBytes / 512);
   for (let looked: ChainEnd | undefined;; looked = end) {
     for await (const { segment, end: after } of follow(options, end)) {
-      const { head } = segment;
+      const { head, note } = segment;
       claimed ||= pin?.claim !== undefined &&
         equalBytes(head.digest, pin.claim.digest);
+      if (note) {
+        const { number } = head.identity;
+        sizeBytes = await takeNote({ map, checkpoints }, note, number) ??
+          sizeBytes;
+      }
+      const endSector = Math.ceil(sizeBytes / SECTOR_BYTES);
       // Nothing is written past the end before a checkpoint tells of a later one.
       if (segment.extents.some((x) => x.sector + x.sectors > endSector)) {
         throw new SealError("The checkpoint with the volume's size is missing");
@@ -228,6 +231,7 @@ export interface BucketVolume {
   readonly row: SegmentRow;
   readonly map: VolumeMap;
   readonly reader: SegmentReader;
+  readonly snapshots: VolumeSnapshots;
   readonly superblock: Superblock;
 }
 
@@ -266,5 +270,8 @@ export async function openBucketVolume(
     ...{ target, journal, clock },
     ...(idleMs === undefined ? {} : { idleMs }),
   });
-  return { store, row, map, reader, superblock };
+  const snapshots = new VolumeSnapshots({
+    ...{ ...chain, store, row, map, checkpoints, reader, clock },
+  });
+  return { store, row, map, reader, snapshots, superblock };
 }

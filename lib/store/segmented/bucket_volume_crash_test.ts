@@ -17,21 +17,28 @@ import {
   troubled,
 } from "../../bucket/testing/faults.ts";
 import { systemPrimitives as primitives } from "../../os/primitives.ts";
-import { VolumeKeys } from "../../segments/keys.ts";
+import type { ObjectKind } from "../../segments/keys.ts";
 import { SUPERBLOCK_NUMBER } from "../../segments/superblock.ts";
 import { ChunkCache } from "../chunk_cache.ts";
+import type { Store } from "../store.ts";
 import { crashRuns, type CrashSubject } from "../testing/crash_run.ts";
 import { openJournal, soon } from "../testing/journaled.ts";
 import { KILLED_WHOLE, LOST, PREFIX } from "../testing/oracle.ts";
 import type { Process } from "../testing/power_supply.ts";
-import { createBucketVolume, openBucketVolume } from "./bucket_volume.ts";
+import type { SnapshotHand } from "../testing/snapshot_trial.ts";
+import {
+  type BucketVolume,
+  createBucketVolume,
+  openBucketVolume,
+} from "./bucket_volume.ts";
+import { KEPT_CHECKPOINTS } from "./checkpoints.ts";
 import type { Pin } from "./segment_row.ts";
+import { keys, namesIn, openOn, put } from "./testing/volumes.ts";
+import type { VolumeSnapshots } from "./volume_snapshots.ts";
 
 const SEEDS = 100;
 const BLOCK_BYTES = 512;
 const SIZE_BYTES = 64 * BLOCK_BYTES;
-
-const keys = new VolumeKeys(primitives, new Uint8Array(32).fill(7));
 
 /** The bucket as one process reaches it. A process that is dead asks nothing more, and hears of nothing. */
 class Reached implements Bucket {
@@ -77,6 +84,7 @@ function bucketVolume(seed: number, variant: Variant): CrashSubject {
   const share = seed % 3 === 0 ? 0 : 0.1;
   const bucket = new FaultBucket(memory, endurable(troubled(seed, share, 40)));
   let lives = 0;
+  const volumes = new WeakMap<Store, BucketVolume>();
   return {
     open: async (process) => {
       const local = variant.loses ? `${lives++}/` : "";
@@ -96,7 +104,7 @@ function bucketVolume(seed: number, variant: Variant): CrashSubject {
         });
       }
       const pin = pinIn(process, `${local}pin`);
-      const { store } = await openBucketVolume({
+      const volume = await openBucketVolume({
         bucket: reached,
         keys,
         journal: await openJournal(process.folder(`${local}journal`), {
@@ -116,13 +124,50 @@ function bucketVolume(seed: number, variant: Variant): CrashSubject {
         clock: soon,
         checkpointEvery: variant.checkpointEvery,
       });
-      return store;
+      volumes.set(volume.store, volume);
+      return volume.store;
+    },
+    snapshotsOf: (store) => handOf(volumes.get(store)!.snapshots),
+    atEnd: async () => {
+      await bucket.settle();
+      await expectCleared(memory);
     },
     sizeBytes: SIZE_BYTES,
     afterCut: variant.loses ? LOST : PREFIX,
     afterKill: variant.loses ? LOST : KILLED_WHOLE,
     ...(variant.loses && { afterClose: LOST }),
   };
+}
+
+function handOf(snapshots: VolumeSnapshots): SnapshotHand {
+  return {
+    list: async () => (await snapshots.list()).map(({ number }) => number),
+    create: async () => (await snapshots.create(`of-${made++}`)).number,
+    release: (number) => snapshots.release(number),
+    restore: (number) => snapshots.restore(number),
+    view: (number) =>
+      number === undefined ? snapshots.viewNow() : snapshots.view(number),
+  };
+}
+
+let made = 0;
+
+/** Another machine finds the volume, and lets go of all snapshots: nothing of them is left. */
+async function expectCleared(bucket: Bucket): Promise<void> {
+  const volume = await openOn({ pin: undefined }, bucket);
+  for (const { number } of await volume.snapshots.list()) {
+    await volume.snapshots.release(number);
+  }
+  for (let n = 0; n < 2; n++) {
+    await put(volume, { sector: n, value: 1 });
+    await volume.row.checkpoint();
+  }
+  const kinds = (await namesIn(bucket))
+    .map((name) => keys.parseName(name)?.kind);
+  const count = (kind: ObjectKind) =>
+    kinds.filter((other) => other === kind).length;
+  expect(count("snapshot")).toBe(0);
+  expect(count("checkpoint")).toBe(KEPT_CHECKPOINTS);
 }
 
 /** In one sector, which is never torn. */
@@ -184,6 +229,9 @@ for (const variant of VARIANTS) {
     // It has not gone blind.
     expect(tally.cuts).toBeGreaterThan(seeds);
     expect(tally.kills).toBeGreaterThan(seeds / 2);
-    expect(tally.operations).toBeGreaterThan(10 * seeds);
+    expect(tally.operations).toBeGreaterThan(5 * seeds);
+    expect(tally.snapshots).toBeGreaterThan(seeds / 2);
+    expect(tally.restores).toBeGreaterThan(seeds / 10);
+    expect(tally.releases).toBeGreaterThan(seeds / 10);
   });
 }

@@ -142,7 +142,7 @@ export async function claim(
       segment: SegmentHead,
       number: number,
       end: ChainEnd,
-    ) => void;
+    ) => void | Promise<void>;
     readonly about: (claim: Claim) => void | Promise<void>;
   },
 ): Promise<ChainEnd> {
@@ -162,7 +162,7 @@ export async function claim(
     }
     const before = end;
     for await (const one of follow(options, end)) {
-      found(one.segment, end.next, one.end);
+      await found(one.segment, end.next, one.end);
       end = one.end;
     }
     if (end === before) {

@@ -1,11 +1,12 @@
 /**
- * The checkpoints of a volume: found, written, and deleted when later ones stand for them.
+ * The checkpoints of a volume: found, written, and deleted when later ones stand for them; and with them the snapshots, which are names of
+ * checkpoints. Here it is known what of the bucket anybody needs.
  *
  * A writer that has lost the volume and does not know it yet may write one more. What it says is true, of an earlier end of the row; so the one
  * that counts is that which goes furthest, whatever its number.
  */
 
-import { concat } from "../../base/bytes.ts";
+import { concat, equalBytes } from "../../base/bytes.ts";
 import { VaultError } from "../../base/errors.ts";
 import { BucketError, listAll, MAX_READ_BYTES } from "../../bucket/bucket.ts";
 import {
@@ -15,8 +16,10 @@ import {
   openCheckpointHead,
 } from "../../segments/checkpoint.ts";
 import { SMALL_FOLDER } from "../../segments/keys.ts";
+import type { Head } from "../../segments/sealed.ts";
 import { SealError } from "../../segments/seal_error.ts";
 import type { ChainEnd, ChainOptions } from "./chain.ts";
+import { Kept } from "./kept.ts";
 import type { VolumeMap } from "./volume_map.ts";
 
 /** Enough to have the head of any. */
@@ -36,12 +39,19 @@ interface Known {
   readonly needs: ReadonlySet<number>;
 }
 
+/** A checkpoint that was written. */
+export type Written = Pick<Head, "digest"> & { readonly number: number };
+
 export class Checkpoints {
+  /** What is needed beside the last ones. */
+  readonly kept: Kept = new Kept();
   readonly #options: ChainOptions;
   /** Those that go furthest, the last one last. */
   #known: Known[] = [];
-  /** Of no use, and not deleted yet. */
-  #stale: number[] = [];
+  /** Later ones stand for them, and whether the map knows all segments that they need. Those that are held are left where they are. */
+  readonly #stale = new Map<number, boolean>();
+  /** Objects of snapshots that were there when they were looked for, or that were made here. */
+  readonly #named = new Set<number>();
   #next = 1;
 
   constructor(options: ChainOptions) {
@@ -52,22 +62,41 @@ export class Checkpoints {
   async find(): Promise<Checkpoint | undefined> {
     const { keys, volumeId } = this.#options;
     for (let tries = 0; tries < MAX_LOOKS; tries++) {
-      const summaries = await this.#summaries();
+      // None of later than that: it may be of one who has claimed the row since.
+      const summaries = await this.#summaries(this.#named);
       // One that changes the size alone goes no further than that before it.
       summaries.sort((a, b) =>
         a.nextSegment - b.nextSegment || a.number - b.number
       );
       const best = summaries.pop();
-      this.#stale = summaries.map(({ number }) => number);
+      this.#stale.clear();
+      for (const { number } of summaries) this.#stale.set(number, false);
       if (!best) return undefined;
       const { number } = best;
       const bytes = await this.#whole(number, best.objectBytes);
       if (!bytes) continue;
       const checkpoint = openCheckpoint(keys, { volumeId, number, bytes });
       this.#remember(number, checkpoint);
+      this.kept.begin(checkpoint.snapshots);
       return checkpoint;
     }
     throw restless();
+  }
+
+  /** One that is known to be there. @throws {SealError} where it is not, or is another */
+  async read(number: number, digest?: Uint8Array): Promise<Checkpoint> {
+    const { keys, volumeId } = this.#options;
+    const summary = await this.#summary(number);
+    const bytes = summary &&
+      await this.#whole(number, summary.head.objectBytes);
+    if (!bytes) {
+      throw new SealError(`Checkpoint ${number}, of a snapshot, is missing`);
+    }
+    const checkpoint = openCheckpoint(keys, { volumeId, number, bytes });
+    if (!digest || equalBytes(checkpoint.head.digest, digest)) {
+      return checkpoint;
+    }
+    throw new SealError(`Checkpoint ${number} is not that of its snapshot`);
   }
 
   /** Whether somebody has written one of a row that goes further than up to `next`. */
@@ -82,7 +111,7 @@ export class Checkpoints {
     readonly end: ChainEnd;
     readonly volumeBytes: number;
     readonly timeMs: number;
-  }): Promise<void> {
+  }): Promise<Written> {
     const { bucket, keys, volumeId } = this.#options;
     const { map, end, volumeBytes, timeMs } = state;
     const segments = [...map.segments()]
@@ -95,44 +124,101 @@ export class Checkpoints {
     const request = {
       ...{ volumeId, volumeBytes, timeMs, epoch: end.epoch },
       ...{ previous: end.digest, nextSegment: end.next, segments },
-      snapshots: [],
+      snapshots: this.kept.snapshots,
     };
     for (let tries = 0; tries < 100; tries++) {
       const number = this.#next++;
-      const { bytes } = encodeCheckpoint(keys, {
+      const { bytes, head } = encodeCheckpoint(keys, {
         ...request,
         number,
         extents: extentsOf(map),
       });
       const name = keys.nameOf("checkpoint", number);
       if (await bucket.create(name, bytes) !== "created") continue;
-      return this.#remember(number, { nextSegment: end.next, segments });
+      this.#remember(number, { nextSegment: end.next, segments });
+      return { number, digest: head.digest };
     }
     throw new VaultError("There is no number left for another checkpoint");
   }
 
-  /** Deletes those that later ones stand for. */
-  async sweep(): Promise<void> {
-    if (this.#stale.length === 0) return;
+  /** The object of a snapshot is there, or may be. */
+  named(snapshot: number): void {
+    this.#named.add(snapshot);
+  }
+
+  /** Deletes the objects of snapshots that do not count: what a crash has left, and what was released. */
+  async unname(): Promise<void> {
     const { bucket, keys } = this.#options;
-    const stale = this.#stale;
-    this.#stale = [];
-    try {
-      await bucket.delete(
-        stale.map((number) => keys.nameOf("checkpoint", number)),
-      );
-    } catch (thrown) {
-      this.#stale.push(...stale);
-      throw thrown;
+    const gone = [...this.#named].filter((number) => !this.kept.counts(number));
+    if (gone.length === 0) return;
+    await bucket.delete(gone.map((number) => keys.nameOf("snapshot", number)));
+    for (const number of gone) this.#named.delete(number);
+  }
+
+  /**
+   * Sees to it that the map knows the segments of all that is to go, so that they go, too; and where there are some, that it is known which of
+   * them a snapshot needs.
+   */
+  async look(map: VolumeMap): Promise<void> {
+    const before = this.#known[0]?.nextSegment ?? 0;
+    for (const number of this.kept.forget(before)) {
+      const known = this.#known.some((known) => known.number === number);
+      if (!known && !this.#stale.has(number)) this.#stale.set(number, false);
+    }
+    for (const number of this.#going(false)) {
+      await this.#learn(number, map);
+      this.#stale.set(number, true);
+    }
+    if (!map.dead().some(({ number }) => !this.#lastNeed(number))) return;
+    for (const number of this.kept.unread) {
+      const segments = await this.#learn(number, map);
+      if (segments) this.kept.learn(number, segments);
     }
   }
 
-  /** Whether whoever opens the volume from one of them reads that segment. */
+  /** Deletes those that later ones stand for. What they alone needed is gone. */
+  async sweep(): Promise<void> {
+    const { bucket, keys } = this.#options;
+    const gone = this.#going(true);
+    if (gone.length === 0) return;
+    await bucket.delete(
+      gone.map((number) => keys.nameOf("checkpoint", number)),
+    );
+    for (const number of gone) this.#stale.delete(number);
+  }
+
+  /** Whether anybody needs that segment: who opens the volume, reads on from an earlier state, or looks at a snapshot. */
   needs(segment: number): boolean {
+    return this.#lastNeed(segment) || this.kept.needs(segment);
+  }
+
+  /** Whether whoever opens the volume from one of the last ones reads it. */
+  #lastNeed(segment: number): boolean {
     return this.#known.length < KEPT_CHECKPOINTS ||
       this.#known.some(({ nextSegment, needs }) =>
         segment >= nextSegment || needs.has(segment)
       );
+  }
+
+  #going(learned: boolean): number[] {
+    return [...this.#stale].filter(([number, known]) =>
+      known === learned && !this.kept.holds(number)
+    ).map(([number]) => number);
+  }
+
+  /** Makes the map know all segments of a checkpoint; gives them, or undefined where it cannot be read and needs whatever it may. */
+  async #learn(
+    number: number,
+    map: VolumeMap,
+  ): Promise<readonly number[] | undefined> {
+    try {
+      const { segments } = await this.read(number);
+      for (const record of segments) map.know(record);
+      return segments.map(({ number }) => number);
+    } catch (thrown) {
+      if (thrown instanceof SealError) return undefined;
+      throw thrown;
+    }
   }
 
   #remember(
@@ -142,17 +228,18 @@ export class Checkpoints {
     const needs = new Set(segments.map(({ number }) => number));
     this.#known.push({ number, nextSegment, needs });
     while (this.#known.length > KEPT_CHECKPOINTS) {
-      this.#stale.push(this.#known.shift()!.number);
+      this.#stale.set(this.#known.shift()!.number, true);
     }
   }
 
-  /** Of those that are listed, and of those that follow them: a listing may lag behind. */
-  async #numbers(): Promise<readonly number[]> {
+  /** Of those that are listed, and of those that follow them: a listing may lag behind. `found` is told of snapshots that are listed. */
+  async #numbers(found?: Set<number>): Promise<readonly number[]> {
     const { bucket, keys } = this.#options;
     const numbers: number[] = [];
     for await (const { name } of listAll(bucket, SMALL_FOLDER)) {
       const parsed = keys.parseName(name);
       if (parsed?.kind === "checkpoint") numbers.push(parsed.number);
+      if (parsed?.kind === "snapshot") found?.add(parsed.number);
     }
     for (let next = Math.max(0, ...numbers) + 1;; next++) {
       const name = keys.nameOf("checkpoint", next);
@@ -163,10 +250,10 @@ export class Checkpoints {
   }
 
   /** Of all that there are at one moment: where one goes meanwhile, others have come. */
-  async #summaries() {
+  async #summaries(found?: Set<number>) {
     looks: for (let tries = 0; tries < MAX_LOOKS; tries++) {
       const summaries = [];
-      for (const number of await this.#numbers()) {
+      for (const number of await this.#numbers(found)) {
         const summary = await this.#summary(number);
         if (!summary) continue looks;
         const { nextSegment, head: { objectBytes } } = summary;

@@ -1,17 +1,22 @@
 /** What a batch of a journal becomes: extents and data of a segment. */
 
 import { invariant } from "../../base/errors.ts";
+import type { Note } from "../../segments/note.ts";
+import { CHUNK_BYTES } from "../../segments/sealed.ts";
 import {
   SECTOR_BYTES,
   type SegmentExtent,
   type SegmentHead,
 } from "../../segments/segment.ts";
+import type { ChunkCache } from "../chunk_cache.ts";
 import type { DrainPiece } from "../drain_target.ts";
 
 /** What one segment is to hold. */
 export interface Packed {
   readonly extents: readonly SegmentExtent[];
   readonly data: readonly Uint8Array[];
+  /** Of one without extents. */
+  readonly note?: Note;
 }
 
 /** The pieces, in their order. A batch is one segment: half of it would be no state that the volume was ever in. */
@@ -59,6 +64,18 @@ export function* runsOf(
     }
   }
   if (filled > 0) yield buffer.subarray(0, filled);
+}
+
+/** Puts the data of a segment into the cache. */
+export function cacheData(
+  cache: ChunkCache,
+  segment: number,
+  data: readonly Uint8Array[],
+): void {
+  let chunk = 0;
+  for (const bytes of runsOf(data, CHUNK_BYTES)) {
+    cache.put({ segment, chunk: chunk++ }, bytes);
+  }
 }
 
 /** Where each extent's data lie, as whoever reads the segment finds them. */

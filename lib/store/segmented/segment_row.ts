@@ -14,24 +14,20 @@ import type { Clock } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
 import { BucketError } from "../../bucket/bucket.ts";
 import { SealError } from "../../segments/seal_error.ts";
-import { CHUNK_BYTES } from "../../segments/sealed.ts";
-import {
-  encodeSegment,
-  SECTOR_BYTES,
-  type SegmentHead,
-} from "../../segments/segment.ts";
+import { SECTOR_BYTES, type SegmentHead } from "../../segments/segment.ts";
 import type { ChunkCache } from "../chunk_cache.ts";
 import {
-  behind,
   type ChainEnd,
   type ChainOptions,
   type Claim,
   claim,
   readHead,
 } from "./chain.ts";
-import type { Checkpoints } from "./checkpoints.ts";
+import type { Checkpoints, Written } from "./checkpoints.ts";
 import { Fenced } from "./fenced.ts";
-import { type Packed, place, runsOf } from "./packing.ts";
+import { type Hand, takeNote } from "./note_taking.ts";
+import { cacheData, type Packed, place } from "./packing.ts";
+import { sealBehind } from "./sealing.ts";
 import type { SegmentReader } from "./segment_reader.ts";
 import { sweep } from "./sweep.ts";
 import type { VolumeMap } from "./volume_map.ts";
@@ -143,6 +139,28 @@ export class SegmentRow {
     });
   }
 
+  /** Runs `work` between all that is written, on a row that is this writer's as far as it knows. What it writes proves that it is. */
+  alone<T>(work: (hand: Hand) => Promise<T>): Promise<T> {
+    return this.#inTurn(async () => {
+      if (this.#failed) throw this.#failed.why;
+      if (this.#mustClaim) await this.#claim();
+      if (this.#owesCheckpoint) await this.#checkpoint();
+      return await work({
+        note: async (note) => {
+          await this.#write([{ extents: [], data: [], note }]);
+          this.#pin();
+        },
+        checkpoint: () => this.#writeCheckpoint(),
+        checkpointSoon: () => this.#checkpointWhereDue(1),
+      });
+    });
+  }
+
+  /** Gives what `look` sees where nothing is half done. */
+  between<T>(look: () => T): Promise<T> {
+    return this.#inTurn(() => Promise.resolve(look()));
+  }
+
   /** Changes the size of the volume; what lies behind its end is lost, also where this rejects. On stable storage when it resolves. */
   resize(sizeBytes: number): Promise<void> {
     return this.#inTurn(async () => {
@@ -192,7 +210,7 @@ export class SegmentRow {
         this.#claims.add(toHex(claim.digest));
         this.#pin(claim);
       },
-      found: (segment, number, end) => {
+      found: async (segment, number, end) => {
         const { head } = segment;
         // Of our own is what has arrived although nobody heard of it. What another has claimed is not to be claimed back.
         const ours = this.#claims.has(toHex(head.digest));
@@ -200,7 +218,7 @@ export class SegmentRow {
           throw new Fenced(head.timeMs);
         }
         epoch = Math.max(epoch, head.epoch);
-        this.#take(segment, number);
+        await this.#take(segment, number);
         this.#end = end;
       },
     });
@@ -235,9 +253,10 @@ export class SegmentRow {
   }
 
   /** One that cannot be written now is with the next segment; one that never can be ends it: the row would grow and grow. */
-  async #checkpointWhereDue(): Promise<void> {
-    const { checkpointEvery = CHECKPOINT_SEGMENTS } = this.#options;
-    if (this.#sinceCheckpoint < checkpointEvery) return;
+  async #checkpointWhereDue(
+    every = this.#options.checkpointEvery ?? CHECKPOINT_SEGMENTS,
+  ): Promise<void> {
+    if (this.#sinceCheckpoint < every) return;
     try {
       await this.#checkpoint();
     } catch (thrown) {
@@ -251,9 +270,9 @@ export class SegmentRow {
     packed: readonly Packed[],
     done: () => void = () => {},
   ): Promise<void> {
-    const sealed = await this.#seal(packed);
+    const sealed = await sealBehind(this.#options, this.#end, packed);
     this.#mustClaim = true;
-    const { bucket, keys } = this.#options;
+    const { bucket, keys, cache } = this.#options;
     const answers = await Promise.allSettled(
       sealed.map(async ({ number, bytes }) => {
         const name = keys.nameOf("segment", number);
@@ -263,34 +282,17 @@ export class SegmentRow {
       }),
     );
     for (const [n, answer] of answers.entries()) {
-      const { number, head, packed, end } = sealed[n]!;
+      const { number, head, packed: { note, ...packed }, end } = sealed[n]!;
       if (answer.status === "rejected") throw answer.reason;
       if (answer.value === "exists") await this.#lost(number);
-      this.#take({ head, extents: place(packed.extents) }, number);
-      this.#keep(number, packed.data);
+      const extents = place(packed.extents);
+      await this.#take({ head, extents, ...(note && { note }) }, number);
+      // What was just written is likely to be read.
+      if (cache) cacheData(cache, number, packed.data);
       this.#end = end;
       done();
     }
     this.#mustClaim = false;
-  }
-
-  async #seal(packed: readonly Packed[]) {
-    const { keys, volumeId, clock } = this.#options;
-    const sealed = [];
-    let end = this.#end;
-    for (const one of packed) {
-      const number = end.next;
-      const segment = encodeSegment(keys, {
-        ...{ volumeId, number, epoch: end.epoch, timeMs: clock.now() },
-        ...{ previous: end.digest, ...one },
-      });
-      const { epoch, digest, timeMs } = segment.head;
-      end = behind(end, { number, epoch, digest, timeMs });
-      sealed.push({ number, end, packed: one, ...segment });
-      // Sealing takes its time: others have their turn.
-      await clock.sleep(0);
-    }
-    return sealed;
   }
 
   /** @throws always: another's segment is where ours should be, or what is none */
@@ -304,8 +306,15 @@ export class SegmentRow {
     );
   }
 
-  #take({ head, extents }: SegmentHead, number: number): void {
+  async #take(
+    { head, extents, note }: SegmentHead,
+    number: number,
+  ): Promise<void> {
     const { map } = this.#options;
+    if (note) {
+      this.sizeBytes = await takeNote(this.#options, note, number) ??
+        this.sizeBytes;
+    }
     const { digest, salt, dataStart, dataBytes } = head;
     const endSector = Math.ceil(this.sizeBytes / SECTOR_BYTES);
     map.apply(
@@ -316,24 +325,19 @@ export class SegmentRow {
     this.#sinceCheckpoint++;
   }
 
-  /** What was just written is likely to be read. */
-  #keep(segment: number, data: readonly Uint8Array[]): void {
-    const { cache } = this.#options;
-    if (!cache) return;
-    let chunk = 0;
-    for (const bytes of runsOf(data, CHUNK_BYTES)) {
-      cache.put({ segment, chunk: chunk++ }, bytes);
-    }
+  async #checkpoint(volumeBytes = this.sizeBytes): Promise<void> {
+    await this.#writeCheckpoint(volumeBytes);
+    await sweep(this.#options);
   }
 
-  async #checkpoint(volumeBytes = this.sizeBytes): Promise<void> {
+  async #writeCheckpoint(volumeBytes = this.sizeBytes): Promise<Written> {
     const { map, checkpoints, clock } = this.#options;
-    const timeMs = clock.now();
-    await checkpoints.write({ map, end: this.#end, volumeBytes, timeMs });
+    const state = { map, end: this.#end, volumeBytes, timeMs: clock.now() };
+    const written = await checkpoints.write(state);
     this.#sinceCheckpoint = 0;
     this.#owesCheckpoint = false;
     this.#trouble = undefined;
-    await sweep(this.#options);
+    return written;
   }
 
   #pin(claim?: Claim): void {

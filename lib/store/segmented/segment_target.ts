@@ -4,17 +4,15 @@
 
 import type { Extent } from "../../base/extent.ts";
 import { BucketError } from "../../bucket/bucket.ts";
-import { SealError } from "../../segments/seal_error.ts";
-import { SECTOR_BYTES } from "../../segments/segment.ts";
 import type { DrainBatch, DrainTarget } from "../drain_target.ts";
 import type { Maybe } from "../store.ts";
+import { MappedBytes } from "./mapped_bytes.ts";
 import { pack } from "./packing.ts";
 import {
   type SegmentRow,
   type SegmentRowOptions,
   UPLOADS,
 } from "./segment_row.ts";
-import type { KnownSegment } from "./volume_map.ts";
 
 /** The pause after the first failure; each further one is twice as long, up to the longest. */
 const FIRST_RETRY_MS = 1000;
@@ -32,10 +30,12 @@ export class SegmentTarget implements DrainTarget {
   readonly atOnce = UPLOADS;
   readonly batchBytes: number;
   readonly #options: SegmentTargetOptions;
+  readonly #bytes: MappedBytes;
 
   /** Closing it closes the cache and the bucket. */
   constructor(options: SegmentTargetOptions) {
     this.#options = options;
+    this.#bytes = new MappedBytes(options.map, options.reader);
     this.batchBytes = options.segmentBytes;
   }
 
@@ -44,40 +44,11 @@ export class SegmentTarget implements DrainTarget {
   }
 
   read(offset: number, into: Uint8Array): Maybe {
-    const end = offset + into.length;
-    const sector = Math.floor(offset / SECTOR_BYTES);
-    const length = Math.ceil(end / SECTOR_BYTES) - sector;
-    if (length <= 0) return;
-    let pending: Promise<void>[] | undefined;
-    for (const piece of this.#options.map.lookup({ sector, length })) {
-      const start = piece.sector * SECTOR_BYTES;
-      const from = Math.max(offset, start);
-      const to = Math.min(end, start + piece.length * SECTOR_BYTES);
-      const part = into.subarray(from - offset, to - offset);
-      if (piece.holder === undefined) {
-        part.fill(0);
-        continue;
-      }
-      const at = piece.at * SECTOR_BYTES + from - start;
-      const waits = this.#options.reader
-        .read(this.#segment(piece.holder), at, part);
-      if (waits) {
-        (pending ??= []).push(this.#orMoved(waits, {
-          segment: piece.holder,
-          offset: from,
-          into: part,
-        }));
-      }
-    }
-    if (pending) return Promise.all(pending).then(() => {});
+    return this.#bytes.read(offset, into);
   }
 
   nextMapped(offset: number): Extent | undefined {
-    const run = this.#options.map.next(Math.floor(offset / SECTOR_BYTES));
-    if (!run) return undefined;
-    const start = Math.max(offset, run.sector * SECTOR_BYTES);
-    const end = (run.sector + run.length) * SECTOR_BYTES;
-    return { offset: start, length: end - start };
+    return this.#bytes.nextMapped(offset);
   }
 
   /** In the bucket. */
@@ -108,28 +79,5 @@ export class SegmentTarget implements DrainTarget {
       cache?.close();
       await bucket.close();
     }
-  }
-
-  /** Its bytes may have been moved and its object deleted while they were read. */
-  async #orMoved(
-    reading: Promise<void>,
-    what: {
-      readonly segment: number;
-      readonly offset: number;
-      readonly into: Uint8Array;
-    },
-  ): Promise<void> {
-    try {
-      await reading;
-    } catch (thrown) {
-      if (this.#options.map.segment(what.segment)) throw thrown;
-      await this.read(what.offset, what.into);
-    }
-  }
-
-  #segment(number: number): KnownSegment {
-    const segment = this.#options.map.segment(number);
-    if (segment) return segment;
-    throw new SealError(`Segment ${number} is named and is not there`);
   }
 }

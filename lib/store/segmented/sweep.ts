@@ -10,8 +10,8 @@ import { objectBytes, type VolumeMap } from "./volume_map.ts";
 const DELETED_AT_ONCE = 500;
 
 /**
- * Deletes checkpoints that later ones stand for, and segments in which nothing lives and which nobody reads who opens the volume from a
- * checkpoint that is kept. What cannot be deleted now is the next time.
+ * Deletes what nobody needs: names of snapshots that do not count, segments in which nothing lives, and then the checkpoints that told of
+ * them, so that after a crash they tell of them again. What cannot be deleted now is the next time.
  */
 export async function sweep(
   { map, checkpoints, bucket, keys, reader }: ChainOptions & {
@@ -20,11 +20,10 @@ export async function sweep(
     readonly reader: SegmentReader;
   },
 ): Promise<void> {
-  const dead = [...map.segments()].filter(({ number, liveSectors }) =>
-    liveSectors === 0 && !checkpoints.needs(number)
-  );
   try {
-    await checkpoints.sweep();
+    await checkpoints.unname();
+    await checkpoints.look(map);
+    const dead = map.dead().filter(({ number }) => !checkpoints.needs(number));
     for (let at = 0; at < dead.length; at += DELETED_AT_ONCE) {
       const some = dead.slice(at, at + DELETED_AT_ONCE);
       // A claim stays for good: it is what a writer finds that lost the volume.
@@ -37,6 +36,7 @@ export async function sweep(
         reader.forget(number, dataBytes);
       }
     }
+    await checkpoints.sweep();
   } catch (thrown) {
     if (!(thrown instanceof BucketError)) throw thrown;
   }

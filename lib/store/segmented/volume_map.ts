@@ -8,7 +8,7 @@
 import { SealError } from "../../segments/seal_error.ts";
 import { chunkCount } from "../../segments/sealed.ts";
 import { type PlacedExtent, SECTOR_BYTES } from "../../segments/segment.ts";
-import type { SegmentRecord } from "../../segments/checkpoint.ts";
+import type { Checkpoint, SegmentRecord } from "../../segments/checkpoint.ts";
 import { AEAD_TAG_BYTES } from "../../base/primitives.ts";
 import {
   ExtentMap,
@@ -27,7 +27,7 @@ export interface KnownSegment extends Omit<SegmentRecord, "liveBytes"> {
 }
 
 export class VolumeMap {
-  readonly #map = new ExtentMap();
+  #map = new ExtentMap();
   readonly #segments = new Map<number, KnownSegment>();
   #liveSectors = 0;
   #objectBytes = 0;
@@ -56,6 +56,17 @@ export class VolumeMap {
     return this.#segments.values();
   }
 
+  /** The numbers of those of which the volume has something. */
+  live(): number[] {
+    return [...this.segments()].filter(({ liveSectors }) => liveSectors > 0)
+      .map(({ number }) => number);
+  }
+
+  /** Segments of which the volume has nothing any more. */
+  dead(): KnownSegment[] {
+    return [...this.segments()].filter(({ liveSectors }) => liveSectors === 0);
+  }
+
   segment(number: number): KnownSegment | undefined {
     return this.#segments.get(number);
   }
@@ -76,6 +87,44 @@ export class VolumeMap {
   /** A segment as a checkpoint knows it. Its runs are told after it. */
   restore(record: SegmentRecord): void {
     this.#add({ ...record, liveSectors: 0 });
+  }
+
+  /** A segment of which the volume has nothing, unless it knows better: it is there, and may go one day. */
+  know(record: SegmentRecord): void {
+    if (!this.#segments.has(record.number)) this.restore(record);
+  }
+
+  /** What a checkpoint says. @throws {SealError} where that makes no sense */
+  static of(
+    { segments, extents }: Pick<Checkpoint, "segments" | "extents">,
+  ): VolumeMap {
+    const map = new VolumeMap();
+    for (const record of segments) map.restore(record);
+    for (const { sector, sectors, segment, at } of extents) {
+      map.restoreRun({ sector, length: sectors, holder: segment, at });
+    }
+    return map;
+  }
+
+  /** The same, of now. */
+  copy(): VolumeMap {
+    const map = new VolumeMap();
+    for (const segment of this.segments()) {
+      if (segment.liveSectors > 0) map.#add({ ...segment, liveSectors: 0 });
+    }
+    for (const run of this.runs()) map.restoreRun(run);
+    return map;
+  }
+
+  /** From now on the volume is what another map says. Segments that this one knows are known still. */
+  become(other: VolumeMap): void {
+    for (const segment of this.segments()) segment.liveSectors = 0;
+    for (const segment of other.segments()) {
+      if (!this.#segments.has(segment.number)) this.#add({ ...segment });
+      this.#expect(segment.number).liveSectors = segment.liveSectors;
+    }
+    this.#map = other.#map;
+    this.#liveSectors = other.#liveSectors;
   }
 
   /** A run of a checkpoint. @throws {SealError} where its segment is not there */

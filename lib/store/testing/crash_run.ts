@@ -20,6 +20,7 @@ import { BLOCK_BYTES, numbersIn } from "./known_content.ts";
 import { Life, MAX_BLOCKS } from "./life.ts";
 import { type Contract, judge, KILLED } from "./oracle.ts";
 import { PowerSupply, type Process } from "./power_supply.ts";
+import { type SnapshotHand, SnapshotTrial } from "./snapshot_trial.ts";
 
 /** A store, as this harness sees it. */
 export interface CrashSubject {
@@ -36,6 +37,10 @@ export interface CrashSubject {
   readonly afterKill: Contract;
   /** What is promised of a store that was closed; nothing is missing unless given. */
   readonly afterClose?: Contract;
+  /** Of one that it has opened, where it has any. */
+  readonly snapshotsOf?: (store: Store) => SnapshotHand;
+  /** It is over: what is left is looked at once more. */
+  readonly atEnd?: () => Promise<void>;
 }
 
 /** What has happened. */
@@ -49,6 +54,10 @@ export interface CrashTally {
   /** Crashes before the store was open. */
   early: number;
   closes: number;
+  /** Snapshots that held after a crash what they had held before, were put back, and let go. */
+  snapshots: number;
+  restores: number;
+  releases: number;
 }
 
 const MAX_LIVES = 7;
@@ -66,6 +75,7 @@ export async function crashRun(
   const run = new Run(subject, seed);
   try {
     await run.live();
+    await subject.atEnd?.();
     return run.tally;
   } catch (thrown) {
     throw new Error(`${messageOf(thrown)}; CRASH_SEED=${seed} repeats it`, {
@@ -109,7 +119,7 @@ export async function crashRuns(
 function noTally(): CrashTally {
   return {
     ...{ operations: 0, flushes: 0, cuts: 0, losses: 0, kills: 0 },
-    ...{ early: 0, closes: 0 },
+    ...{ early: 0, closes: 0, snapshots: 0, restores: 0, releases: 0 },
   };
 }
 
@@ -123,6 +133,7 @@ class Run {
   readonly #dice: Dice;
   readonly #supply: PowerSupply;
   readonly #history: History;
+  readonly #trial: SnapshotTrial;
   /** How the lives have ended since the oracle looked. */
   #ends: End[] = [];
   #life: Life | undefined;
@@ -134,6 +145,11 @@ class Run {
     this.#supply = new PowerSupply(this.#dice, !this.#dice.once(4));
     const zeros = new Uint8Array(subject.sizeBytes);
     this.#history = new History(cellsOf(zeros, seed));
+    this.#trial = new SnapshotTrial({
+      history: this.#history,
+      dice: this.#dice,
+      cellsOf: (store) => this.#cellsIn(store),
+    });
   }
 
   async live(): Promise<void> {
@@ -144,11 +160,13 @@ class Run {
         more++;
         continue;
       }
-      if (!await this.#look(store)) continue;
-      if (more === 0) return;
+      const hand = this.#subject.snapshotsOf?.(store);
+      if (!await this.#look(store, hand)) continue;
+      if (more === 0) break;
       const life = this.#life = new Life({
         ...{ store, history: this.#history, dice: this.#dice },
         seed: this.#seed,
+        ...(hand && { snapshots: (life) => this.#trial.step(hand, life) }),
       });
       for (let n = this.#dice.next(MAX_STEPS); n > 0; n--) {
         await this.#turns();
@@ -160,6 +178,10 @@ class Run {
       this.tally.operations += life.operations;
       this.tally.flushes += life.flushes;
     }
+    const { compared, restored, released } = this.#trial;
+    this.tally.snapshots = compared;
+    this.tally.restores = restored;
+    this.tally.releases = released;
   }
 
   /** Undefined where a crash came before it was open. */
@@ -172,14 +194,9 @@ class Run {
   }
 
   /** Lets the oracle see all that is there. False where a crash came before. */
-  async #look(store: Store): Promise<boolean> {
-    const bytes = new Uint8Array(store.sizeBytes);
-    const read = (async () => {
-      await store.read(0, bytes);
-      return true;
-    })();
-    if (!await this.#outcome(read)) return false;
-    const found = cellsOf(bytes, this.#seed);
+  async #look(store: Store, hand?: SnapshotHand): Promise<boolean> {
+    const found = await this.#outcome(this.#cellsIn(store));
+    if (!found) return false;
     const cut = this.#ends.includes("cut");
     const closed = this.#ends.every((end) => end === "close");
     const { afterCut, afterKill, afterClose = KILLED } = this.#subject;
@@ -193,7 +210,15 @@ class Run {
     if (gone) this.#history.settle(found);
     else this.#history.observe(found);
     this.#ends = [];
-    return true;
+    if (!hand) return true;
+    const looked = this.#trial.look(hand).then(() => true);
+    return await this.#outcome(looked) ?? false;
+  }
+
+  async #cellsIn(store: Store): Promise<Int32Array> {
+    const bytes = new Uint8Array(store.sizeBytes);
+    await store.read(0, bytes);
+    return cellsOf(bytes, this.#seed);
   }
 
   async #end(store: Store, life: Life): Promise<void> {

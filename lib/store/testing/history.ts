@@ -146,6 +146,11 @@ export class History {
     return this.#number;
   }
 
+  /** So much has happened. */
+  get time(): number {
+    return this.#time;
+  }
+
   /** Somebody is about to ask for it. */
   send(ask: Ask): Change {
     const change = new Change(this.#number++, ++this.#time, ask);

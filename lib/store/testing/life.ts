@@ -9,6 +9,7 @@ import { BLOCK_BYTES, blocksOf, ZEROS } from "./known_content.ts";
 /** The longest that a store grows here. */
 export const MAX_BLOCKS = 192;
 
+const WHOLE: Extent = { offset: 0, length: MAX_BLOCKS * BLOCK_BYTES };
 const MIN_BLOCKS = 8;
 /** The most that is under way side by side. */
 const MAX_BEGUN = 5;
@@ -21,6 +22,8 @@ export interface LifeOptions {
   readonly dice: Dice;
   /** Of the content. */
   readonly seed: number;
+  /** Where the store has snapshots: does something with them. */
+  readonly snapshots?: (life: Life) => void;
 }
 
 /** Something that is under way. */
@@ -38,11 +41,14 @@ export class Life {
   readonly #history: History;
   readonly #dice: Dice;
   readonly #seed: number;
+  readonly #snapshots: LifeOptions["snapshots"];
   readonly #begun = new Set<Begun>();
+  #beside = 0;
   #over = false;
   #failure: { readonly thrown: unknown } | undefined;
 
-  constructor({ store, history, dice, seed }: LifeOptions) {
+  constructor({ store, history, dice, seed, snapshots }: LifeOptions) {
+    this.#snapshots = snapshots;
     this.#store = store;
     this.#history = history;
     this.#dice = dice;
@@ -51,7 +57,7 @@ export class Life {
 
   /** Nothing but flushes is under way. */
   get idle(): boolean {
-    return this.#begun.size === 0;
+    return this.#begun.size === 0 && this.#beside === 0;
   }
 
   /** @throws what has failed */
@@ -64,14 +70,30 @@ export class Life {
     this.#over = true;
   }
 
+  get over(): boolean {
+    return this.#over;
+  }
+
   /** Does the next thing; the dice know which. */
   step(): void {
+    if (this.#snapshots && this.#dice.once(4)) return this.#snapshots(this);
     const kind = this.#dice.next(16);
     if (kind < 7) this.#write();
     else if (kind < 9) this.#unmap();
     else if (kind < 11) this.#writeAtomically();
     else if (kind < 15) this.#flush();
     else this.#resize();
+  }
+
+  /** A change of the whole store, beside nothing but flushes. */
+  change(ask: Ask, run: () => Promise<void>): void {
+    this.#begin(ask, { extent: WHOLE, alone: true }, run);
+  }
+
+  /** Work that changes nothing of the store. */
+  beside(work: () => Promise<void>): void {
+    this.#beside++;
+    work().then(() => this.#beside--, this.#fail);
   }
 
   #write(): void {
@@ -115,7 +137,7 @@ export class Life {
         value: (cell) => cell === MAX_BLOCKS ? after : ZEROS,
         stable: true,
       },
-      { extent: { offset: 0, length: MAX_BLOCKS * BLOCK_BYTES }, alone: true },
+      { extent: WHOLE, alone: true },
       () => this.#store.resize(after * BLOCK_BYTES),
     );
   }

@@ -32,6 +32,8 @@ export interface Contract {
   readonly certain: "acknowledged" | "stable" | "nothing";
   /** For "prefix": what was lost in the crash may be there in part. */
   readonly torn: boolean;
+  /** Of "acknowledged": only what was so by then. */
+  readonly askedAt?: number;
 }
 
 /** After kill -9 of a process whose acknowledged writes are in the system's page cache: nothing acknowledged is missing. */
@@ -67,7 +69,7 @@ export const LOST: Contract = Object.freeze({
 
 /** A sentence that says what was found and why it must not be; undefined where it may. */
 export function judge(
-  history: History,
+  history: Pick<History, "changes">,
   found: Int32Array,
   contract: Contract,
 ): string | undefined {
@@ -81,7 +83,8 @@ export function judge(
       case "stable":
         return change.stable;
       case "acknowledged":
-        return change.acknowledged;
+        return change.acknowledged &&
+          change.ended <= (contract.askedAt ?? Infinity);
       case "nothing":
         // But what was found before.
         return change === history.changes[0];

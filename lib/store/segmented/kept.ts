@@ -1,0 +1,122 @@
+/**
+ * What is kept beside the newest state of a volume: its snapshots, those that a restore in the row still names, and what open views read.
+ *
+ *     ──note kept──▶ counts ──note released──▶ counts no more ──nobody reads a restore of it any more──▶ gone
+ *
+ * Which snapshots there are follows from the row alone: from the list of the checkpoint that it was read from, and the notes behind it.
+ */
+
+import type { Note } from "../../segments/note.ts";
+
+/** Numbers of segments, in order: a volume may have very many. */
+type Segments = Uint32Array;
+
+interface Entry {
+  /** Whether it is a snapshot still. */
+  counts: boolean;
+  /** What is in its map; undefined while that was not read: then it may be anything. */
+  needs: Segments | undefined;
+}
+
+export class Kept {
+  /** By the number of the snapshot, which is that of its checkpoint. */
+  readonly #entries = new Map<number, Entry>();
+  /** Restores that somebody may read in the row. */
+  #restores: { readonly segment: number; readonly snapshot: number }[] = [];
+  readonly #views = new Set<Segments>();
+
+  /** Of the checkpoint that the row is read from. */
+  begin(snapshots: readonly number[]): void {
+    this.#entries.clear();
+    this.#restores = [];
+    for (const number of snapshots) this.#add(number);
+  }
+
+  /** What a segment tells. */
+  note({ kind, snapshot }: Note, segment: number): void {
+    switch (kind) {
+      case "kept":
+        return this.#add(snapshot);
+      case "released": {
+        const entry = this.#entries.get(snapshot);
+        if (entry) entry.counts = false;
+        return;
+      }
+      case "restored":
+        this.#restores.push({ segment, snapshot });
+    }
+  }
+
+  /** The snapshots that count, in order. */
+  get snapshots(): number[] {
+    return [...this.#entries].filter(([, { counts }]) => counts)
+      .map(([number]) => number).sort((a, b) => a - b);
+  }
+
+  /** Whether that is a snapshot. */
+  counts(snapshot: number): boolean {
+    return this.#entries.get(snapshot)?.counts ?? false;
+  }
+
+  /** Whether the checkpoint stays. */
+  holds(checkpoint: number): boolean {
+    return this.#entries.has(checkpoint);
+  }
+
+  /** Whether a segment stays. */
+  needs(segment: number): boolean {
+    for (const { needs } of this.#entries.values()) {
+      if (!needs || has(needs, segment)) return true;
+    }
+    for (const needs of this.#views) if (has(needs, segment)) return true;
+    return false;
+  }
+
+  /** Those of which nobody has read yet what they need. */
+  get unread(): number[] {
+    return [...this.#entries].filter(([, { needs }]) => !needs)
+      .map(([number]) => number);
+  }
+
+  /** What it needs. */
+  learn(snapshot: number, segments: Iterable<number>): void {
+    const entry = this.#entries.get(snapshot);
+    if (entry) entry.needs = inOrder(segments);
+  }
+
+  /** Segments stay until the returned function is called. */
+  view(segments: Iterable<number>): () => void {
+    const needs = inOrder(segments);
+    this.#views.add(needs);
+    return () => this.#views.delete(needs);
+  }
+
+  /** Nobody begins to read the row before that segment any more. Gives the checkpoints that may go. */
+  forget(before: number): number[] {
+    this.#restores = this.#restores.filter(({ segment }) => segment >= before);
+    const gone = [...this.#entries].filter(([number, { counts }]) =>
+      !counts && !this.#restores.some(({ snapshot }) => snapshot === number)
+    ).map(([number]) => number);
+    for (const number of gone) this.#entries.delete(number);
+    return gone;
+  }
+
+  #add(snapshot: number): void {
+    if (this.#entries.has(snapshot)) return;
+    this.#entries.set(snapshot, { counts: true, needs: undefined });
+  }
+}
+
+function inOrder(segments: Iterable<number>): Segments {
+  return Uint32Array.from(segments).sort();
+}
+
+function has(segments: Segments, segment: number): boolean {
+  let [low, high] = [0, segments.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (segments[middle]! < segment) low = middle + 1;
+    else high = middle;
+  }
+  return segments[low] === segment;
+}

@@ -1,0 +1,212 @@
+/**
+ * Snapshots of a volume in a bucket: made, listed, looked at, released and put back. Each is a checkpoint that stays, so it costs a few small
+ * objects and copies nothing (FORMAT.md section 7).
+ *
+ *     make:     all that was written is uploaded ──▶ checkpoint ──▶ its name ──▶ note: kept
+ *     release:  note: released ──▶ its name goes ──▶ what nobody else needs
+ *     restore:  all that was written is uploaded ──▶ note: restored, and with it the map is that of then ──▶ checkpoint
+ *
+ * What fails with a {@linkcode BucketError} may have been done: which of the two, the next that is written finds out.
+ */
+
+import type { Clock } from "../../base/clock.ts";
+import { VaultError } from "../../base/errors.ts";
+import { SealError } from "../../segments/seal_error.ts";
+import {
+  encodeSnapshot,
+  openSnapshot,
+  type Snapshot,
+} from "../../segments/snapshot.ts";
+import type { JournaledStore } from "../journaled_store.ts";
+import type { Store } from "../store.ts";
+import type { ChainOptions } from "./chain.ts";
+import type { Checkpoints } from "./checkpoints.ts";
+import type { SegmentReader } from "./segment_reader.ts";
+import type { SegmentRow } from "./segment_row.ts";
+import { SegmentView } from "./segment_view.ts";
+import { VolumeMap } from "./volume_map.ts";
+
+/** A snapshot that counts. */
+export interface NamedSnapshot extends Snapshot {
+  /** No other of this volume ever has it. */
+  readonly number: number;
+}
+
+export interface VolumeSnapshotsOptions extends ChainOptions {
+  readonly store: Pick<JournaledStore, "drain" | "changeTarget">;
+  readonly row: SegmentRow;
+  readonly map: VolumeMap;
+  readonly checkpoints: Checkpoints;
+  readonly reader: SegmentReader;
+  readonly clock: Clock;
+}
+
+export class VolumeSnapshots {
+  readonly #options: VolumeSnapshotsOptions;
+  /** Those that were read: they never change. */
+  readonly #read = new Map<number, NamedSnapshot>();
+
+  constructor(options: VolumeSnapshotsOptions) {
+    this.#options = options;
+  }
+
+  /** The oldest first. @throws {SealError} where the bucket does not give what the row says is there */
+  async list(): Promise<readonly NamedSnapshot[]> {
+    const { kept } = this.#options.checkpoints;
+    const list = [];
+    for (const number of kept.snapshots) {
+      try {
+        list.push(await this.#get(number));
+      } catch (thrown) {
+        // Not where it was released meanwhile.
+        if (kept.counts(number)) throw thrown;
+      }
+    }
+    return list.filter(({ number }) => kept.counts(number));
+  }
+
+  /**
+   * Keeps the volume as it is at a moment between the call and its end: all that was written before the call is in it.
+   *
+   * @param signal gives up waiting for that to be uploaded
+   * @throws {VaultError} `conflict` where there is one of that name
+   */
+  async create(name: string, signal?: AbortSignal): Promise<NamedSnapshot> {
+    const { store, row, map, checkpoints, clock, ...chain } = this.#options;
+    const { bucket, keys, volumeId } = chain;
+    await unlessAborted(store.drain(), signal);
+    return await row.alone(async (hand) => {
+      signal?.throwIfAborted();
+      await this.#expectFree(name);
+      const { number, digest: checkpointDigest } = await hand.checkpoint();
+      const snapshot: NamedSnapshot = {
+        ...{ number, name, checkpointDigest, timeMs: clock.now() },
+        ...{ volumeBytes: row.sizeBytes, liveBytes: map.liveBytes },
+        epoch: row.end.epoch,
+      };
+      checkpoints.named(number);
+      const answer = await bucket.create(
+        keys.nameOf("snapshot", number),
+        encodeSnapshot(keys, { volumeId, ...snapshot }),
+      );
+      if (answer !== "created") {
+        throw new SealError(
+          `There is another snapshot ${number} in the bucket`,
+        );
+      }
+      const live = map.live();
+      await hand.note(noteOf("kept", snapshot));
+      checkpoints.kept.learn(number, live);
+      this.#read.set(number, snapshot);
+      return snapshot;
+    });
+  }
+
+  /** Lets it go; what nobody else needs goes with it, now or later. @throws {VaultError} `not-found` where there is none of that number */
+  async release(number: number): Promise<void> {
+    await this.#options.row.alone(async (hand) => {
+      await hand.note(noteOf("released", await this.#expect(number)));
+      this.#read.delete(number);
+      await hand.checkpointSoon();
+    });
+  }
+
+  /**
+   * Makes the volume what it was. Nobody writes to it meanwhile, and where this rejects, nobody before it was opened again: only then is it
+   * known what it holds.
+   *
+   * @throws {VaultError} `not-found` where there is none of that number
+   */
+  async restore(number: number): Promise<void> {
+    const { store, row } = this.#options;
+    await store.changeTarget(() =>
+      row.alone(async (hand) => {
+        await hand.note(noteOf("restored", await this.#expect(number)));
+        await hand.checkpointSoon();
+      })
+    );
+  }
+
+  /** The volume as it was, until it is closed. @throws {VaultError} `not-found` where there is none of that number */
+  async view(number: number): Promise<Store> {
+    const { checkpoints } = this.#options;
+    const { checkpointDigest } = await this.#expect(number);
+    const checkpoint = await checkpoints.read(number, checkpointDigest);
+    const view = this.#view(VolumeMap.of(checkpoint), checkpoint.volumeBytes);
+    if (checkpoints.kept.counts(number)) return view;
+    await view.close();
+    throw none(number);
+  }
+
+  /** The volume as it is at a moment between the call and its end, until it is closed. */
+  async viewNow(signal?: AbortSignal): Promise<Store> {
+    const { store, map, row } = this.#options;
+    await unlessAborted(store.drain(), signal);
+    return await row.between(() => this.#view(map.copy(), row.sizeBytes));
+  }
+
+  #view(map: VolumeMap, sizeBytes: number): Store {
+    const { checkpoints, reader } = this.#options;
+    const release = checkpoints.kept.view(map.live());
+    return new SegmentView({ map, reader, sizeBytes, release });
+  }
+
+  async #expectFree(name: string): Promise<void> {
+    // One that was made although nobody heard of it has its name, too.
+    const taken = (await this.list()).some((one) => one.name === name);
+    if (!taken) return;
+    throw new VaultError(`There is already a snapshot "${name}"`, {
+      kind: "conflict",
+    });
+  }
+
+  async #expect(number: number): Promise<NamedSnapshot> {
+    if (this.#options.checkpoints.kept.counts(number)) {
+      return await this.#get(number);
+    }
+    throw none(number);
+  }
+
+  async #get(number: number): Promise<NamedSnapshot> {
+    const read = this.#read.get(number);
+    if (read) return read;
+    const { bucket, keys, volumeId } = this.#options;
+    const bytes = await bucket.get(keys.nameOf("snapshot", number));
+    if (!bytes) throw new SealError(`Snapshot ${number} is missing`);
+    const opened = openSnapshot(keys, { volumeId, number, bytes });
+    const snapshot = { number, ...opened };
+    this.#read.set(number, snapshot);
+    return snapshot;
+  }
+}
+
+function noteOf(
+  kind: "kept" | "released" | "restored",
+  { number: snapshot, checkpointDigest: digest }: NamedSnapshot,
+) {
+  return { kind, snapshot, digest };
+}
+
+function none(number: number): VaultError {
+  return new VaultError(`There is no snapshot ${number}`, {
+    kind: "not-found",
+  });
+}
+
+/** What `work` gives, or the signal's reason where it is aborted before; `work` goes on all the same. */
+async function unlessAborted(
+  work: Promise<void>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  if (!signal) return await work;
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(signal.reason);
+  signal.addEventListener("abort", abort);
+  if (signal.aborted) abort();
+  try {
+    await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+    work.catch(() => {});
+  }
+}
