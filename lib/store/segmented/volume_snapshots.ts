@@ -4,7 +4,7 @@
  *
  *     make:     all that was written is uploaded ──▶ checkpoint ──▶ its name ──▶ note: kept
  *     release:  note: released ──▶ its name goes ──▶ what nobody else needs
- *     restore:  all that was written is uploaded ──▶ note: restored, and with it the map is that of then ──▶ checkpoint
+ *     restore:  all that was written is uploaded ──▶ note: restored, and with it the map is that of then
  *
  * What fails with a {@linkcode BucketError} may have been done: which of the two, the next that is written finds out.
  */
@@ -122,7 +122,6 @@ export class VolumeSnapshots {
     await store.changeTarget(() =>
       row.alone(async (hand) => {
         await hand.note(noteOf("restored", await this.#expect(number)));
-        await hand.checkpointSoon();
       })
     );
   }
