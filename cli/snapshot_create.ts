@@ -10,7 +10,7 @@ export function snapshotCreateCommand() {
   return command("create", {
     summary: "keep a volume as it is now",
     description:
-      "Keeps a volume as it is at this moment, in use or not. All that was flushed is in it; what an initiator still holds back is not, so what is in it is like a disk after a power cut, which every file system can deal with. Where the file system below cannot share bytes between files, it is a copy, which takes time and space, and the volume stays in use meanwhile.",
+      "Keeps a volume as it is at this moment, in use or not. All that was flushed is in it; what an initiator still holds back is not, so what is in it is like a disk after a power cut, which every file system can deal with. Where the file system below cannot share bytes between files, it is a copy, which takes time and space, and the volume stays in use meanwhile. A volume in a bucket has its snapshots there: what is not uploaded yet is uploaded first, and nothing is copied.",
     examples: [
       ["vault snapshot create photos", "named after the time"],
       ["vault snapshot create photos before-upgrade", "under a name"],

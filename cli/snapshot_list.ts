@@ -9,7 +9,7 @@ export function snapshotListCommand() {
   return command("list", {
     summary: "list snapshots",
     description:
-      "Lists the snapshots of one volume or of all, the oldest first. USED counts what a snapshot shares with its volume or with other snapshots in each of them.",
+      "Lists the snapshots of one volume or of all, the oldest first. USED counts what a snapshot shares with its volume or with other snapshots in each of them. Those of a volume in a bucket are known while it is served, and found again with it on another machine.",
     examples: [
       ["vault snapshot list", "those of all volumes"],
       ["vault snapshot list photos --json", "those of one, for programs"],

@@ -36,11 +36,20 @@ export async function finished(
   work: SnapshotWork,
 ): Promise<SnapshotWork> {
   if (work.done) return work;
-  const { used, what } = await wordsFor(node, work);
-  note(
-    `The file system below cannot share bytes between files: ${what} is a copy, which takes time and ${used} of space.`,
-  );
-  const bar = new Bar("copying");
+  const isUpload = work.by === "upload";
+  if (!isUpload) {
+    const { used, what } = await wordsFor(node, work);
+    note(
+      `The file system below cannot share bytes between files: ${what} is a copy, which takes time and ${used} of space.`,
+    );
+  } else if (work.totalBytes > 0) {
+    note(
+      `${
+        formatSize(work.totalBytes)
+      } are not uploaded yet, and go to the bucket first.`,
+    );
+  }
+  const bar = new Bar(isUpload ? "uploading" : "copying");
   try {
     for (
       let now = work;

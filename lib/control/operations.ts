@@ -90,11 +90,14 @@ export interface SnapshotWork {
   readonly volume: string;
   /** The snapshot's name. */
   readonly snapshot: string;
-  /** "reflink" shares the bytes, which takes no time and no room; "copy" takes both, because the file system cannot share. */
-  readonly by: "reflink" | "copy";
-  /** How much of the volume has been looked at. */
+  /**
+   * "reflink" shares the bytes, which takes no time and no room; "copy" takes both, because the file system cannot share. "upload" waits
+   * until a volume's bucket has what was written, and shares there.
+   */
+  readonly by: "reflink" | "copy" | "upload";
+  /** How much of the volume has been looked at, or was uploaded. */
   readonly copiedBytes: number;
-  /** How much there is. */
+  /** How much there is, or what was not uploaded when it began. */
   readonly totalBytes: number;
   /** Whether it has come to its end, and counts. */
   readonly done: boolean;

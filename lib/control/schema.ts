@@ -126,7 +126,7 @@ const SnapshotWork = v.object({
   kind: v.picklist(["create", "restore"]),
   volume: v.string(),
   snapshot: v.string(),
-  by: v.picklist(["reflink", "copy"]),
+  by: v.picklist(["reflink", "copy", "upload"]),
   copiedBytes: bytes,
   totalBytes: bytes,
   done: v.boolean(),

@@ -18,6 +18,7 @@ import {
   openBucketVolume,
 } from "../store/segmented/bucket_volume.ts";
 import { Fenced } from "../store/segmented/fenced.ts";
+import type { VolumeSnapshots } from "../store/segmented/volume_snapshots.ts";
 import { type Reach, reachOf } from "./bucket_address.ts";
 import type { BucketFolder } from "./bucket_folder.ts";
 import type { BucketDocument, VolumeDocument } from "./documents.ts";
@@ -34,9 +35,11 @@ export interface World {
 }
 
 export interface OpenDiskOptions extends World {
-  readonly document: Pick<VolumeDocument, "name" | "sizeBytes"> & {
-    readonly bucket: BucketDocument;
-  };
+  readonly document:
+    & Pick<VolumeDocument, "name" | "sizeBytes" | "restoring">
+    & {
+      readonly bucket: BucketDocument;
+    };
   readonly folder: BucketFolder;
   /** Given up at once when it is aborted. */
   readonly signal: AbortSignal;
@@ -83,7 +86,9 @@ export async function openBucketDisk(
     signal.removeEventListener("abort", giveUp);
   }
   try {
-    await disk.expectSize(sizeBytes);
+    if (disk.store.sizeBytes !== document.restoring) {
+      await disk.expectSize(sizeBytes);
+    }
     return disk;
   } catch (thrown) {
     await disk.close();
@@ -155,7 +160,7 @@ export class BucketDisk {
     this.#parts = parts;
     this.store = parts.volume.store;
     this.#rates = new Rates(options.clock);
-    this.#rates.start(() => [["uploaded", this.#uploadedBytes]]);
+    this.#rates.start(() => [["uploaded", this.uploadedBytes]]);
   }
 
   /** A crash while the size was changed may have left another than the document says, which is the truth. @throws {VaultError} */
@@ -167,6 +172,15 @@ export class BucketDisk {
     throw new VaultError(
       `Volume "${name}" has ${found} bytes in its bucket and should have ${sizeBytes}`,
     );
+  }
+
+  get snapshots(): VolumeSnapshots {
+    return this.#parts.volume.snapshots;
+  }
+
+  /** To the bucket, since it was opened. */
+  get uploadedBytes(): number {
+    return this.#parts.reach.counters().uploadedBytes;
   }
 
   /** Looks from now on whether another node has the volume; then nothing is written any more, and `lost` is told once. */
@@ -211,7 +225,7 @@ export class BucketDisk {
     const { undrainedBytes, undrainedSinceMs } = store;
     const trouble = this.#trouble;
     const { hits, misses } = cache?.uses ?? { hits: 0, misses: 0 };
-    const rate = this.#rates.perSecond("uploaded", this.#uploadedBytes);
+    const rate = this.#rates.perSecond("uploaded", this.uploadedBytes);
     const now = this.#options.clock.now();
     return {
       pendingBytes: undrainedBytes,
@@ -222,7 +236,7 @@ export class BucketDisk {
         uploadedAround: timeOf(now + undrainedBytes / rate * 1000),
       }),
       ...(trouble !== undefined && { trouble }),
-      uploadedBytes: this.#uploadedBytes,
+      uploadedBytes: this.uploadedBytes,
       fetchedBytes: reach.counters().downloadedBytes,
       cachedBytes: cache?.sizeBytes ?? 0,
       ...(hits + misses > 0 && { cacheHits: hits / (hits + misses) }),
@@ -250,7 +264,7 @@ export class BucketDisk {
     const { trouble, undrainedBytes } = this.store;
     if (trouble !== undefined) return troubleOf(trouble);
     const { tries, volume, cache } = this.#parts;
-    const why = tries.why(this.#uploadedBytes);
+    const why = tries.why(this.uploadedBytes);
     if (undrainedBytes > 0 && why !== undefined) {
       return `uploading is paused: ${why}`;
     }
@@ -258,10 +272,6 @@ export class BucketDisk {
     return cache?.trouble === undefined
       ? undefined
       : `the cache cannot be used: ${cache.trouble}`;
-  }
-
-  get #uploadedBytes(): number {
-    return this.#parts.reach.counters().uploadedBytes;
   }
 }
 

@@ -65,10 +65,20 @@ export const VolumeDocument = v.object({
   })),
   /** Its bytes are in a bucket, and not in a file `data`. */
   bucket: v.exactOptional(BucketDocument),
+  /** Of one in a bucket that is being restored: how large it is if that has happened. */
+  restoring: v.exactOptional(Count),
   createdAt: Time,
   chap: v.object({ users: v.array(Chap), mutual: v.exactOptional(Chap) }),
 });
 export type VolumeDocument = v.InferOutput<typeof VolumeDocument>;
+
+/** The document of a volume whose restore has happened or will not: it is so large. */
+export function restoreOver(
+  { restoring: _, ...document }: VolumeDocument,
+  sizeBytes: number,
+): VolumeDocument {
+  return { ...document, sizeBytes };
+}
 
 /** `node/volumes/NAME/snapshots/SNAPSHOT/snapshot.json`: a volume as it was. The bytes are in `data` beside it. */
 export const SnapshotDocument = v.object({

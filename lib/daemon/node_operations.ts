@@ -205,7 +205,7 @@ class Operations implements EndingOperations {
   }
 
   listSnapshots(volume?: string): Promise<readonly SnapshotInfo[]> {
-    return new Promise((resolve) => resolve(this.#snapshots.list(volume)));
+    return this.#snapshots.list(volume);
   }
 
   createSnapshot(volume: string, name?: string): Promise<SnapshotWork> {

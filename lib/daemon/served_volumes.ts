@@ -15,7 +15,7 @@ import { boundedLog } from "./bounded_log.ts";
 import type { Catalog } from "./catalog.ts";
 import { chapPolicy } from "./chap_policy.ts";
 import { addDiskTarget, type DiskOptions, diskVolume } from "./disk_target.ts";
-import type { VolumeDocument } from "./documents.ts";
+import { restoreOver, type VolumeDocument } from "./documents.ts";
 import { targetName } from "./target_name.ts";
 import { type Faults, faultsOf, notServed } from "./volume_faults.ts";
 
@@ -93,7 +93,12 @@ export class ServedVolumes {
 
   /** What is told of a volume in a bucket, and undefined where it is not open. */
   bucketInfo(name: string): ReturnType<BucketDisk["info"]> | undefined {
-    return this.#served.get(name)?.disk?.info();
+    return this.bucketDisk(name)?.info();
+  }
+
+  /** A volume in a bucket that is open. */
+  bucketDisk(name: string): BucketDisk | undefined {
+    return this.#served.get(name)?.disk;
   }
 
   /** @throws {VaultError} where what is on this machine does not do */
@@ -109,6 +114,10 @@ export class ServedVolumes {
       document: { ...document, bucket },
       folder: catalog.bucketFolder(name),
       opened: (disk) => {
+        if (document.restoring !== undefined) {
+          const { sizeBytes } = disk.store;
+          catalog.update(restoreOver(catalog.get(name), sizeBytes));
+        }
         this.#serve(document, disk.store, disk);
         this.#openings.delete(name);
         disk.watch((reason) => {

@@ -24,3 +24,9 @@ export function snapshotInfo(
     file.close();
   }
 }
+
+/** What one is called that nobody has named: 2026-11-22-154500, in UTC. */
+export function nameAt(nowMs: number): string {
+  return new Date(nowMs).toISOString().slice(0, 19)
+    .replace("T", "-").replaceAll(":", "");
+}

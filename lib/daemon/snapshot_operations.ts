@@ -7,7 +7,8 @@
  * volume is in use and kept from tearing by `PointInTime`. Restoring is the same, from the snapshot's file, and ends with a change of files
  * that only happens while nobody is logged in.
  *
- * A volume has one such work at a time. Those that copy outlive the call that began them.
+ * A volume has one such work at a time. Those that copy outlive the call that began them. What is in a bucket has its snapshots there
+ * (bucket_snapshots.ts).
  */
 
 import type { Clock } from "../base/clock.ts";
@@ -17,10 +18,10 @@ import { discard, openFile } from "../os/file.ts";
 import { join } from "../os/paths.ts";
 import { reflink } from "../os/reflink.ts";
 import { PointInTime } from "../store/point_in_time.ts";
+import { BucketSnapshots } from "./bucket_snapshots.ts";
 import type { Catalog } from "./catalog.ts";
 import type { ServedVolumes } from "./served_volumes.ts";
-import { expectFile } from "./volume_data.ts";
-import { snapshotInfo } from "./snapshot_info.ts";
+import { nameAt, snapshotInfo } from "./snapshot_info.ts";
 import {
   expectNotErased,
   expectRoom,
@@ -40,7 +41,9 @@ export interface SnapshotOperationsOptions {
   readonly restored: (volume: string, snapshot: string) => void;
 }
 
-interface Task extends Pick<SnapshotWork, "volume" | "snapshot" | "kind"> {
+type Work = Pick<SnapshotWork, "volume" | "snapshot" | "kind">;
+
+interface Task extends Work {
   readonly subject: Subject;
   /** The file that the picture becomes. */
   readonly to: string;
@@ -66,36 +69,47 @@ export class SnapshotOperations {
   readonly #running = new Map<string, Running>();
   /** By volume, how the last one ended. */
   readonly #ended = new Map<string, Ended>();
+  readonly #buckets: BucketSnapshots;
 
   constructor(options: SnapshotOperationsOptions) {
     this.#options = options;
+    this.#buckets = new BucketSnapshots(options);
   }
 
-  /** Of one volume, or of all. */
-  list(volume?: string): SnapshotInfo[] {
+  /** Of one volume, or of all; of those in buckets only where they are open. */
+  async list(volume?: string): Promise<SnapshotInfo[]> {
     const { catalog } = this.#options;
     const volumes = [...catalog.survey().keys()];
     // Those of a volume whose own document is damaged are there all the same.
     const named = volume !== undefined && !volumes.includes(volume)
       ? [catalog.get(volume).name]
       : volumes.filter((name) => volume === undefined || name === volume);
-    return named.flatMap((name) => {
-      const folder = catalog.snapshots(name);
-      return folder.list().map((snapshot) =>
-        snapshotInfo(name, snapshot, folder.dataPath(snapshot.name))
-      );
-    });
+    const lists = [];
+    for (const name of named) {
+      const found = catalog.look(name);
+      if (!("bucket" in found)) {
+        const folder = catalog.snapshots(name);
+        lists.push(
+          folder.list().map((snapshot) =>
+            snapshotInfo(name, snapshot, folder.dataPath(snapshot.name))
+          ),
+        );
+      } else if (volume !== undefined || this.#buckets.isOpen(found)) {
+        lists.push(await this.#buckets.list(found));
+      }
+    }
+    return lists.flat();
   }
 
   /** Begins one. */
   create(volume: string, name?: string): Promise<SnapshotWork> {
     const { catalog, clock } = this.#options;
     const document = catalog.get(volume);
-    expectFile(document);
     this.#expectQuiet(volume);
-    const folder = catalog.snapshots(volume);
     const nowMs = clock.now();
     const snapshot = name ?? nameAt(nowMs);
+    if (document.bucket) return this.#buckets.create(document, snapshot);
+    const folder = catalog.snapshots(volume);
     folder.expectFree(snapshot);
     const half = folder.begin(snapshot);
     const { sizeBytes, blockSizeBytes } = document;
@@ -122,6 +136,10 @@ export class SnapshotOperations {
   restore(volume: string, name: string): Promise<SnapshotWork> {
     const { catalog, served, inTurn, restored } = this.#options;
     const document = catalog.get(volume);
+    if (document.bucket) {
+      this.#expectQuiet(volume);
+      return this.#buckets.restore(document, name);
+    }
     const folder = catalog.snapshots(volume);
     const snapshot = folder.get(name);
     this.#expectQuiet(volume);
@@ -161,12 +179,13 @@ export class SnapshotOperations {
   /** One that is being made is made no more. */
   async delete(volume: string, name: string): Promise<void> {
     const { catalog } = this.#options;
-    catalog.get(volume);
-    const running = this.#running.get(volume);
-    if (running?.task.snapshot === name) {
-      if (running.task.kind === "restore") throw busy(running.task);
+    const document = catalog.get(volume);
+    const running = this.#runs(volume);
+    if (running?.snapshot === name) {
+      if (running.kind === "restore") throw busy(running);
       return await this.stop(volume, "It was deleted while it was made");
     }
+    if (document.bucket) return await this.#buckets.delete(document, name);
     catalog.snapshots(volume).delete(name);
   }
 
@@ -174,6 +193,8 @@ export class SnapshotOperations {
   work(volume: string): SnapshotWork {
     const running = this.#running.get(volume);
     if (running) return workOf(running.task, running.copy);
+    const inBucket = this.#buckets.work(volume);
+    if (inBucket) return inBucket;
     const ended = this.#ended.get(volume);
     if (ended && "work" in ended) return ended.work;
     throw ended?.why ??
@@ -184,8 +205,8 @@ export class SnapshotOperations {
 
   /** @throws {VaultError} `conflict` while one is copied */
   expectIdle(volume: string): void {
-    const running = this.#running.get(volume);
-    if (running) throw busy(running.task);
+    const running = this.#runs(volume);
+    if (running) throw busy(running);
   }
 
   /** Resolves when nothing is copied any more. */
@@ -193,12 +214,20 @@ export class SnapshotOperations {
     const running = this.#running.get(volume);
     running?.stop(new VaultError(why, { kind: "conflict" }));
     await running?.over;
+    await this.#buckets.stop(volume, why);
   }
 
   /** The same for all volumes. */
   async stopAll(why: string): Promise<void> {
     const volumes = [...this.#running.keys()];
-    await Promise.all(volumes.map((volume) => this.stop(volume, why)));
+    await Promise.all([
+      ...volumes.map((volume) => this.stop(volume, why)),
+      this.#buckets.stopAll(why),
+    ]);
+  }
+
+  #runs(volume: string): Work | undefined {
+    return this.#running.get(volume)?.task ?? this.#buckets.running(volume);
   }
 
   #expectQuiet(volume: string): void {
@@ -294,7 +323,7 @@ export class SnapshotOperations {
   }
 }
 
-function busy({ kind, volume, snapshot }: Task): VaultError {
+function busy({ kind, volume, snapshot }: Work): VaultError {
   const what = kind === "create" ? "being made" : "being restored";
   return new VaultError(
     `Snapshot "${snapshot}" of volume "${volume}" is ${what}`,
@@ -316,10 +345,4 @@ function workOf(
     totalBytes,
     done: copy === undefined,
   };
-}
-
-/** 2026-11-22-154500, in UTC. */
-function nameAt(nowMs: number): string {
-  return new Date(nowMs).toISOString().slice(0, 19)
-    .replace("T", "-").replaceAll(":", "");
 }

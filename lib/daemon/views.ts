@@ -3,6 +3,8 @@
  *
  *     everything behind the target stands still: reflinks ──> opened, and their names removed ──> offered, read-only ──close──> gone
  *
+ * Of a volume in a bucket a picture is what the bucket held at one moment (bucket_pictures.ts).
+ *
  * A picture has names of its own, for the initiator (target, serial number, NAA designator): what it shows is not what the volume is, and a
  * system that has both must not take them for two paths to one disk. It lives in open files without a name, so a crash leaves nothing, or a
  * file that the catalog clears up.
@@ -16,9 +18,13 @@ import type { Primitives } from "../base/primitives.ts";
 import { openFile, remove } from "../os/file.ts";
 import { reflink } from "../os/reflink.ts";
 import { stackStore } from "../store/stack.ts";
-import type { Store } from "../store/store.ts";
 import type { Target } from "../target/target.ts";
 import type { Targets } from "../target/targets.ts";
+import {
+  bucketPicture,
+  bucketPictureOfNow,
+  type Picture,
+} from "./bucket_pictures.ts";
 import { type Catalog, NAA_LOCALLY_ASSIGNED } from "./catalog.ts";
 import { diskVolume } from "./disk_target.ts";
 import type { VolumeDocument } from "./documents.ts";
@@ -50,14 +56,6 @@ export interface View {
   close(): Promise<void>;
 }
 
-/** Bytes of one of a target's volumes. */
-interface Picture {
-  readonly volume: VolumeDocument;
-  readonly store: Store;
-  readonly blockSizeBytes: 512 | 4096;
-  release(): Promise<void> | void;
-}
-
 export class Views {
   readonly #options: ViewsOptions;
   #count = 0;
@@ -75,6 +73,12 @@ export class Views {
     const { catalog, volumes, clock } = this.#options;
     return this.#open(volume, async (behind) => {
       for (const { name } of behind) expectNotErased(catalog, name);
+      const [first] = behind;
+      if (first?.bucket && behind.length === 1) {
+        const picture = await bucketPictureOfNow(first, this.#options);
+        return { pictures: [picture], atMs: clock.now() };
+      }
+      for (const one of behind) expectFile(one);
       // Most of it before everybody has to wait.
       for (const { name } of behind) await volumes.unit(name).store.flush();
       let work = () => this.#takeAll(behind);
@@ -89,11 +93,18 @@ export class Views {
   /** The same as its snapshot of that name was. @throws {VaultError} `not-found` where a volume behind the target has none */
   ofSnapshot(volume: string, snapshot: string): Promise<View> {
     const { catalog } = this.#options;
-    return this.#open(volume, (behind) => {
+    return this.#open(volume, async (behind) => {
       let atMs = 0;
       const pictures: Picture[] = [];
       try {
         for (const volume of behind) {
+          if (volume.bucket) {
+            const node = this.#options;
+            const picture = await bucketPicture(volume, snapshot, node);
+            pictures.push(picture);
+            atMs = Math.max(atMs, picture.atMs);
+            continue;
+          }
           const folder = catalog.snapshots(volume.name);
           const document = folder.get(snapshot);
           const path = folder.dataPath(snapshot);
@@ -106,7 +117,7 @@ export class Views {
         releaseAll(pictures);
         throw thrown;
       }
-      return Promise.resolve({ pictures, atMs });
+      return { pictures, atMs };
     });
   }
 
@@ -157,7 +168,6 @@ export class Views {
   async #take(volume: VolumeDocument): Promise<Picture> {
     const { catalog, volumes } = this.#options;
     const { name, sizeBytes, blockSizeBytes } = volume;
-    expectFile(volume);
     await volumes.unit(name).store.flush();
     const path = catalog.viewPath(name);
     if (!await reflink(catalog.dataPath(name), path)) {

@@ -16,8 +16,7 @@ export function expectFile(
     `This cannot be done with volume "${name}", whose bytes are in a bucket`,
     {
       kind: "refused",
-      hint:
-        "A size is changed while `vault serve` runs. Snapshots, views and exports are for volumes in files.",
+      hint: "Its size and its snapshots are changed while `vault serve` runs.",
     },
   );
 }

@@ -24,6 +24,7 @@ export class Kept {
   /** Restores that somebody may read in the row. */
   #restores: { readonly segment: number; readonly snapshot: number }[] = [];
   readonly #views = new Set<Segments>();
+  #restored = 0;
 
   /** Of the checkpoint that the row is read from. */
   begin(snapshots: readonly number[]): void {
@@ -43,8 +44,14 @@ export class Kept {
         return;
       }
       case "restored":
+        this.#restored++;
         this.#restores.push({ segment, snapshot });
     }
+  }
+
+  /** How many restores were read or written. */
+  get restored(): number {
+    return this.#restored;
   }
 
   /** The snapshots that count, in order. */

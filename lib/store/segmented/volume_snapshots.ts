@@ -6,11 +6,13 @@
  *     release:  note: released ──▶ its name goes ──▶ what nobody else needs
  *     restore:  all that was written is uploaded ──▶ note: restored, and with it the map is that of then
  *
- * What fails with a {@linkcode BucketError} may have been done: which of the two, the next that is written finds out.
+ * What is made or released and fails with a {@linkcode BucketError} may have been done: which of the two, the next that is written finds out.
  */
 
+import { unlessAborted } from "../../base/abort.ts";
 import type { Clock } from "../../base/clock.ts";
 import { VaultError } from "../../base/errors.ts";
+import { BucketError } from "../../bucket/bucket.ts";
 import { SealError } from "../../segments/seal_error.ts";
 import {
   encodeSnapshot,
@@ -25,6 +27,9 @@ import type { SegmentReader } from "./segment_reader.ts";
 import type { SegmentRow } from "./segment_row.ts";
 import { SegmentView } from "./segment_view.ts";
 import { VolumeMap } from "./volume_map.ts";
+
+/** How often it is asked whether a restore was done. */
+const SETTLE_MS = 1000;
 
 /** A snapshot that counts. */
 export interface NamedSnapshot extends Snapshot {
@@ -112,18 +117,40 @@ export class VolumeSnapshots {
   }
 
   /**
-   * Makes the volume what it was. Nobody writes to it meanwhile, and where this rejects, nobody before it was opened again: only then is it
-   * known what it holds.
+   * Makes the volume what it was. Nobody uses it meanwhile; where the bucket gives no answer, that is until it is known whether it was done.
    *
+   * @param signal gives up finding that out: nobody may use the volume before it was opened again
+   * @throws {BucketError} where it was not done
    * @throws {VaultError} `not-found` where there is none of that number
    */
-  async restore(number: number): Promise<void> {
-    const { store, row } = this.#options;
-    await store.changeTarget(() =>
-      row.alone(async (hand) => {
-        await hand.note(noteOf("restored", await this.#expect(number)));
-      })
-    );
+  async restore(number: number, signal?: AbortSignal): Promise<void> {
+    const { store, row, checkpoints: { kept } } = this.#options;
+    await store.changeTarget(async () => {
+      const before = kept.restored;
+      try {
+        await row.alone(async (hand) => {
+          await hand.note(noteOf("restored", await this.#expect(number)));
+        });
+      } catch (thrown) {
+        if (!(thrown instanceof BucketError)) throw thrown;
+        await this.#settle(signal);
+        if (kept.restored === before) throw thrown;
+      }
+    });
+  }
+
+  /** Resolves when it is known what is in the row. */
+  async #settle(signal: AbortSignal | undefined): Promise<void> {
+    const { row, clock } = this.#options;
+    for (;;) {
+      signal?.throwIfAborted();
+      try {
+        return await row.alone(() => Promise.resolve());
+      } catch (thrown) {
+        if (!(thrown instanceof BucketError)) throw thrown;
+      }
+      await clock.sleep(SETTLE_MS, signal);
+    }
   }
 
   /** The volume as it was, until it is closed. @throws {VaultError} `not-found` where there is none of that number */
@@ -190,22 +217,4 @@ function none(number: number): VaultError {
   return new VaultError(`There is no snapshot ${number}`, {
     kind: "not-found",
   });
-}
-
-/** What `work` gives, or the signal's reason where it is aborted before; `work` goes on all the same. */
-async function unlessAborted(
-  work: Promise<void>,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  if (!signal) return await work;
-  const aborted = Promise.withResolvers<never>();
-  const abort = () => aborted.reject(signal.reason);
-  signal.addEventListener("abort", abort);
-  if (signal.aborted) abort();
-  try {
-    await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", abort);
-    work.catch(() => {});
-  }
 }
