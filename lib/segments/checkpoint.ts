@@ -18,11 +18,11 @@ import {
 import { MAX_SECTORS, SECTOR_BYTES } from "./segment.ts";
 import { ByteReader, ByteWriter } from "./varint.ts";
 
-/** A segment that the map needs, and what it takes to read its chunks without reading its head. */
+/** A segment that is there, and what it takes to read its chunks without reading its head. */
 export interface SegmentRecord extends DataPlace {
   readonly number: number;
   readonly digest: Uint8Array;
-  /** Of its data, those bytes that the map has. */
+  /** Of its data, those bytes that the map has; 0 where it is needed by others, or goes next. */
   readonly liveBytes: number;
 }
 

@@ -48,8 +48,8 @@ export class Checkpoints {
   readonly #options: ChainOptions;
   /** Those that go furthest, the last one last. */
   #known: Known[] = [];
-  /** Later ones stand for them, and whether the map knows all segments that they need. Those that are held are left where they are. */
-  readonly #stale = new Map<number, boolean>();
+  /** Later ones stand for them. Those that are held stay. */
+  readonly #stale = new Set<number>();
   /** Objects of snapshots that were there when they were looked for, or that were made here. */
   readonly #named = new Set<number>();
   #next = 1;
@@ -70,7 +70,7 @@ export class Checkpoints {
       );
       const best = summaries.pop();
       this.#stale.clear();
-      for (const { number } of summaries) this.#stale.set(number, false);
+      for (const { number } of summaries) this.#stale.add(number);
       if (!best) return undefined;
       const { number } = best;
       const bytes = await this.#whole(number, best.objectBytes);
@@ -114,8 +114,8 @@ export class Checkpoints {
   }): Promise<Written> {
     const { bucket, keys, volumeId } = this.#options;
     const { map, end, volumeBytes, timeMs } = state;
+    // Those of which nothing lives, too: who opens the volume finds out that they may go.
     const segments = [...map.segments()]
-      .filter(({ liveSectors }) => liveSectors > 0)
       .map(({ liveSectors, ...record }) => ({
         ...record,
         liveBytes: liveSectors * 512,
@@ -155,31 +155,28 @@ export class Checkpoints {
     for (const number of gone) this.#named.delete(number);
   }
 
-  /**
-   * Sees to it that the map knows the segments of all that is to go, so that they go, too; and where there are some, that it is known which of
-   * them a snapshot needs.
-   */
+  /** Lets go of what was released, and where a segment may go, finds out whether a snapshot needs it that nobody has read yet. */
   async look(map: VolumeMap): Promise<void> {
     const before = this.#known[0]?.nextSegment ?? 0;
     for (const number of this.kept.forget(before)) {
       const known = this.#known.some((known) => known.number === number);
-      if (!known && !this.#stale.has(number)) this.#stale.set(number, false);
-    }
-    for (const number of this.#going(false)) {
-      await this.#learn(number, map);
-      this.#stale.set(number, true);
+      if (!known) this.#stale.add(number);
     }
     if (!map.dead().some(({ number }) => !this.#lastNeed(number))) return;
     for (const number of this.kept.unread) {
-      const segments = await this.#learn(number, map);
-      if (segments) this.kept.learn(number, segments);
+      try {
+        this.kept.learn(number, wanted(await this.read(number)));
+      } catch (thrown) {
+        // What nobody can read may need whatever is there.
+        if (!(thrown instanceof SealError)) throw thrown;
+      }
     }
   }
 
-  /** Deletes those that later ones stand for. What they alone needed is gone. */
+  /** Deletes those that later ones stand for. */
   async sweep(): Promise<void> {
     const { bucket, keys } = this.#options;
-    const gone = this.#going(true);
+    const gone = [...this.#stale].filter((number) => !this.kept.holds(number));
     if (gone.length === 0) return;
     await bucket.delete(
       gone.map((number) => keys.nameOf("checkpoint", number)),
@@ -200,35 +197,14 @@ export class Checkpoints {
       );
   }
 
-  #going(learned: boolean): number[] {
-    return [...this.#stale].filter(([number, known]) =>
-      known === learned && !this.kept.holds(number)
-    ).map(([number]) => number);
-  }
-
-  /** Makes the map know all segments of a checkpoint; gives them, or undefined where it cannot be read and needs whatever it may. */
-  async #learn(
-    number: number,
-    map: VolumeMap,
-  ): Promise<readonly number[] | undefined> {
-    try {
-      const { segments } = await this.read(number);
-      for (const record of segments) map.know(record);
-      return segments.map(({ number }) => number);
-    } catch (thrown) {
-      if (thrown instanceof SealError) return undefined;
-      throw thrown;
-    }
-  }
-
   #remember(
     number: number,
     { nextSegment, segments }: Pick<Checkpoint, "nextSegment" | "segments">,
   ): void {
-    const needs = new Set(segments.map(({ number }) => number));
+    const needs = new Set(wanted({ segments }));
     this.#known.push({ number, nextSegment, needs });
     while (this.#known.length > KEPT_CHECKPOINTS) {
-      this.#stale.set(this.#known.shift()!.number, true);
+      this.#stale.add(this.#known.shift()!.number);
     }
   }
 
@@ -298,6 +274,12 @@ export class Checkpoints {
     }
     return concat(parts);
   }
+}
+
+/** The segments that a checkpoint's map needs. */
+function wanted({ segments }: Pick<Checkpoint, "segments">): number[] {
+  return segments.filter(({ liveBytes }) => liveBytes > 0)
+    .map(({ number }) => number);
 }
 
 function restless(): BucketError {

@@ -161,3 +161,16 @@ Deno.test("a name that another has given since stays, whoever sleeps while it op
   for (let n = 0; n < 3; n++) await fill(winner, 30 + n);
   expect(await valuesThen(winner, number)).toEqual(filled(10));
 });
+
+Deno.test("what was dead before any checkpoint told of it goes, whoever opens the volume then", async () => {
+  const bucket = await bucketOfVolume();
+  const volume = await openOn({ pin: undefined }, bucket);
+  await fill(volume, 10);
+  const its = await numbersOf(bucket, "segment");
+  await fill(volume, 20);
+  await volume.row.checkpoint();
+  const other = await openOn({ pin: undefined }, bucket, often);
+  for (let n = 0; n < 2; n++) await fill(other, 30 + n);
+  const left = await numbersOf(bucket, "segment");
+  expect(its.filter((number) => left.includes(number))).toEqual([1]);
+});

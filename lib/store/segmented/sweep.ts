@@ -9,10 +9,7 @@ import { objectBytes, type VolumeMap } from "./volume_map.ts";
 /** Objects that are deleted with one request. */
 const DELETED_AT_ONCE = 500;
 
-/**
- * Deletes what nobody needs: names of snapshots that do not count, segments in which nothing lives, and then the checkpoints that told of
- * them, so that after a crash they tell of them again. What cannot be deleted now is the next time.
- */
+/** Deletes what nobody needs: names of snapshots that do not count, checkpoints, segments in which nothing lives. What cannot be deleted now is the next time. */
 export async function sweep(
   { map, checkpoints, bucket, keys, reader }: ChainOptions & {
     readonly map: VolumeMap;
@@ -23,6 +20,7 @@ export async function sweep(
   try {
     await checkpoints.unname();
     await checkpoints.look(map);
+    await checkpoints.sweep();
     const dead = map.dead().filter(({ number }) => !checkpoints.needs(number));
     for (let at = 0; at < dead.length; at += DELETED_AT_ONCE) {
       const some = dead.slice(at, at + DELETED_AT_ONCE);
@@ -36,7 +34,6 @@ export async function sweep(
         reader.forget(number, dataBytes);
       }
     }
-    await checkpoints.sweep();
   } catch (thrown) {
     if (!(thrown instanceof BucketError)) throw thrown;
   }

@@ -89,11 +89,6 @@ export class VolumeMap {
     this.#add({ ...record, liveSectors: 0 });
   }
 
-  /** A segment of which the volume has nothing, unless it knows better: it is there, and may go one day. */
-  know(record: SegmentRecord): void {
-    if (!this.#segments.has(record.number)) this.restore(record);
-  }
-
   /** What a checkpoint says. @throws {SealError} where that makes no sense */
   static of(
     { segments, extents }: Pick<Checkpoint, "segments" | "extents">,
@@ -120,6 +115,8 @@ export class VolumeMap {
   become(other: VolumeMap): void {
     for (const segment of this.segments()) segment.liveSectors = 0;
     for (const segment of other.segments()) {
+      // What was dead then is known here, or gone.
+      if (segment.liveSectors === 0) continue;
       if (!this.#segments.has(segment.number)) this.#add({ ...segment });
       this.#expect(segment.number).liveSectors = segment.liveSectors;
     }

@@ -1,0 +1,80 @@
+/** A tunnel whose volume "photos" lies in a bucket of a real store. */
+
+import { S3Bucket } from "../../lib/bucket/s3_bucket.ts";
+import type { VolumeInfo } from "../../lib/control/operations.ts";
+import { openDisk } from "../../lib/initiator/disk.ts";
+import { connectInitiator } from "../../lib/initiator/initiator.ts";
+import { systemClock as clock } from "../../lib/os/clock.ts";
+import { systemPrimitives } from "../../lib/os/primitives.ts";
+import { connectTcp, parseAddress } from "../../lib/os/tcp.ts";
+import type { ObjectInfo } from "../../lib/bucket/bucket.ts";
+import type { Ceph } from "./ceph.ts";
+import type { DiskSession } from "./disk_session.ts";
+import { Machine, Tunnel } from "./vault.ts";
+
+/** The bucket of a store. */
+export const BUCKET = "vault-test";
+/** What the store wants to know, in the environment. */
+export const STORE_KEYS = {
+  AWS_ACCESS_KEY_ID: "AK",
+  AWS_SECRET_ACCESS_KEY: "SK",
+};
+
+/** How a volume in that store is made or found; with a prefix it is made. */
+export function storeArgs(ceph: Ceph, prefix: string): string[] {
+  const { endpoint } = ceph.access();
+  return [
+    ...["--endpoint", endpoint, "--cache", "1MiB", "--journal", "64MiB"],
+    ...(prefix === "" ? [] : ["--store", `s3://${BUCKET}/${prefix}`]),
+  ];
+}
+
+/** A node with a new volume of 64 MiB there, and a device that has attached it. */
+export function openBucketTunnel(
+  ceph: Ceph,
+  { prefix, keyFile }: { readonly prefix: string; readonly keyFile: string },
+): Promise<Tunnel> {
+  return Tunnel.open({
+    volumes: [],
+    attached: "photos",
+    serveEnv: STORE_KEYS,
+    prepare: async (node) => {
+      await node.ok(
+        ...["volume", "create", "photos", "--size", "64MiB"],
+        ...[...storeArgs(ceph, prefix), "--key-file", keyFile],
+      );
+    },
+  });
+}
+
+/** What is in the bucket. */
+export async function objectsIn(
+  ceph: Ceph,
+  prefix: string,
+): Promise<readonly ObjectInfo[]> {
+  const bucket = new S3Bucket({
+    ...ceph.access(),
+    ...{ clock, bucket: BUCKET, prefix: `${prefix}/` },
+  });
+  const { objects } = await bucket.list("");
+  await bucket.close();
+  return objects;
+}
+
+/** What is known of the volume. */
+export const showPhotos = (node: Machine): Promise<VolumeInfo> =>
+  node.json<VolumeInfo>("volume", "show", "photos");
+
+/** Logs in to a target at a portal. */
+export async function logInTo(
+  portal: string,
+  targetName: string,
+): Promise<DiskSession> {
+  const session = await connectInitiator({
+    duplex: await connectTcp(parseAddress(portal)),
+    primitives: systemPrimitives,
+    initiatorName: "iqn.2026-11.internal.vault:scenario",
+    targetName,
+  });
+  return { session, disk: await openDisk(session) };
+}
