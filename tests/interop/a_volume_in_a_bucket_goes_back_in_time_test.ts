@@ -169,7 +169,7 @@ scenario(
 
     // Killed in the middle it is one of the two, of that one's size.
     const dice = Dice.forCase(11, 1);
-    for (let round = 0; round < 5; round++) {
+    for (let round = 0; round < 3; round++) {
       await session.logout();
       const [name, bytes] = round % 2 === 0
         ? ["large", 96 * MIB]
