@@ -208,7 +208,8 @@ scenario(
       (await objectsIn(ceph, "photos"))
         .reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
     await fill(disk, 5000);
-    const before = await bytesIn();
+    await uploaded(node);
+  const before = await bytesIn();
     for (const name of ["first", "second"]) {
       expect(await node.ok("snapshot", "delete", "photos", name, "--yes"))
         .toContain(`Deleted snapshot "${name}" of volume "photos".`);
