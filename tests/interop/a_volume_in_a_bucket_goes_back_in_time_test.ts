@@ -209,7 +209,7 @@ scenario(
         .reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
     await fill(disk, 5000);
     await uploaded(node);
-  const before = await bytesIn();
+    const before = await bytesIn();
     for (const name of ["first", "second"]) {
       expect(await node.ok("snapshot", "delete", "photos", name, "--yes"))
         .toContain(`Deleted snapshot "${name}" of volume "photos".`);
