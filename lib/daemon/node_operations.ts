@@ -140,7 +140,7 @@ class Operations implements EndingOperations {
   async #make(spec: VolumeSpec, data?: string): Promise<VolumeInfo> {
     const document = await this.#state.catalog.create(spec, data);
     try {
-      this.#live?.volumes.open(document);
+      await this.#live?.volumes.open(document);
     } catch (thrown) {
       this.#state.catalog.delete(spec.name);
       throw thrown;
@@ -191,7 +191,7 @@ class Operations implements EndingOperations {
       this.#state.catalog.delete(name);
       this.#tell("volume deleted", name);
       // It may have been in another's way.
-      this.#live?.volumes.openAll();
+      await this.#live?.volumes.openAll();
     });
   }
 

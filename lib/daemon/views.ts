@@ -76,7 +76,7 @@ export class Views {
     return this.#open(volume, async (behind) => {
       for (const { name } of behind) expectNotErased(catalog, name);
       // Most of it before everybody has to wait.
-      for (const { name } of behind) await volumes.unit(name).store.flush();
+      for (const { name } of behind) await settled(volumes.unit(name).store);
       let work = () => this.#takeAll(behind);
       for (const { name } of behind) {
         const inner = work;
@@ -158,7 +158,7 @@ export class Views {
     const { catalog, volumes } = this.#options;
     const { name, sizeBytes, blockSizeBytes } = volume;
     expectFile(volume);
-    await volumes.unit(name).store.flush();
+    await settled(volumes.unit(name).store);
     const path = catalog.viewPath(name);
     if (!await reflink(catalog.dataPath(name), path)) {
       throw new VaultError(
@@ -222,4 +222,10 @@ export class Views {
 
 function releaseAll(pictures: readonly Picture[]): void {
   for (const picture of pictures) void picture.release();
+}
+
+/** All that was written is in the volume's file, on stable storage, until somebody writes again. */
+async function settled(store: Store): Promise<void> {
+  await store.flush();
+  await store.drain?.();
 }

@@ -52,6 +52,22 @@ export function notServed(fault: unknown): string {
   return `not served: ${messageOf(fault)}`;
 }
 
+/** What is told to whoever asks for a volume that is not served. */
+export function withoutService(name: string, fault: unknown): VaultError {
+  const hint = fault instanceof VaultError ? fault.hint : undefined;
+  return new VaultError(`Volume "${name}" is ${notServed(fault)}`, {
+    hint: hint ?? "`vault doctor` on the node looks at all its volumes.",
+    cause: fault,
+  });
+}
+
+/** The fault of a volume that could be served and is not any more. */
+export function outOfService(): VaultError {
+  return new VaultError("it was taken out of service", {
+    hint: "It is looked at again when `vault serve` is started again.",
+  });
+}
+
 function placeOf({ name, behind }: VolumeDocument): string {
   return behind ? `${behind.target} ${behind.lun}` : `${name} 0`;
 }

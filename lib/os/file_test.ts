@@ -1,4 +1,8 @@
 import { expect } from "expect";
+import {
+  MountedFolder,
+  whyNoMountedFolder,
+} from "../../tests/harness/mounted_folder.ts";
 import { join } from "node:path";
 import { VaultError } from "../base/errors.ts";
 import {
@@ -9,6 +13,8 @@ import {
   remove,
   writeWhole,
 } from "./file.ts";
+
+const SMALL = { type: "ext4", sizeBytes: 16 << 20 } as const;
 
 async function inFolder(
   run: (folder: string) => void | Promise<void>,
@@ -80,6 +86,52 @@ Deno.test({
       expect(file.nextData(64 * 1024)).toBeUndefined();
       file.close();
     }),
+});
+
+Deno.test({
+  name: "a range that was given its room has it, and holds what it held",
+  ignore: Deno.build.os !== "linux",
+  fn: () =>
+    inFolder((folder) => {
+      const file = openFile(join(folder, "disk"), { create: true });
+      file.truncate(1 << 20);
+      file.write(0, Uint8Array.of(1, 2, 3));
+      const before = file.allocated();
+      expect(file.anchor(0, 512 * 1024)).toBe(true);
+      expect(file.allocated()).toBe(512 * 1024);
+      expect(before).toBeLessThan(512 * 1024);
+      expect(file.size()).toBe(1 << 20);
+      const into = new Uint8Array(5);
+      file.read(0, into);
+      expect([...into]).toEqual([1, 2, 3, 0, 0]);
+      file.close();
+      // Closed, it is no file at all.
+      expect(file.anchor(0, 512)).toBe(false);
+    }),
+});
+
+Deno.test({
+  name:
+    "a range for which there is no room is refused with what the system calls it",
+  ignore: whyNoMountedFolder(SMALL) !== undefined,
+  fn: () => {
+    using mounted = new MountedFolder(SMALL);
+    const file = openFile(join(mounted.path, "disk"), { create: true });
+    file.truncate(1 << 30);
+    let thrown: unknown;
+    try {
+      file.anchor(0, 1 << 30);
+    } catch (caught) {
+      thrown = caught;
+    }
+    expect(thrown).toMatchObject({
+      message: expect.stringMatching(
+        /^Cannot allocate .*: ENOSPC: No space left/,
+      ),
+      cause: { code: "ENOSPC" },
+    });
+    file.close();
+  },
 });
 
 Deno.test("creating over an existing file and opening a missing one are refused in a sentence", () =>

@@ -36,6 +36,8 @@ export interface DrainOptions {
   readonly idleMs?: number;
   /** These are in the target now; where they are in the journal. */
   readonly applied: (runs: readonly Run[]) => void;
+  /** The target did not take something; it is tried again. */
+  readonly paused?: (why: unknown) => void;
   /** It is over: nothing will be drained any more. */
   readonly stopped: (why: unknown) => void;
 }
@@ -98,7 +100,7 @@ export class Drain {
     this.#wake?.();
   }
 
-  /** Resolves when all that was appended before the call is drained. @throws what stopped it */
+  /** Resolves when all that was appended before the call is drained. @throws what stopped it, or kept it from going on for a while */
   all(): Promise<void> {
     if (this.#stopped) return Promise.reject(this.#stopped.why);
     const { journal } = this.#options;
@@ -150,6 +152,9 @@ export class Drain {
           ? target.retryAfterMs(thrown.cause, attempt++)
           : undefined;
         if (ms === undefined) return this.#stop(thrown);
+        // Who waits for that may be in everybody's way.
+        for (const { done } of this.#awaited.splice(0)) done.reject(thrown);
+        this.#options.paused?.(thrown);
         await clock.sleep(ms, signal).catch(() => {});
       }
     }

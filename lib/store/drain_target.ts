@@ -6,7 +6,7 @@ import type { Clock } from "../base/clock.ts";
 import { type Extent, extentEnd } from "../base/extent.ts";
 import type { File } from "../base/file.ts";
 import { FileStore } from "./file_store.ts";
-import type { Maybe, Store } from "./store.ts";
+import type { Health, Maybe, Store } from "./store.ts";
 
 /** What a batch does to one extent of the volume. */
 export type DrainPiece =
@@ -45,6 +45,10 @@ export interface DrainTarget {
   nextMapped(offset: number): Extent | undefined;
   /** As in {@linkcode Store}. */
   allocatedBytes(): number;
+  /** As in {@linkcode Store}: what is written there is to find room when it is drained. */
+  anchor?(extent: Extent): void;
+  /** As in {@linkcode Store}; undefined where it has nothing to say of itself. */
+  readonly health?: Health;
   /**
    * Carries out a batch. When it resolves, all of it is read, and is on stable storage. Until then a read of its extents may see what it
    * likes: nobody asks.
@@ -123,13 +127,22 @@ export class DrainIntoStore implements DrainTarget {
     return this.#store.nextMapped(offset);
   }
 
+  get health(): Health {
+    return this.#store.health;
+  }
+
   allocatedBytes(): number {
     return this.#store.allocatedBytes();
   }
 
+  anchor(extent: Extent): void {
+    this.#store.anchor?.(extent);
+  }
+
   async apply({ pieces }: DrainBatch): Promise<void> {
     let sincePause = 0;
-    for (const piece of pieces) {
+    // Room that is given back is there for what is written.
+    for (const piece of zerosFirst(pieces)) {
       const pending = piece.kind === "write"
         ? this.#store.write(piece.offset, piece.data)
         : this.#store.unmap(piece);
@@ -153,6 +166,12 @@ export class DrainIntoStore implements DrainTarget {
 
   close(): Promise<void> {
     return this.#store.close();
+  }
+}
+
+function* zerosFirst(pieces: readonly DrainPiece[]): Generator<DrainPiece> {
+  for (const kind of ["zero", "write"]) {
+    for (const piece of pieces) if (piece.kind === kind) yield piece;
   }
 }
 

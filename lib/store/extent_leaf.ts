@@ -2,7 +2,7 @@
  * A leaf of an extent map: some hundreds of extents in order, each four 32-bit words and no object.
  *
  *     word 0   the sector's low 32 bits
- *     word 1   its high 2 bits, and the length in 30
+ *     word 1   its high 11 bits, and the length in 21
  *     word 2   holder: a segment's or a journal file's number
  *     word 3   at: the sector in the holder
  */
@@ -27,14 +27,14 @@ export interface Run extends SectorRange, Place {}
 export const FIXED = 0x8000_0000;
 
 /** The longest extent that a leaf can say. */
-export const MAX_EXTENT_SECTORS = 2 ** 30 - 1;
+export const MAX_EXTENT_SECTORS = 2 ** 21 - 1;
 
 /** How many extents a leaf has room for. */
 export const LEAF_EXTENTS = 256;
 
 const WORDS = 4;
-const LENGTH_BITS = 30;
-const LENGTH_MASK = 0x3fff_ffff;
+const LENGTH_BITS = 21;
+const LENGTH_MASK = 0x1f_ffff;
 const WORD = 2 ** 32;
 
 /** What an array costs beside its bytes, about. */

@@ -5,7 +5,7 @@
  *     leaves   [      leaf      │      leaf      │      leaf      │ … ]   of extents in order, never empty
  *
  * A volume of 10 GiB that was written in scattered pieces of 4 KiB has 2.6 million extents, so an extent is 16 bytes and no object. A sector
- * number has 34 bits, which is a volume of 2^43 bytes. What is longer than an extent can say is kept in pieces.
+ * number has 43 bits, which is a volume of 2^52 bytes. What is longer than an extent can say, some GiB, is kept in pieces.
  */
 
 import { invariant } from "../base/errors.ts";
@@ -28,8 +28,8 @@ export {
   type SectorRange,
 } from "./extent_leaf.ts";
 
-/** Sectors of the longest volume: 2^43 bytes. */
-export const MAX_SECTORS = 2 ** 34;
+/** Sectors of the longest volume: 2^52 bytes. */
+export const MAX_SECTORS = 2 ** 43;
 
 /** A piece of what was looked up; a hole where there is no holder. */
 export type Piece = Run | Hole;

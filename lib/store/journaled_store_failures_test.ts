@@ -1,9 +1,10 @@
 import { expect } from "expect";
+import { equalBytes } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { CrashDisk } from "../journal/testing/crash_disk.ts";
 import { Dice } from "../../tests/fuzz/dice.ts";
-import { faultOf } from "./conformance.ts";
-import { DrainIntoStore } from "./drain_target.ts";
+import { faultOf, pattern } from "./conformance.ts";
+import { drainIntoFile, DrainIntoStore } from "./drain_target.ts";
 import { FaultStore } from "./fault_store.ts";
 import { FileStore } from "./file_store.ts";
 import { JournaledStore } from "./journaled_store.ts";
@@ -41,6 +42,93 @@ Deno.test("a target that finds no room stops the drain until it does, and the vo
   await settle();
   expect(store.trouble).toBeUndefined();
   expect(store.undrainedBytes).toBe(0);
+  await store.close();
+});
+
+Deno.test("where the target has no room, writers wait for none that nobody makes", async () => {
+  const full = Object.assign(new Error("ENOSPC"), { code: "ENOSPC" });
+  let isFull = true;
+  const inner = new FaultStore(
+    new MemoryStore(SIZE_BYTES),
+    ({ kind }) => kind === "write" && isFull ? { before: full } : undefined,
+  );
+  const sleeps: (() => void)[] = [];
+  const clock: Clock = {
+    ...noTime,
+    sleep: (ms) => new Promise((wake) => ms === 0 ? wake() : sleeps.push(wake)),
+  };
+  const journal = await openJournal(new CrashDisk(new Dice(1)).folder("j"));
+  const target = new DrainIntoStore(inner, { clock, batchBytes: 1 });
+  const store = new JournaledStore({ target, journal, clock });
+  const bytes = pattern(16 * 1024, 7);
+  const writes: Promise<void>[] = [];
+  while (!journal.full) {
+    const pending = store.write(0, bytes);
+    if (pending) writes.push(pending);
+    await settle();
+  }
+  const last = writes.at(-1)!;
+  const tryAgain = async () => {
+    await settle();
+    sleeps.splice(0).forEach((wake) => wake());
+  };
+  await tryAgain();
+  expect(await faultOf(() => last)).toBe("no-space");
+  const drained = faultOf(() => store.drain());
+  await tryAgain();
+  expect(await drained).toBe("no-space");
+  expect(store.health).toMatchObject({
+    state: "ok",
+    noRoom: expect.stringContaining("ENOSPC"),
+  });
+  await store.flush();
+  isFull = false;
+  await tryAgain();
+  await store.write(512, bytes);
+  expect(store.health).toEqual({ state: "ok" });
+  await store.drain();
+  expect(equalBytes(read(store, 512, bytes.length), bytes)).toBe(true);
+  await store.close();
+});
+
+Deno.test("what the target has no room for is not taken", async () => {
+  const file = new FakeFile(SIZE_BYTES, { canPunch: true });
+  const journal = await openJournal(new CrashDisk(new Dice(1)).folder("j"));
+  const target = drainIntoFile(file, { clock: noTime });
+  const store = new JournaledStore({ target, journal, clock: noTime });
+  store.write(0, pattern(4096, 1));
+  await store.drain();
+  file.failing.write = "ENOSPC";
+  expect(await faultOf(() => store.write(8192, pattern(512, 2)))).toBe(
+    "no-space",
+  );
+  expect(store.health).toMatchObject({
+    noRoom: expect.stringContaining("ENOSPC"),
+  });
+  expect(store.undrainedBytes).toBe(0);
+  // What is there may be written over, and given back.
+  store.write(0, pattern(4096, 3));
+  store.unmap({ offset: 512, length: 512 });
+  delete file.failing.write;
+  await store.drain();
+  store.write(8192, pattern(512, 2));
+  expect(store.health).toEqual({ state: "ok" });
+  await store.close();
+});
+
+Deno.test("room that is given back is there for what is written with it", async () => {
+  const done: string[] = [];
+  const inner = new FaultStore(new MemoryStore(SIZE_BYTES), ({ kind }) => {
+    done.push(kind);
+    return undefined;
+  });
+  const journal = await openJournal(new CrashDisk(new Dice(1)).folder("j"));
+  const target = new DrainIntoStore(inner, { clock: noTime });
+  const store = new JournaledStore({ target, journal, clock: noTime });
+  store.write(0, pattern(512, 1));
+  store.unmap({ offset: 4096, length: 512 });
+  await store.drain();
+  expect(done).toEqual(["unmap", "write", "flush"]);
   await store.close();
 });
 

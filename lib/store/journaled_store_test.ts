@@ -253,3 +253,28 @@ Deno.test("an atomic write is stable when it resolves, and one operation of the 
   await after.close();
   expect(held.batches).toEqual([]);
 });
+
+Deno.test("drained, all of it is in the target, and scrubbed, nothing is in the journal", async () => {
+  const { held, disk, store } = await holding(2 ** 30);
+  const secret = new Uint8Array(1024).fill(0xa5);
+  store.write(512, secret);
+  await drained(held, store.drain());
+  const there = new Uint8Array(1024);
+  held.inner.read(512, there);
+  expect(equalBytes(there, secret)).toBe(true);
+  expect(store.undrainedBytes).toBe(0);
+  const traces = () =>
+    disk.folder("j").list().filter((name) =>
+      disk.bytes(`j/${name}`).includes(0xa5)
+    );
+  store.unmap({ offset: 0, length: SIZE_BYTES });
+  await drained(held, store.drain());
+  expect(traces()).toHaveLength(1);
+  store.write(8192, new Uint8Array(512).fill(1));
+  await drained(held, store.scrub());
+  expect(traces()).toEqual([]);
+  expect(read(store, 8192, 1)[0]).toBe(1);
+  expect(read(store, 512, 1)[0]).toBe(0);
+  store.write(0, new Uint8Array(512).fill(2));
+  await drained(held, store.close());
+});
