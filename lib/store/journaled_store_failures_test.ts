@@ -116,6 +116,27 @@ Deno.test("what the target has no room for is not taken", async () => {
   await store.close();
 });
 
+Deno.test("a target that is full gets what the journal took and can do without", async () => {
+  const disk = new CrashDisk(new Dice(1));
+  const folder = disk.folder("j");
+  const journal = await openJournal(folder, { maxFiles: 9 });
+  const file = new FakeFile(SIZE_BYTES, { canPunch: true });
+  const target = drainIntoFile(file, { clock: noTime });
+  const store = new JournaledStore({ target, journal, clock: noTime });
+  for (let n = 0; n < 30; n++) await store.write(0, pattern(16 * 1024, n));
+  await store.drain();
+  const before = folder.list().length;
+  file.anchor = () => {
+    if (folder.list().length < before) return true;
+    throw Object.assign(new Error("ENOSPC"), { code: "ENOSPC" });
+  };
+  await store.write(32 * 1024, pattern(512, 1));
+  expect(folder.list().length).toBeLessThan(before);
+  expect(equalBytes(read(store, 32 * 1024, 512), pattern(512, 1))).toBe(true);
+  expect(store.health).toEqual({ state: "ok" });
+  await store.close();
+});
+
 Deno.test("room that is given back is there for what is written with it", async () => {
   const done: string[] = [];
   const inner = new FaultStore(new MemoryStore(SIZE_BYTES), ({ kind }) => {
