@@ -56,7 +56,7 @@ export class TwoDevices implements AsyncDisposable {
       const folder = `${node.state}/node/volumes/disk/snapshots/now`;
       return Deno.readFileSync(`${folder}/data`);
     } finally {
-      await node.ok("snapshot", "delete", "disk", "now");
+      await node.ok("snapshot", "delete", "disk", "now", "--yes");
     }
   }
 
