@@ -28,7 +28,7 @@ export interface CrashCampaignOptions {
   /** Told after every round. */
   readonly heed?: (so: CrashStanding) => void;
   /** Called while `serve` is dead, for who wants to see that a loss is found out. */
-  readonly whileDead?: (round: number, dataPath: string) => void;
+  readonly whileDead?: (round: number, volumeFolder: string) => Promise<void>;
 }
 
 /** How it stands. */
@@ -128,7 +128,9 @@ class Campaign {
     await pause(plan.thenMs);
     machines.check();
     await machines.kill(plan.victims);
-    if (plan.victims !== "attach") whileDead?.(round, machines.dataPath);
+    if (plan.victims !== "attach") {
+      await whileDead?.(round, machines.volumeFolder);
+    }
     if (plan.stumbleMs !== undefined) await machines.stumble(plan.stumbleMs);
     await machines.start(plan.victims);
     await within(written, { what: "the session's end", timeoutMs: LATEST_MS });

@@ -68,8 +68,8 @@ export class Machines implements AsyncDisposable {
   }
 
   /** Where the volume's bytes are. */
-  get dataPath(): string {
-    return `${this.node.state}/node/volumes/${VOLUME}/data`;
+  get volumeFolder(): string {
+    return `${this.node.state}/node/volumes/${VOLUME}`;
   }
 
   /** kill -9. Nothing of them runs any more when it resolves. */

@@ -4,6 +4,7 @@
  */
 import { expect } from "expect";
 import { crashCampaign } from "../crash/campaign.ts";
+import { runOk } from "../harness/process.ts";
 import { scenario } from "../harness/scenario.ts";
 import { TempDir } from "../harness/temp_dir.ts";
 
@@ -35,13 +36,16 @@ scenario("a write that was lost is found out, with the seed", {
   timeoutMs: 60_000,
 }, async () => {
   using dir = new TempDir();
-  let before: Uint8Array | undefined;
+  const before = dir.at("before");
   const campaign = crashCampaign({
     ...{ folder: dir.path, seed: KNOWN_SEED, rounds: 3, victims: ["serve"] },
-    // In the second round the volume's file is that of the first again.
-    whileDead: (round, dataPath) => {
-      if (round === 0) before = Deno.readFileSync(dataPath);
-      if (round === 1) Deno.writeFileSync(dataPath, before!);
+    // In the second round the volume's files are those of the first again.
+    whileDead: async (round, volumeFolder) => {
+      const copy = { command: "cp", args: ["-a", volumeFolder, before] };
+      if (round === 0) await runOk(copy);
+      if (round !== 1) return;
+      Deno.removeSync(volumeFolder, { recursive: true });
+      Deno.renameSync(before, volumeFolder);
     },
   });
   await expect(campaign).rejects.toThrow(
