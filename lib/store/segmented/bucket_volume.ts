@@ -35,8 +35,10 @@ import {
   follow,
 } from "./chain.ts";
 import { Checkpoints } from "./checkpoints.ts";
+import { Cleaner } from "./cleaner.ts";
 import { SegmentReader } from "./segment_reader.ts";
-import { type Pin, SegmentRow, UPLOADS } from "./segment_row.ts";
+import { UPLOADS } from "./row_queue.ts";
+import { type Pin, SegmentRow } from "./segment_row.ts";
 import { SegmentTarget } from "./segment_target.ts";
 import { VolumeMap } from "./volume_map.ts";
 
@@ -220,6 +222,8 @@ export interface OpenVolumeOptions {
   readonly idleMs?: number;
   /** Segments from one checkpoint to the next. */
   readonly checkpointEvery?: number;
+  /** Whether segments are rewritten of which little is wanted; they are unless given. */
+  readonly cleans?: boolean;
 }
 
 /** A volume that is open. */
@@ -228,6 +232,7 @@ export interface BucketVolume {
   readonly row: SegmentRow;
   readonly map: VolumeMap;
   readonly reader: SegmentReader;
+  readonly cleaner: Cleaner | undefined;
   readonly superblock: Superblock;
 }
 
@@ -252,19 +257,25 @@ export async function openBucketVolume(
   const reader = new SegmentReader({ ...chain, cache });
   const row = new SegmentRow({
     ...chain,
-    ...{ map, checkpoints, reader, cache, sizeBytes, end, clock },
+    ...{ map, checkpoints, reader, cache, sizeBytes, segmentBytes, end, clock },
     pin: options.keepPin,
     ...(options.checkpointEvery === undefined
       ? {}
       : { checkpointEvery: options.checkpointEvery }),
   });
   await row.open();
+  const cleaner = options.cleans === false ? undefined : new Cleaner({
+    ...{ ...chain, map, checkpoints, row, clock, segmentBytes },
+    // What it fetches is not what is read here.
+    reader: new SegmentReader({ ...chain, cache, keeps: false }),
+  });
   const target = new SegmentTarget({
-    ...{ map, reader, cache, bucket, row, segmentBytes },
+    ...{ map, reader, cache, bucket, row, segmentBytes, cleaner },
   });
   const store = new JournaledStore({
     ...{ target, journal, clock },
     ...(idleMs === undefined ? {} : { idleMs }),
   });
-  return { store, row, map, reader, superblock };
+  cleaner?.wake();
+  return { store, row, map, reader, cleaner, superblock };
 }
