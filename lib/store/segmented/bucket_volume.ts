@@ -45,6 +45,9 @@ import { VolumeMap } from "./volume_map.ts";
 /** How much data a segment is meant to hold. */
 export const SEGMENT_BYTES = 8 * 1024 * 1024;
 
+/** How often a volume's past is read where another goes on writing. */
+const MAX_READS = 8;
+
 /** What of a volume is the same for all its life. */
 export interface NewVolume {
   readonly bucket: Bucket;
@@ -102,15 +105,34 @@ export interface Past {
   readonly claimed: boolean;
 }
 
-/** Reads it. @throws {SealError} where it is not what was written */
-export async function readPast(
-  options: ChainOptions & {
-    readonly volumeBytes: number;
-    readonly pin: Pin | undefined;
-  },
+interface PastOptions extends ChainOptions {
+  readonly volumeBytes: number;
+  readonly pin: Pin | undefined;
+}
+
+/**
+ * Reads it. Where another goes on writing meanwhile, what was to be read may be deleted a moment before; then there is a checkpoint that goes
+ * further, and it is read from there.
+ *
+ * @throws {SealError} where it is not what was written
+ */
+export async function readPast(options: PastOptions): Promise<Past> {
+  for (let tries = 1;; tries++) {
+    const checkpoints = new Checkpoints(options);
+    try {
+      return await readFrom(checkpoints, options);
+    } catch (thrown) {
+      if (!(thrown instanceof SealError) || tries === MAX_READS) throw thrown;
+      if (!await checkpoints.goFurther(checkpoints.last)) throw thrown;
+    }
+  }
+}
+
+async function readFrom(
+  checkpoints: Checkpoints,
+  options: PastOptions,
 ): Promise<Past> {
   const { pin } = options;
-  const checkpoints = new Checkpoints(options);
   const map = new VolumeMap();
   const checkpoint = await checkpoints.find();
   let end = CHAIN_START;
@@ -233,6 +255,8 @@ export interface BucketVolume {
   readonly map: VolumeMap;
   readonly reader: SegmentReader;
   readonly cleaner: Cleaner | undefined;
+  /** All that is in the bucket of it, as far as it is known: what is to be deleted, too. */
+  readonly storedBytes: number;
   readonly superblock: Superblock;
 }
 
@@ -277,5 +301,11 @@ export async function openBucketVolume(
     ...(idleMs === undefined ? {} : { idleMs }),
   });
   cleaner?.wake();
-  return { store, row, map, reader, cleaner, superblock };
+  return {
+    ...{ store, row, map, reader, cleaner, superblock },
+    get storedBytes() {
+      const { objectBytes: strayBytes } = cleaner?.strays ?? { objectBytes: 0 };
+      return map.objectBytes + checkpoints.objectBytes + strayBytes;
+    },
+  };
 }

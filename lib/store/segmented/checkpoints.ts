@@ -152,6 +152,11 @@ export class Checkpoints {
       : Math.min(...this.#known.map(({ nextSegment }) => nextSegment));
   }
 
+  /** How far the last one goes; 0 where there is none. */
+  get last(): number {
+    return this.#known.at(-1)?.nextSegment ?? 0;
+  }
+
   /** What the last one takes in the bucket. */
   get lastBytes(): number {
     return this.#known.at(-1)?.objectBytes ?? 0;

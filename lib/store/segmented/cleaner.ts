@@ -196,7 +196,7 @@ export class Cleaner implements Cleaning {
     }
     this.#unreadable.set(
       victim,
-      `Segment ${victim.number} is damaged: ${why.message}`,
+      `Segment ${victim.number} is damaged, and something in it cannot be read: ${why.message}`,
     );
   }
 }

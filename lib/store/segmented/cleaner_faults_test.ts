@@ -91,7 +91,7 @@ for (const [how, spoil] of DAMAGE) {
     await quiet(volume);
     const { cleaner, map, store } = volume;
     expect(cleaner?.trouble).toMatch(
-      new RegExp(`^Segment ${first + 2} is damaged: `),
+      new RegExp(`^Segment ${first + 2} is damaged, `),
     );
     expect(cleaner!.moved.segments).toBeGreaterThan(0);
     expect(map.segment(first + 2)?.liveSectors).toBe(4);
