@@ -21,6 +21,8 @@ const WORTH_OF_LIVE = 0.04;
 /** …but for no less than this share of one segment, and no less than so many times what it takes itself. */
 const WORTH_OF_SEGMENT = 1 / 8;
 const WORTH_OF_CHECKPOINT = 2;
+/** What frees so many times what it takes costs nothing. */
+const CHEAP = 16;
 
 export interface SweepOptions extends ChainOptions {
   readonly map: VolumeMap;
@@ -55,7 +57,9 @@ export class Sweep {
 
   /** Whether the one before the last keeps so much that another is worth writing at once: nobody knows when there is more to write. */
   get freesOlder(): boolean {
-    return this.#olderBytes > 2 * this.#worth;
+    const { lastBytes } = this.#options.checkpoints;
+    return this.#olderBytes > 2 * this.#worth ||
+      this.#olderBytes > Math.max(this.#worth, CHEAP * lastBytes);
   }
 
   /**

@@ -111,7 +111,7 @@ function anyWrite(dice: Dice): SegmentExtent[] {
 
 Deno.test("the map, its counts and its ranks are those of the slow twin, on the way and from a checkpoint", () => {
   let movesThatCounted = 0;
-  for (let seed = 0; seed < 60; seed++) {
+  for (let seed = 0; seed < 25; seed++) {
     const dice = new Dice(seed);
     let map = new VolumeMap();
     const twin = new Twin();
@@ -157,7 +157,7 @@ Deno.test("the map, its counts and its ranks are those of the slow twin, on the 
     }
   }
   // It has not gone blind.
-  expect(movesThatCounted).toBeGreaterThan(300);
+  expect(movesThatCounted).toBeGreaterThan(120);
 });
 
 Deno.test("of several moves of the same sectors the first counts, and a move of what was moved since does not", () => {
