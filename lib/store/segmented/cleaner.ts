@@ -51,7 +51,8 @@ export class Cleaner implements Cleaning {
   /** Could not be read, and why: what is in them stays where it is. */
   readonly #unreadable = new Map<KnownSegment, string>();
   #working: Promise<void> | undefined;
-  #stopTimer: () => void = () => {};
+  /** It is not tried before: writes would wait for what cannot be read, again and again. */
+  #stopTimer: (() => void) | undefined;
   #backlogBytes = 0;
   /** Why the last work was given up. */
   #failure: string | undefined;
@@ -97,8 +98,8 @@ export class Cleaner implements Cleaning {
 
   /** There may be something to do. */
   wake(): void {
-    if (this.#working || this.#closing.signal.aborted || !this.#due) return;
-    this.#stopTimer();
+    if (this.#working || this.#stopTimer || !this.#due) return;
+    if (this.#closing.signal.aborted) return;
     this.#working = this.#work()
       .then(() => this.#failure = undefined, (thrown) => this.#failed(thrown))
       .finally(() => this.#working = undefined);
@@ -112,7 +113,7 @@ export class Cleaner implements Cleaning {
   /** Ends with what is under way. */
   async close(): Promise<void> {
     this.#closing.abort();
-    this.#stopTimer();
+    this.#stopTimer?.();
     await this.#working;
   }
 
@@ -148,7 +149,10 @@ export class Cleaner implements Cleaning {
     this.#failure = `Could not clean up: ${messageOf(thrown)}`;
     // What the bucket does not do now it may do later; whoever has lost the volume has nothing to clean any more.
     if (!(thrown instanceof BucketError)) return this.#closing.abort();
-    this.#stopTimer = this.#options.clock.after(RETRY_MS, () => this.wake());
+    this.#stopTimer = this.#options.clock.after(RETRY_MS, () => {
+      this.#stopTimer = undefined;
+      this.wake();
+    });
   }
 
   get #due(): boolean {
