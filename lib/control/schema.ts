@@ -86,6 +86,7 @@ const BucketInfo = v.object({
   cacheHits: v.exactOptional(figure),
   objectBytes: v.exactOptional(bytes),
   liveBytes: v.exactOptional(bytes),
+  movedBytes: v.exactOptional(bytes),
 });
 
 const Recovery = v.object({

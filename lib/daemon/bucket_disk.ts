@@ -226,8 +226,9 @@ export class BucketDisk {
       fetchedBytes: reach.counters().downloadedBytes,
       cachedBytes: cache?.sizeBytes ?? 0,
       ...(hits + misses > 0 && { cacheHits: hits / (hits + misses) }),
-      objectBytes: volume.map.objectBytes,
+      objectBytes: volume.storedBytes,
       liveBytes: volume.map.liveBytes,
+      movedBytes: volume.cleaner?.moved.bytes ?? 0,
     };
   }
 
@@ -254,7 +255,8 @@ export class BucketDisk {
     if (undrainedBytes > 0 && why !== undefined) {
       return `uploading is paused: ${why}`;
     }
-    if (volume.row.trouble !== undefined) return volume.row.trouble;
+    const background = volume.row.trouble ?? volume.cleaner?.trouble;
+    if (background !== undefined) return background;
     return cache?.trouble === undefined
       ? undefined
       : `the cache cannot be used: ${cache.trouble}`;

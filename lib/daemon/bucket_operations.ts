@@ -88,7 +88,7 @@ export async function recoverFromBucket(
     const journal = await folder.openJournal(spec.journalBytes);
     const { store } = await openBucketVolume({
       ...{ bucket, keys, journal, clock: world.clock },
-      ...{ cache: undefined, pin: undefined },
+      ...{ cache: undefined, pin: undefined, cleans: false },
       keepPin: (pin) => folder.keepPin(pin),
     });
     const { sizeBytes } = store;

@@ -213,7 +213,8 @@ export function openWhole(
   return { head, data };
 }
 
-function headBytes(tableBytes: number, dataBytes: number): number {
+/** The length of a head, with a table of that length. */
+export function headBytes(tableBytes: number, dataBytes: number): number {
   return PREAMBLE_END + tableBytes +
     (chunkCount(dataBytes) + 1) * AEAD_TAG_BYTES;
 }

@@ -191,13 +191,14 @@ export class Drain {
   }
 
   async #applied({ runs, next, bytes }: Batch): Promise<void> {
-    const { journal, applied } = this.#options;
+    const { journal, target, applied } = this.#options;
     // Before the journal may use its files again: from here on the target is read.
     applied(runs);
     await journal.drained(next);
     this.#undrainedBytes -= bytes;
     if (journal.from.sequence > journal.stable) this.#hurry = false;
     this.#tell();
+    target.backlog?.(this.#undrainedBytes);
   }
 
   /** The next entries, each found whole, as many as a batch has. Of what they did to a byte only the last counts. */

@@ -58,6 +58,8 @@ export interface DrainTarget {
    * after them comes again too before anybody reads.
    */
   apply(batch: DrainBatch): Promise<void>;
+  /** Told after each batch how many bytes of entries are waiting: what has time waits until they are few. */
+  backlog?(bytes: number): void;
   /** What to do about what `apply` threw for the `attempt`th time in a row, from 1: try again so much later; undefined: never. */
   retryAfterMs(thrown: unknown, attempt: number): number | undefined;
   /** As in {@linkcode Store}. Everything was drained before. */

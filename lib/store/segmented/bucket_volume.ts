@@ -35,13 +35,18 @@ import {
   follow,
 } from "./chain.ts";
 import { Checkpoints } from "./checkpoints.ts";
+import { Cleaner } from "./cleaner.ts";
 import { SegmentReader } from "./segment_reader.ts";
-import { type Pin, SegmentRow, UPLOADS } from "./segment_row.ts";
+import { UPLOADS } from "./row_queue.ts";
+import { type Pin, SegmentRow } from "./segment_row.ts";
 import { SegmentTarget } from "./segment_target.ts";
 import { VolumeMap } from "./volume_map.ts";
 
 /** How much data a segment is meant to hold. */
 export const SEGMENT_BYTES = 8 * 1024 * 1024;
+
+/** How often a volume's past is read where another goes on writing. */
+const MAX_READS = 8;
 
 /** What of a volume is the same for all its life. */
 export interface NewVolume {
@@ -100,15 +105,34 @@ export interface Past {
   readonly claimed: boolean;
 }
 
-/** Reads it. @throws {SealError} where it is not what was written */
-export async function readPast(
-  options: ChainOptions & {
-    readonly volumeBytes: number;
-    readonly pin: Pin | undefined;
-  },
+interface PastOptions extends ChainOptions {
+  readonly volumeBytes: number;
+  readonly pin: Pin | undefined;
+}
+
+/**
+ * Reads it. Where another goes on writing meanwhile, what was to be read may be deleted a moment before; then there is a checkpoint that goes
+ * further, and it is read from there.
+ *
+ * @throws {SealError} where it is not what was written
+ */
+export async function readPast(options: PastOptions): Promise<Past> {
+  for (let tries = 1;; tries++) {
+    const checkpoints = new Checkpoints(options);
+    try {
+      return await readFrom(checkpoints, options);
+    } catch (thrown) {
+      if (!(thrown instanceof SealError) || tries === MAX_READS) throw thrown;
+      if (!await checkpoints.goFurther(checkpoints.last)) throw thrown;
+    }
+  }
+}
+
+async function readFrom(
+  checkpoints: Checkpoints,
+  options: PastOptions,
 ): Promise<Past> {
   const { pin } = options;
-  const checkpoints = new Checkpoints(options);
   const map = new VolumeMap();
   const checkpoint = await checkpoints.find();
   let end = CHAIN_START;
@@ -220,6 +244,8 @@ export interface OpenVolumeOptions {
   readonly idleMs?: number;
   /** Segments from one checkpoint to the next. */
   readonly checkpointEvery?: number;
+  /** Whether segments are rewritten of which little is wanted; they are unless given. */
+  readonly cleans?: boolean;
 }
 
 /** A volume that is open. */
@@ -228,6 +254,9 @@ export interface BucketVolume {
   readonly row: SegmentRow;
   readonly map: VolumeMap;
   readonly reader: SegmentReader;
+  readonly cleaner: Cleaner | undefined;
+  /** All that is in the bucket of it, as far as it is known: what is to be deleted, too. */
+  readonly storedBytes: number;
   readonly superblock: Superblock;
 }
 
@@ -252,19 +281,31 @@ export async function openBucketVolume(
   const reader = new SegmentReader({ ...chain, cache });
   const row = new SegmentRow({
     ...chain,
-    ...{ map, checkpoints, reader, cache, sizeBytes, end, clock },
+    ...{ map, checkpoints, reader, cache, sizeBytes, segmentBytes, end, clock },
     pin: options.keepPin,
     ...(options.checkpointEvery === undefined
       ? {}
       : { checkpointEvery: options.checkpointEvery }),
   });
   await row.open();
+  const cleaner = options.cleans === false ? undefined : new Cleaner({
+    ...{ ...chain, map, checkpoints, row, clock, segmentBytes },
+    // What it fetches is not what is read here.
+    reader: new SegmentReader({ ...chain, cache, keeps: false }),
+  });
   const target = new SegmentTarget({
-    ...{ map, reader, cache, bucket, row, segmentBytes },
+    ...{ map, reader, cache, bucket, row, segmentBytes, cleaner },
   });
   const store = new JournaledStore({
     ...{ target, journal, clock },
     ...(idleMs === undefined ? {} : { idleMs }),
   });
-  return { store, row, map, reader, superblock };
+  cleaner?.wake();
+  return {
+    ...{ store, row, map, reader, cleaner, superblock },
+    get storedBytes() {
+      const { objectBytes: strayBytes } = cleaner?.strays ?? { objectBytes: 0 };
+      return map.objectBytes + checkpoints.objectBytes + strayBytes;
+    },
+  };
 }

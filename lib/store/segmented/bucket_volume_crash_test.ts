@@ -25,6 +25,7 @@ import { openJournal, soon } from "../testing/journaled.ts";
 import { KILLED_WHOLE, LOST, PREFIX } from "../testing/oracle.ts";
 import type { Process } from "../testing/power_supply.ts";
 import { createBucketVolume, openBucketVolume } from "./bucket_volume.ts";
+import type { Cleaner } from "./cleaner.ts";
 import type { Pin } from "./segment_row.ts";
 
 const SEEDS = 100;
@@ -72,7 +73,10 @@ interface Variant {
   readonly loses: boolean;
 }
 
-function bucketVolume(seed: number, variant: Variant): CrashSubject {
+function bucketVolume(
+  seed: number,
+  { cleaners, ...variant }: Variant & { readonly cleaners: Cleaner[] },
+): CrashSubject {
   const memory = new MemoryBucket({ pageObjects: 5 });
   const share = seed % 3 === 0 ? 0 : 0.1;
   const bucket = new FaultBucket(memory, endurable(troubled(seed, share, 40)));
@@ -96,7 +100,7 @@ function bucketVolume(seed: number, variant: Variant): CrashSubject {
         });
       }
       const pin = pinIn(process, `${local}pin`);
-      const { store } = await openBucketVolume({
+      const { store, cleaner } = await openBucketVolume({
         bucket: reached,
         keys,
         journal: await openJournal(process.folder(`${local}journal`), {
@@ -116,6 +120,7 @@ function bucketVolume(seed: number, variant: Variant): CrashSubject {
         clock: soon,
         checkpointEvery: variant.checkpointEvery,
       });
+      cleaners.push(cleaner!);
       return store;
     },
     sizeBytes: SIZE_BYTES,
@@ -178,12 +183,23 @@ const VARIANTS: readonly (Variant & { readonly name: string })[] = [
 
 for (const variant of VARIANTS) {
   Deno.test(`a volume in a bucket is a prefix of its operations after any crash: ${variant.name}`, async () => {
-    const runs = await crashRuns(SEEDS, (seed) => bucketVolume(seed, variant));
+    const cleaners: Cleaner[] = [];
+    const runs = await crashRuns(
+      SEEDS,
+      (seed) => bucketVolume(seed, { ...variant, cleaners }),
+    );
     if (!runs) return;
     const { seeds, tally } = runs;
     // It has not gone blind.
     expect(tally.cuts).toBeGreaterThan(seeds);
     expect(tally.kills).toBeGreaterThan(seeds / 2);
     expect(tally.operations).toBeGreaterThan(10 * seeds);
+    const sum = (of: (cleaner: Cleaner) => number) =>
+      cleaners.reduce((sum, cleaner) => sum + of(cleaner), 0);
+    expect(sum(({ moved }) => moved.segments)).toBeGreaterThan(seeds);
+    expect(sum(({ strays }) => strays.deleted)).toBeGreaterThan(seeds / 2);
+    // What they met was the crash, and nothing that is wrong in the bucket.
+    expect(new Set(cleaners.map(({ trouble }) => trouble)))
+      .toEqual(new Set([undefined, "Could not clean up: There was a crash"]));
   });
 }

@@ -126,6 +126,15 @@ export interface Claim {
   readonly digest: Uint8Array;
 }
 
+/** What the local disk remembers of the row, so that nobody can put an older one in its place. */
+export interface Pin {
+  readonly next: number;
+  readonly epoch: number;
+  readonly digest: Uint8Array;
+  /** A claim that may have been made. */
+  readonly claim?: Claim;
+}
+
 /**
  * Makes this writer the one that goes on with the row: whoever wrote before can write nothing that counts any more.
  *

@@ -34,6 +34,7 @@ interface Known {
   readonly nextSegment: number;
   /** Segments that it needs. */
   readonly needs: ReadonlySet<number>;
+  readonly objectBytes: number;
 }
 
 export class Checkpoints {
@@ -64,7 +65,7 @@ export class Checkpoints {
       const bytes = await this.#whole(number, best.objectBytes);
       if (!bytes) continue;
       const checkpoint = openCheckpoint(keys, { volumeId, number, bytes });
-      this.#remember(number, checkpoint);
+      this.#remember(number, best.objectBytes, checkpoint);
       return checkpoint;
     }
     throw restless();
@@ -106,7 +107,9 @@ export class Checkpoints {
       });
       const name = keys.nameOf("checkpoint", number);
       if (await bucket.create(name, bytes) !== "created") continue;
-      return this.#remember(number, { nextSegment: end.next, segments });
+      const { length: objectBytes } = bytes;
+      const written = { nextSegment: end.next, segments };
+      return this.#remember(number, objectBytes, written);
     }
     throw new VaultError("There is no number left for another checkpoint");
   }
@@ -135,12 +138,42 @@ export class Checkpoints {
       );
   }
 
+  /** Whether that is only until another is written: the last one does not need it, though one before does. */
+  freesNext(segment: number): boolean {
+    const last = this.#known.at(-1);
+    return last !== undefined && this.needs(segment) &&
+      segment < last.nextSegment && !last.needs.has(segment);
+  }
+
+  /** What is said of segments below is said by all that are kept; 0 where fewer are kept than should be. */
+  get covered(): number {
+    return this.#known.length < KEPT_CHECKPOINTS
+      ? 0
+      : Math.min(...this.#known.map(({ nextSegment }) => nextSegment));
+  }
+
+  /** How far the last one goes; 0 where there is none. */
+  get last(): number {
+    return this.#known.at(-1)?.nextSegment ?? 0;
+  }
+
+  /** What the last one takes in the bucket. */
+  get lastBytes(): number {
+    return this.#known.at(-1)?.objectBytes ?? 0;
+  }
+
+  /** What those that are kept take. */
+  get objectBytes(): number {
+    return this.#known.reduce((sum, { objectBytes }) => sum + objectBytes, 0);
+  }
+
   #remember(
     number: number,
+    objectBytes: number,
     { nextSegment, segments }: Pick<Checkpoint, "nextSegment" | "segments">,
   ): void {
     const needs = new Set(segments.map(({ number }) => number));
-    this.#known.push({ number, nextSegment, needs });
+    this.#known.push({ number, nextSegment, needs, objectBytes });
     while (this.#known.length > KEPT_CHECKPOINTS) {
       this.#stale.push(this.#known.shift()!.number);
     }

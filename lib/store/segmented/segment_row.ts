@@ -14,40 +14,29 @@ import type { Clock } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
 import { BucketError } from "../../bucket/bucket.ts";
 import { SealError } from "../../segments/seal_error.ts";
-import { CHUNK_BYTES } from "../../segments/sealed.ts";
-import {
-  encodeSegment,
-  SECTOR_BYTES,
-  type SegmentHead,
-} from "../../segments/segment.ts";
+import { SECTOR_BYTES, type SegmentHead } from "../../segments/segment.ts";
 import type { ChunkCache } from "../chunk_cache.ts";
 import {
-  behind,
   type ChainEnd,
   type ChainOptions,
   type Claim,
   claim,
+  type Pin,
   readHead,
 } from "./chain.ts";
 import type { Checkpoints } from "./checkpoints.ts";
 import { Fenced } from "./fenced.ts";
-import { type Packed, place, runsOf } from "./packing.ts";
+import { keepIn, type Packed, place } from "./packing.ts";
 import type { SegmentReader } from "./segment_reader.ts";
-import { sweep } from "./sweep.ts";
+import { sealBehind } from "./sealing.ts";
+import { RowQueue } from "./row_queue.ts";
+import { Sweep } from "./sweep.ts";
 import type { VolumeMap } from "./volume_map.ts";
 
-/** Segments that are uploaded at once. */
-export const UPLOADS = 4;
 /** A checkpoint is written after so many segments, unless told otherwise. */
 export const CHECKPOINT_SEGMENTS = 64;
-/** What the local disk remembers of the row, so that nobody can put an older one in its place. */
-export interface Pin {
-  readonly next: number;
-  readonly epoch: number;
-  readonly digest: Uint8Array;
-  /** A claim that may have been made. */
-  readonly claim?: Claim;
-}
+
+export type { Pin } from "./chain.ts";
 
 export interface SegmentRowOptions extends ChainOptions {
   readonly map: VolumeMap;
@@ -55,6 +44,8 @@ export interface SegmentRowOptions extends ChainOptions {
   readonly reader: SegmentReader;
   readonly cache: ChunkCache | undefined;
   readonly sizeBytes: number;
+  /** Of data of a segment. */
+  readonly segmentBytes: number;
   /** Where the row ends. */
   readonly end: ChainEnd;
   /** Keeps it; on stable storage when it returns. */
@@ -64,7 +55,17 @@ export interface SegmentRowOptions extends ChainOptions {
   readonly checkpointEvery?: number;
 }
 
+/** Whoever rewrites what is in the row. */
+export interface Cleaning {
+  /** Whether that is as urgent as new writes are. */
+  readonly presses: boolean;
+  /** There is more in the row. */
+  wake(): void;
+}
+
 export class SegmentRow {
+  /** What moves in it. */
+  cleaner: Cleaning | undefined;
   readonly #options: SegmentRowOptions;
   /** Of the volume, which the map does not go beyond. */
   sizeBytes: number;
@@ -75,11 +76,10 @@ export class SegmentRow {
   #opening = true;
   /** The digests of those that may have been made. */
   readonly #claims = new Set<string>();
-  #waiting: {
-    readonly packed: Packed;
-    readonly resolve: () => void;
-    readonly reject: (why: unknown) => void;
-  }[] = [];
+  /** The number of its last claim. */
+  #claimedAt = 0;
+  readonly #queue: RowQueue;
+  readonly #sweep: Sweep;
   #turn: Promise<unknown> = Promise.resolve();
   #sinceCheckpoint = 0;
   /** Nothing may be written before a checkpoint: it is not known what size the bucket tells. */
@@ -93,6 +93,11 @@ export class SegmentRow {
     this.#options = options;
     this.sizeBytes = options.sizeBytes;
     this.#end = options.end;
+    this.#queue = new RowQueue(
+      options.map,
+      () => this.cleaner?.presses ?? false,
+    );
+    this.#sweep = new Sweep(options);
   }
 
   /** Where the row ends. */
@@ -105,9 +110,14 @@ export class SegmentRow {
     return this.#uploadedBytes;
   }
 
-  /** Why no checkpoint could be written, and the row grows; undefined where nothing is wrong. */
+  /** The number of the last segment with which this writer has claimed it. */
+  get claimedAt(): number {
+    return this.#claimedAt;
+  }
+
+  /** Why no checkpoint could be written, and the row grows, or nothing deleted; undefined where nothing is wrong. */
   get trouble(): string | undefined {
-    return this.#trouble;
+    return this.#trouble ?? this.#sweep.trouble;
   }
 
   /**
@@ -130,10 +140,23 @@ export class SegmentRow {
    */
   append(packed: Packed): Promise<void> {
     if (packed.extents.length === 0) return Promise.resolve();
-    const { promise, ...settle } = Promise.withResolvers<void>();
-    this.#waiting.push({ packed, ...settle });
+    const written = this.#queue.write(packed);
     void this.#inTurn(() => this.#writeWaiting());
-    return promise;
+    return written;
+  }
+
+  /** As in {@linkcode RowQueue}. */
+  expectMoves(): () => void {
+    return this.#queue.expectMoves();
+  }
+
+  /**
+   * The same for what was moved, of which only what is not written anew meanwhile counts. Gives how many bytes went.
+   */
+  move(packed: Packed): Promise<number> {
+    const moved = this.#queue.move(packed);
+    void this.#inTurn(() => this.#writeWaiting());
+    return moved;
   }
 
   /** Writes a checkpoint, where there is anything new. */
@@ -209,13 +232,14 @@ export class SegmentRow {
       throw new Fenced(undefined);
     }
     this.#end = end;
+    this.#claimedAt = number;
     this.#opening = false;
     this.#mustClaim = false;
     this.#pin();
   }
 
   async #writeWaiting(): Promise<void> {
-    const group = this.#waiting.splice(0, UPLOADS);
+    const group = await this.#queue.take();
     if (group.length === 0) return;
     let done = 0;
     try {
@@ -226,20 +250,24 @@ export class SegmentRow {
         group[done++]!.resolve();
       });
       this.#pin();
-      await this.#checkpointWhereDue();
+      await this.#checkpointsWhereDue();
+      this.cleaner?.wake();
     } catch (thrown) {
       // What comes after it is not to be written without it.
-      const rest = [...group.slice(done), ...this.#waiting.splice(0)];
+      const rest = [...group.slice(done), ...this.#queue.takeAll()];
       for (const { reject } of rest) reject(thrown);
     }
   }
 
   /** One that cannot be written now is with the next segment; one that never can be ends it: the row would grow and grow. */
-  async #checkpointWhereDue(): Promise<void> {
+  async #checkpointsWhereDue(): Promise<void> {
     const { checkpointEvery = CHECKPOINT_SEGMENTS } = this.#options;
-    if (this.#sinceCheckpoint < checkpointEvery) return;
     try {
-      await this.#checkpoint();
+      if (this.#sinceCheckpoint >= checkpointEvery || this.#sweep.frees) {
+        await this.#checkpoint();
+      }
+      // What the one before the last needs alone waits for another.
+      if (this.#sweep.freesOlder) await this.#checkpoint();
     } catch (thrown) {
       this.#trouble = `Could not write a checkpoint: ${messageOf(thrown)}`;
       if (!(thrown instanceof BucketError)) this.#failed = { why: thrown };
@@ -251,7 +279,7 @@ export class SegmentRow {
     packed: readonly Packed[],
     done: () => void = () => {},
   ): Promise<void> {
-    const sealed = await this.#seal(packed);
+    const sealed = await sealBehind(this.#end, packed, this.#options);
     this.#mustClaim = true;
     const { bucket, keys } = this.#options;
     const answers = await Promise.allSettled(
@@ -267,30 +295,12 @@ export class SegmentRow {
       if (answer.status === "rejected") throw answer.reason;
       if (answer.value === "exists") await this.#lost(number);
       this.#take({ head, extents: place(packed.extents) }, number);
-      this.#keep(number, packed.data);
+      // What was just written is likely to be read.
+      if (!packed.cold) keepIn(this.#options.cache, number, packed.data);
       this.#end = end;
       done();
     }
     this.#mustClaim = false;
-  }
-
-  async #seal(packed: readonly Packed[]) {
-    const { keys, volumeId, clock } = this.#options;
-    const sealed = [];
-    let end = this.#end;
-    for (const one of packed) {
-      const number = end.next;
-      const segment = encodeSegment(keys, {
-        ...{ volumeId, number, epoch: end.epoch, timeMs: clock.now() },
-        ...{ previous: end.digest, ...one },
-      });
-      const { epoch, digest, timeMs } = segment.head;
-      end = behind(end, { number, epoch, digest, timeMs });
-      sealed.push({ number, end, packed: one, ...segment });
-      // Sealing takes its time: others have their turn.
-      await clock.sleep(0);
-    }
-    return sealed;
   }
 
   /** @throws always: another's segment is where ours should be, or what is none */
@@ -316,16 +326,6 @@ export class SegmentRow {
     this.#sinceCheckpoint++;
   }
 
-  /** What was just written is likely to be read. */
-  #keep(segment: number, data: readonly Uint8Array[]): void {
-    const { cache } = this.#options;
-    if (!cache) return;
-    let chunk = 0;
-    for (const bytes of runsOf(data, CHUNK_BYTES)) {
-      cache.put({ segment, chunk: chunk++ }, bytes);
-    }
-  }
-
   async #checkpoint(volumeBytes = this.sizeBytes): Promise<void> {
     const { map, checkpoints, clock } = this.#options;
     const timeMs = clock.now();
@@ -333,7 +333,7 @@ export class SegmentRow {
     this.#sinceCheckpoint = 0;
     this.#owesCheckpoint = false;
     this.#trouble = undefined;
-    await sweep(this.#options);
+    await this.#sweep.run();
   }
 
   #pin(claim?: Claim): void {

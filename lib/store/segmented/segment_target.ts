@@ -3,18 +3,17 @@
  */
 
 import type { Extent } from "../../base/extent.ts";
+import type { Run } from "../extent_map.ts";
 import { BucketError } from "../../bucket/bucket.ts";
 import { SealError } from "../../segments/seal_error.ts";
 import { SECTOR_BYTES } from "../../segments/segment.ts";
 import type { DrainBatch, DrainTarget } from "../drain_target.ts";
 import type { Maybe } from "../store.ts";
+import type { Cleaner } from "./cleaner.ts";
 import { pack } from "./packing.ts";
-import {
-  type SegmentRow,
-  type SegmentRowOptions,
-  UPLOADS,
-} from "./segment_row.ts";
-import type { KnownSegment } from "./volume_map.ts";
+import { UPLOADS } from "./row_queue.ts";
+import type { SegmentRow, SegmentRowOptions } from "./segment_row.ts";
+import type { KnownSegment } from "./ledger.ts";
 
 /** The pause after the first failure; each further one is twice as long, up to the longest. */
 const FIRST_RETRY_MS = 1000;
@@ -25,6 +24,7 @@ export interface SegmentTargetOptions
   readonly row: SegmentRow;
   /** Of data of a segment. */
   readonly segmentBytes: number;
+  readonly cleaner: Cleaner | undefined;
 }
 
 export class SegmentTarget implements DrainTarget {
@@ -63,9 +63,7 @@ export class SegmentTarget implements DrainTarget {
         .read(this.#segment(piece.holder), at, part);
       if (waits) {
         (pending ??= []).push(this.#orMoved(waits, {
-          segment: piece.holder,
-          offset: from,
-          into: part,
+          ...{ piece, offset: from, into: part },
         }));
       }
     }
@@ -89,6 +87,10 @@ export class SegmentTarget implements DrainTarget {
     return this.#options.row.append(pack(pieces));
   }
 
+  backlog(bytes: number): void {
+    this.#options.cleaner?.backlog(bytes);
+  }
+
   retryAfterMs(thrown: unknown, attempt: number): number | undefined {
     // What the bucket refuses today it may take tomorrow: the journal keeps it until then.
     if (!(thrown instanceof BucketError)) return undefined;
@@ -100,7 +102,8 @@ export class SegmentTarget implements DrainTarget {
   }
 
   async close(): Promise<void> {
-    const { row, cache, bucket } = this.#options;
+    const { row, cache, bucket, cleaner } = this.#options;
+    await cleaner?.close();
     await row.settled();
     try {
       await cache?.save();
@@ -114,7 +117,7 @@ export class SegmentTarget implements DrainTarget {
   async #orMoved(
     reading: Promise<void>,
     what: {
-      readonly segment: number;
+      readonly piece: Run;
       readonly offset: number;
       readonly into: Uint8Array;
     },
@@ -122,8 +125,12 @@ export class SegmentTarget implements DrainTarget {
     try {
       await reading;
     } catch (thrown) {
-      if (this.#options.map.segment(what.segment)) throw thrown;
-      await this.read(what.offset, what.into);
+      const { piece, offset, into } = what;
+      // What is there yet was not deleted.
+      const isThere = this.#options.map.lookup(piece)
+        .some(({ holder }) => holder === piece.holder);
+      if (isThere) throw thrown;
+      await this.read(offset, into);
     }
   }
 

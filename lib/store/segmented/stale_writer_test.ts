@@ -1,8 +1,11 @@
 /** Writers that slept, buckets that were put back, and what must not come of it. */
 import { expect } from "expect";
 import type { Bucket, Created } from "../../bucket/bucket.ts";
+import { FaultBucket } from "../../bucket/fault_bucket.ts";
 import { MemoryBucket } from "../../bucket/memory_bucket.ts";
+import { readPast } from "./bucket_volume.ts";
 import { Fenced } from "./fenced.ts";
+import { GatedBucket } from "./testing/gated_bucket.ts";
 import {
   copyOf,
   keys,
@@ -180,4 +183,38 @@ Deno.test("a checkpoint that cannot be written is told of", async () => {
   await put(volume, { sector: 0, value: 2 });
   await volume.row.settled();
   expect(volume.row.trouble).toBeUndefined();
+});
+
+Deno.test("who opens a volume while another writes and deletes what was to be read reads it from further on", async () => {
+  const memory = await bucketOfVolume();
+  const writer = await openOn({ pin: undefined }, memory, often);
+  for (let n = 0; n < 6; n++) await put(writer, { sector: n, value: 1 });
+  const gated = new GatedBucket(memory);
+  // The reader has a checkpoint, and is about to read what comes behind it.
+  const reading = gated.holdNext({ kind: "get", prefix: "d/", side: "before" });
+  const past = readPast({
+    ...{ bucket: gated, keys, volumeBytes: SIZE_BYTES, pin: undefined },
+    volumeId: writer.superblock.volumeId,
+  });
+  await reading.arrived;
+  for (let n = 0; n < 10; n++) await put(writer, { sector: 7, value: 10 + n });
+  reading.open();
+  const { end, map } = await past;
+  expect(end.next).toBe(writer.row.end.next);
+  expect([...map.runs()]).toEqual([...writer.map.runs()]);
+});
+
+Deno.test("who cannot read it although nobody writes is told at once", async () => {
+  const memory = await bucketOfVolume();
+  const writer = await openOn({ pin: undefined }, memory);
+  for (let n = 0; n < 8; n++) await put(writer, { sector: n, value: 1 });
+  await memory.delete([keys.nameOf("segment", writer.row.end.next - 7)]);
+  let listings = 0;
+  const counted = new FaultBucket(memory, ({ kind, name }) => {
+    if (kind === "list" && name === "m/") listings++;
+    return undefined;
+  });
+  await expect(openOn({ pin: undefined }, counted)).rejects
+    .toThrow("is missing or not what was written");
+  expect(listings).toBe(2);
 });

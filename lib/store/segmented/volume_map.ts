@@ -5,11 +5,8 @@
  * order, is the map that the writer had.
  */
 
-import { SealError } from "../../segments/seal_error.ts";
-import { chunkCount } from "../../segments/sealed.ts";
-import { type PlacedExtent, SECTOR_BYTES } from "../../segments/segment.ts";
+import type { PlacedExtent } from "../../segments/segment.ts";
 import type { SegmentRecord } from "../../segments/checkpoint.ts";
-import { AEAD_TAG_BYTES } from "../../base/primitives.ts";
 import {
   ExtentMap,
   FIXED,
@@ -17,29 +14,28 @@ import {
   type Run,
   type SectorRange,
 } from "../extent_map.ts";
+import { type KnownSegment, SegmentLedger } from "./ledger.ts";
 
 /** The highest number of a segment that the map can name. */
 export const MAX_SEGMENT_NUMBER = FIXED - 1;
 
-/** A segment of which something is wanted, or was when it was written. */
-export interface KnownSegment extends Omit<SegmentRecord, "liveBytes"> {
-  liveSectors: number;
-}
-
 export class VolumeMap {
   readonly #map = new ExtentMap();
-  readonly #segments = new Map<number, KnownSegment>();
-  #liveSectors = 0;
-  #objectBytes = 0;
+  readonly #segments = new SegmentLedger();
 
   /** What is in the volume, without holes. */
   get liveBytes(): number {
-    return this.#liveSectors * SECTOR_BYTES;
+    return this.#segments.liveBytes;
   }
 
   /** What the segments take in the bucket. */
   get objectBytes(): number {
-    return this.#objectBytes;
+    return this.#segments.objectBytes;
+  }
+
+  /** What of that those take of which nothing is wanted any more. */
+  get deadBytes(): number {
+    return this.#segments.deadBytes;
   }
 
   /** How much memory it takes, about. */
@@ -53,7 +49,17 @@ export class VolumeMap {
 
   /** All that there are, in no order. */
   segments(): Iterable<KnownSegment> {
-    return this.#segments.values();
+    return this.#segments.all();
+  }
+
+  /** Those of which nothing is wanted any more, in no order. */
+  dead(): Iterable<KnownSegment> {
+    return this.#segments.dead();
+  }
+
+  /** As in {@linkcode SegmentLedger}. The map must not be changed meanwhile. */
+  worthRewriting(share: number): Iterable<KnownSegment> {
+    return this.#segments.worthRewriting(share);
   }
 
   segment(number: number): KnownSegment | undefined {
@@ -75,15 +81,14 @@ export class VolumeMap {
 
   /** A segment as a checkpoint knows it. Its runs are told after it. */
   restore(record: SegmentRecord): void {
-    this.#add({ ...record, liveSectors: 0 });
+    this.#segments.add(record);
   }
 
   /** A run of a checkpoint. @throws {SealError} where its segment is not there */
   restoreRun(run: Run): void {
-    const segment = this.#expect(run.holder);
+    const segment = this.#segments.expect(run.holder);
     this.#map.insert(run);
-    segment.liveSectors += run.length;
-    this.#liveSectors += run.length;
+    this.#segments.count(segment, run.length);
   }
 
   /** The next segment in order. What it says past the end of the volume was cut off since, and is not taken. */
@@ -92,8 +97,7 @@ export class VolumeMap {
     extents: readonly PlacedExtent[],
     endSector: number,
   ): void {
-    const known = { ...segment, liveSectors: 0 };
-    this.#add(known);
+    const known = this.#segments.add(segment);
     for (const extent of extents) {
       const { sector } = extent;
       const length = Math.min(extent.sectors, endSector - sector);
@@ -106,8 +110,7 @@ export class VolumeMap {
       const placed = extent.kind === "moved"
         ? this.#move(run, extent.from)
         : this.#put(run);
-      known.liveSectors += placed;
-      this.#liveSectors += placed;
+      this.#segments.count(known, placed);
     }
   }
 
@@ -119,10 +122,7 @@ export class VolumeMap {
 
   /** It is wanted no more, and gone from the bucket. */
   forget(number: number): void {
-    const segment = this.#segments.get(number);
-    if (!segment) return;
-    this.#segments.delete(number);
-    this.#objectBytes -= objectBytes(segment);
+    this.#segments.forget(number);
   }
 
   #put(run: Run): number {
@@ -133,32 +133,13 @@ export class VolumeMap {
   #move(run: Run, from: { segment: number; sector: number }): number {
     const source = { holder: from.segment, at: from.sector };
     const moved = this.#map.insertIf(run, source);
-    const segment = this.#segments.get(from.segment);
-    if (segment) segment.liveSectors -= moved;
-    this.#liveSectors -= moved;
+    if (moved > 0) {
+      this.#segments.count(this.#segments.expect(from.segment), -moved);
+    }
     return moved;
   }
 
   readonly #displaced = ({ holder, length }: Run): void => {
-    this.#expect(holder).liveSectors -= length;
-    this.#liveSectors -= length;
+    this.#segments.count(this.#segments.expect(holder), -length);
   };
-
-  #add(segment: KnownSegment): void {
-    this.#segments.set(segment.number, segment);
-    this.#objectBytes += objectBytes(segment);
-  }
-
-  #expect(number: number): KnownSegment {
-    const segment = this.#segments.get(number);
-    if (segment) return segment;
-    throw new SealError(`Segment ${number} is named and is not there`);
-  }
-}
-
-/** The length of the object. */
-export function objectBytes(
-  { dataStart, dataBytes }: Pick<SegmentRecord, "dataStart" | "dataBytes">,
-): number {
-  return dataStart + dataBytes + chunkCount(dataBytes) * AEAD_TAG_BYTES;
 }
