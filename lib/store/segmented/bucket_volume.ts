@@ -19,7 +19,6 @@ import {
   type VolumeKeys,
 } from "../../segments/keys.ts";
 import { SealError } from "../../segments/seal_error.ts";
-import type { SegmentHead } from "../../segments/segment.ts";
 import {
   encodeSuperblock,
   openSuperblock,
@@ -38,7 +37,7 @@ import { Checkpoints } from "./checkpoints.ts";
 import { SegmentReader } from "./segment_reader.ts";
 import { type Pin, SegmentRow, UPLOADS } from "./segment_row.ts";
 import { SegmentTarget } from "./segment_target.ts";
-import { VolumeMap } from "./volume_map.ts";
+import { knownOf, VolumeMap } from "./volume_map.ts";
 
 /** How much data a segment is meant to hold. */
 export const SEGMENT_BYTES = 8 * 1024 * 1024;
@@ -168,11 +167,6 @@ async function goesOnBehind(
     if (number >= end.next + UPLOADS) return true;
   }
   return false;
-}
-
-function knownOf({ head }: SegmentHead) {
-  const { digest, salt, dataStart, dataBytes, identity } = head;
-  return { number: identity.number, digest, salt, dataStart, dataBytes };
 }
 
 /** @throws {VaultError} where the row is not that which was written here, or less of it */

@@ -7,7 +7,11 @@
 
 import { SealError } from "../../segments/seal_error.ts";
 import { chunkCount } from "../../segments/sealed.ts";
-import { type PlacedExtent, SECTOR_BYTES } from "../../segments/segment.ts";
+import {
+  type PlacedExtent,
+  SECTOR_BYTES,
+  type SegmentHead,
+} from "../../segments/segment.ts";
 import type { SegmentRecord } from "../../segments/checkpoint.ts";
 import { AEAD_TAG_BYTES } from "../../base/primitives.ts";
 import {
@@ -154,6 +158,12 @@ export class VolumeMap {
     if (segment) return segment;
     throw new SealError(`Segment ${number} is named and is not there`);
   }
+}
+
+/** What the map wants to know of a segment. */
+export function knownOf({ head }: Pick<SegmentHead, "head">) {
+  const { digest, salt, dataStart, dataBytes, identity } = head;
+  return { number: identity.number, digest, salt, dataStart, dataBytes };
 }
 
 /** The length of the object. */
