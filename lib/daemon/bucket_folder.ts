@@ -75,18 +75,25 @@ export class BucketFolder {
           "It was removed from outside. Without it nobody can tell whether the bucket shows the volume's latest state: put it back, or delete the volume here and find it again with vault volume recover.",
       });
     }
-    const { next, epoch, digest, claim } = found;
+    const { next, epoch, digest, claims } = found;
     return {
       ...{ next, epoch, digest: fromHex(digest)! },
-      ...(claim && { claim: { ...claim, digest: fromHex(claim.digest)! } }),
+      ...(claims && {
+        claims: claims.map((one) => ({
+          ...one,
+          digest: fromHex(one.digest)!,
+        })),
+      }),
     };
   }
 
   /** On stable storage when it returns. */
-  keepPin({ next, epoch, digest, claim }: Pin): void {
+  keepPin({ next, epoch, digest, claims }: Pin): void {
     writeDocument(join(this.#path, "pin.json"), {
       ...{ version: 1, next, epoch, digest: toHex(digest) },
-      ...(claim && { claim: { ...claim, digest: toHex(claim.digest) } }),
+      ...(claims && {
+        claims: claims.map((one) => ({ ...one, digest: toHex(one.digest) })),
+      }),
     });
   }
 

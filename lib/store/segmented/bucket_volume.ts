@@ -95,8 +95,8 @@ export interface Past {
   readonly sizeBytes: number;
   /** Whether the row goes through the place that was kept. */
   readonly passed: boolean;
-  /** Whether a claim was found that was about to be made here, when nobody heard of it any more. */
-  readonly claimed: boolean;
+  /** The epoch of the last claim that was found and was about to be made here, when nobody heard of it any more. */
+  readonly claimed: number | undefined;
 }
 
 /** Reads it. @throws {SealError} where it is not what was written */
@@ -121,14 +121,15 @@ export async function readPast(
     end = { next: checkpoint.nextSegment, digest: previous, epoch, timeMs };
     sizeBytes = checkpoint.volumeBytes;
   }
-  let claimed = false;
+  let claimed: number | undefined;
   let passed = isPinned(end, pin);
   const endSector = Math.ceil(sizeBytes / 512);
   for (let looked: ChainEnd | undefined;; looked = end) {
     for await (const { segment, end: after } of follow(options, end)) {
       const { head } = segment;
-      claimed ||= pin?.claim !== undefined &&
-        equalBytes(head.digest, pin.claim.digest);
+      if (pin?.claims?.some(({ digest }) => equalBytes(head.digest, digest))) {
+        claimed = head.epoch;
+      }
       // Nothing is written past the end before a checkpoint tells of a later one.
       if (segment.extents.some((x) => x.sector + x.sectors > endSector)) {
         throw new SealError("The checkpoint with the volume's size is missing");
@@ -189,9 +190,9 @@ export function expectPinned(
     );
   }
   // A checkpoint that goes further than the pin is another's: ours are written after it. So is whatever follows our claim and is not of it.
-  const ours = claimed
-    ? end.epoch === pin.claim?.epoch
-    : passed && end.epoch === pin.epoch;
+  const ours = claimed === undefined
+    ? passed && end.epoch === pin.epoch
+    : end.epoch === claimed;
   if (ours) return;
   throw new VaultError("Another node has written to this volume since", {
     kind: "conflict",
@@ -247,7 +248,7 @@ export async function openBucketVolume(
   const row = new SegmentRow({
     ...chain,
     ...{ map, checkpoints, reader, cache, sizeBytes, end, clock },
-    pin: options.keepPin,
+    ...{ kept: pin, pin: options.keepPin },
     ...(options.checkpointEvery === undefined
       ? {}
       : { checkpointEvery: options.checkpointEvery }),
