@@ -9,6 +9,7 @@
 import type { Clock } from "../base/clock.ts";
 import { VaultError } from "../base/errors.ts";
 import type { Primitives } from "../base/primitives.ts";
+import { AbortableBucket } from "../bucket/abortable_bucket.ts";
 import type { Bucket } from "../bucket/bucket.ts";
 import type { VerifyResult, VerifyWork } from "../control/operations.ts";
 import {
@@ -132,8 +133,10 @@ export class BucketVerifying {
     let kept = clock.monotonic();
     let latest: Verified | undefined;
     try {
+      // A read that is held to a slow rate keeps nobody from ending the node.
+      const bucket = new AbortableBucket(open ?? own!, { signal });
       const found = await verifyVolume({
-        ...{ bucket: open ?? own!, keys, clock, pin, from, signal },
+        ...{ bucket, keys, clock, pin, from, signal },
         progress: (how) => work.now = { ...work.now, ...how },
         keep: (now) => {
           latest = now;
