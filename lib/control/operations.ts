@@ -16,8 +16,10 @@ import type {
   HolderInfo,
   HoldInfo,
 } from "./holding.ts";
+import type { VerifyOperations } from "./verification.ts";
 
 export type { BucketInfo, BucketSpec, KeySpec, NewBucket, Recovery };
+export type * from "./verification.ts";
 export type { Detachment, ForwardedInfo, HolderInfo, HoldInfo };
 
 /** What is asked for when a volume is made. */
@@ -265,7 +267,7 @@ export interface ChapSecret {
  * What can be asked of a node. Each rejects with a VaultError that tells a person what is wrong and, where it can, what to do; its
  * `kind` is `not-found` for a name that nothing has, `conflict` for one that something has already, and `usage` for what makes no sense.
  */
-export interface NodeOperations {
+export interface NodeOperations extends VerifyOperations {
   /** How it is: what it serves, to whom, how fast. */
   status(): Promise<NodeStatus>;
   /** All volumes, by name. */

@@ -7,7 +7,7 @@
 import type { Clock } from "../base/clock.ts";
 import { VaultError } from "../base/errors.ts";
 import type { Primitives } from "../base/primitives.ts";
-import type { BucketError } from "../bucket/bucket.ts";
+import type { Bucket, BucketError } from "../bucket/bucket.ts";
 import { type OpenBucket, openBucket } from "../bucket/open_bucket.ts";
 import type { BucketInfo } from "../control/operations.ts";
 import type { Journal } from "../journal/journal.ts";
@@ -156,6 +156,11 @@ export class BucketDisk {
     this.store = parts.volume.store;
     this.#rates = new Rates(options.clock);
     this.#rates.start(() => [["uploaded", this.#uploadedBytes]]);
+  }
+
+  /** What it lies in, with its limits. */
+  get bucket(): Bucket {
+    return this.#parts.reach.bucket;
   }
 
   /** A crash while the size was changed may have left another than the document says, which is the truth. @throws {VaultError} */

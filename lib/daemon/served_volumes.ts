@@ -5,6 +5,7 @@ import type { Clock } from "../base/clock.ts";
 import { invariant, messageOf, VaultError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { Primitives } from "../base/primitives.ts";
+import type { Bucket } from "../bucket/bucket.ts";
 import type { Store } from "../store/store.ts";
 import type { Resize, Target } from "../target/target.ts";
 import type { Targets } from "../target/targets.ts";
@@ -21,6 +22,7 @@ import { targetName } from "./target_name.ts";
 import {
   type Faults,
   faultsOf,
+  inUse,
   notServed,
   outOfService,
   type Survey,
@@ -110,6 +112,11 @@ export class ServedVolumes {
   /** What is told of a volume in a bucket, and undefined where it is not open. */
   bucketInfo(name: string): ReturnType<BucketDisk["info"]> | undefined {
     return this.#served.get(name)?.disk?.info();
+  }
+
+  /** What a volume in a bucket lies in, with its limits; undefined where it is not open. */
+  bucketOf(name: string): Bucket | undefined {
+    return this.#served.get(name)?.disk?.bucket;
   }
 
   /** @throws {VaultError} where what is on this machine does not do */
@@ -204,16 +211,7 @@ export class ServedVolumes {
   expectUnused(name: string): void {
     const { sessions } = this.#get(name).target;
     if (sessions.size === 0) return;
-    throw new VaultError(
-      `Volume "${name}" is in use: ${sessions.size} ${
-        sessions.size === 1 ? "session is" : "sessions are"
-      } logged in`,
-      {
-        kind: "conflict",
-        hint:
-          "`vault status` shows by whom. Detach it there, and try again: vault detach VOLUME",
-      },
-    );
+    throw inUse(name, sessions.size);
   }
 
   /**

@@ -119,3 +119,17 @@ function expectAlone(
     },
   );
 }
+
+/** What somebody wants to do with it that cannot be done while sessions are logged in. */
+export function inUse(name: string, sessions: number): VaultError {
+  return new VaultError(
+    `Volume "${name}" is in use: ${sessions} ${
+      sessions === 1 ? "session is" : "sessions are"
+    } logged in`,
+    {
+      kind: "conflict",
+      hint:
+        "`vault status` shows by whom. Detach it there, and try again: vault detach VOLUME",
+    },
+  );
+}

@@ -161,7 +161,8 @@ function identityOf({ volumeId, number }: CheckpointAddress) {
   return { kind: "checkpoint", volumeId, number } as const;
 }
 
-function decodeSummary(head: Head): CheckpointSummary {
+/** What the table of a checkpoint says. @throws {SealError} */
+export function decodeSummary(head: Head): CheckpointSummary {
   const what = `The table of checkpoint ${head.identity.number}`;
   const reader = new ByteReader(head.table, what);
   const volumeBytes = reader.varint(MAX_SECTORS * SECTOR_BYTES);

@@ -110,7 +110,8 @@ export function identityOf({ volumeId, number }: SegmentAddress) {
   return { kind: "segment", volumeId, number } as const;
 }
 
-function withExtents(head: Head): SegmentHead {
+/** A head that is proven, with what its table says. @throws {SealError} */
+export function withExtents(head: Head): SegmentHead {
   const what = `The table of segment ${head.identity.number}`;
   const reader = new ByteReader(head.table, what);
   const extents = decodeExtents(reader);

@@ -173,10 +173,7 @@ export class Drain {
       // The rest may become a whole one yet.
       if (batch.bytes < target.batchBytes) break;
     }
-    if (batches.length === 0) {
-      this.#hurry = false;
-      return;
-    }
+    if (batches.length === 0) return this.#rest();
     const outcomes = await Promise.allSettled(batches.map((batch) => {
       const { pieces, first, next } = batch;
       return target.apply({ first, last: next.sequence - 1, pieces });
@@ -196,7 +193,7 @@ export class Drain {
     applied(runs);
     await journal.drained(next);
     this.#undrainedBytes -= bytes;
-    if (journal.from.sequence > journal.stable) this.#hurry = false;
+    if (journal.from.sequence > journal.stable) this.#rest();
     this.#tell();
     target.backlog?.(this.#undrainedBytes);
   }
@@ -232,6 +229,12 @@ export class Drain {
       if (piece) pieces.push(piece);
     }
     return { pieces, runs, first: from.sequence, next, bytes };
+  }
+
+  /** All that was wanted is drained. What was appended since has its own time, also where that was over while others were drained. */
+  #rest(): void {
+    this.#hurry = false;
+    this.#watch();
   }
 
   #note(): void {

@@ -9,6 +9,7 @@ import { JournaledStore } from "./journaled_store.ts";
 import { MemoryStore } from "./memory_store.ts";
 import {
   drained,
+  HeldTarget,
   holding,
   read,
   settle,
@@ -214,6 +215,37 @@ Deno.test("what was written is drained after a while, even where it is little", 
   timers[0]!();
   await settle();
   expect(inner.allocatedBytes()).toBe(4096);
+  expect(store.undrainedBytes).toBe(0);
+  await store.close();
+});
+
+Deno.test("what was written while others were drained is drained, too, although its time was over meanwhile", async () => {
+  let timers: (() => void)[] = [];
+  const clock: Clock = {
+    ...noTime,
+    after(_ms, then) {
+      timers.push(then);
+      return () => timers = timers.filter((other) => other !== then);
+    },
+  };
+  const pass = () => timers.splice(0).forEach((then) => then());
+  const held = new HeldTarget(SIZE_BYTES);
+  const disk = new CrashDisk(new Dice(1));
+  const journal = await openJournal(disk.folder("j"));
+  const store = new JournaledStore({ target: held.target, journal, clock });
+  store.write(0, new Uint8Array(512).fill(1));
+  pass();
+  await settle();
+  expect(held.batches).toHaveLength(1);
+  store.write(512, new Uint8Array(512).fill(2));
+  pass();
+  await settle();
+  for (let n = 0; n < 3; n++) {
+    held.letGo();
+    await settle();
+    pass();
+    await settle();
+  }
   expect(store.undrainedBytes).toBe(0);
   await store.close();
 });

@@ -19,7 +19,6 @@ import {
   type VolumeKeys,
 } from "../../segments/keys.ts";
 import { SealError } from "../../segments/seal_error.ts";
-import type { SegmentHead } from "../../segments/segment.ts";
 import {
   encodeSuperblock,
   openSuperblock,
@@ -40,7 +39,7 @@ import { SegmentReader } from "./segment_reader.ts";
 import { UPLOADS } from "./row_queue.ts";
 import { type Pin, SegmentRow } from "./segment_row.ts";
 import { SegmentTarget } from "./segment_target.ts";
-import { VolumeMap } from "./volume_map.ts";
+import { knownOf, VolumeMap } from "./volume_map.ts";
 
 /** How much data a segment is meant to hold. */
 export const SEGMENT_BYTES = 8 * 1024 * 1024;
@@ -101,8 +100,8 @@ export interface Past {
   readonly sizeBytes: number;
   /** Whether the row goes through the place that was kept. */
   readonly passed: boolean;
-  /** Whether a claim was found that was about to be made here, when nobody heard of it any more. */
-  readonly claimed: boolean;
+  /** The epoch of the last claim that was found and was about to be made here, when nobody heard of it any more. */
+  readonly claimed: number | undefined;
 }
 
 interface PastOptions extends ChainOptions {
@@ -146,14 +145,15 @@ async function readFrom(
     end = { next: checkpoint.nextSegment, digest: previous, epoch, timeMs };
     sizeBytes = checkpoint.volumeBytes;
   }
-  let claimed = false;
+  let claimed: number | undefined;
   let passed = isPinned(end, pin);
   const endSector = Math.ceil(sizeBytes / 512);
   for (let looked: ChainEnd | undefined;; looked = end) {
     for await (const { segment, end: after } of follow(options, end)) {
       const { head } = segment;
-      claimed ||= pin?.claim !== undefined &&
-        equalBytes(head.digest, pin.claim.digest);
+      if (pin?.claims?.some(({ digest }) => equalBytes(head.digest, digest))) {
+        claimed = head.epoch;
+      }
       // Nothing is written past the end before a checkpoint tells of a later one.
       if (segment.extents.some((x) => x.sector + x.sectors > endSector)) {
         throw new SealError("The checkpoint with the volume's size is missing");
@@ -194,11 +194,6 @@ async function goesOnBehind(
   return false;
 }
 
-function knownOf({ head }: SegmentHead) {
-  const { digest, salt, dataStart, dataBytes, identity } = head;
-  return { number: identity.number, digest, salt, dataStart, dataBytes };
-}
-
 /** @throws {VaultError} where the row is not that which was written here, or less of it */
 export function expectPinned(
   { end, passed, claimed }: Pick<Past, "end" | "passed" | "claimed">,
@@ -219,9 +214,9 @@ export function expectPinned(
     );
   }
   // A checkpoint that goes further than the pin is another's: ours are written after it. So is whatever follows our claim and is not of it.
-  const ours = claimed
-    ? end.epoch === pin.claim?.epoch
-    : passed && end.epoch === pin.epoch;
+  const ours = claimed === undefined
+    ? passed && end.epoch === pin.epoch
+    : end.epoch === claimed;
   if (ours) return;
   throw new VaultError("Another node has written to this volume since", {
     kind: "conflict",
@@ -282,7 +277,7 @@ export async function openBucketVolume(
   const row = new SegmentRow({
     ...chain,
     ...{ map, checkpoints, reader, cache, sizeBytes, segmentBytes, end, clock },
-    pin: options.keepPin,
+    ...{ kept: pin, pin: options.keepPin },
     ...(options.checkpointEvery === undefined
       ? {}
       : { checkpointEvery: options.checkpointEvery }),

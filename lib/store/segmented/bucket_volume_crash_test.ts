@@ -4,7 +4,7 @@
  * is lost, some older one. CRASH_SEEDS=20000 tries so many lives in place of some hundreds, CRASH_SEED=n one of them again.
  */
 import { expect } from "expect";
-import { fromHex, fromUtf8, toHex, utf8 } from "../../base/bytes.ts";
+import { fromUtf8, utf8 } from "../../base/bytes.ts";
 import type { Bucket, Created, ObjectPage } from "../../bucket/bucket.ts";
 import type { Extent } from "../../base/extent.ts";
 import { FaultBucket } from "../../bucket/fault_bucket.ts";
@@ -26,6 +26,7 @@ import { KILLED_WHOLE, LOST, PREFIX } from "../testing/oracle.ts";
 import type { Process } from "../testing/power_supply.ts";
 import { createBucketVolume, openBucketVolume } from "./bucket_volume.ts";
 import type { Cleaner } from "./cleaner.ts";
+import type { Claim } from "./own_claims.ts";
 import type { Pin } from "./segment_row.ts";
 
 const SEEDS = 100;
@@ -130,30 +131,34 @@ function bucketVolume(
   };
 }
 
-/** In one sector, which is never torn. */
+type Packed = readonly [number: number, epoch: number, digest: string];
+
+/** In one sector, which is never torn: there is room for eight claims. */
 function pinIn(process: Process, name: string) {
   const file = process.open(name, BLOCK_BYTES);
+  const unpacked = ([number, epoch, digest]: Packed) => ({
+    ...{ number, epoch },
+    digest: Uint8Array.from(atob(digest), (char) => char.charCodeAt(0)),
+  });
+  const packed = (number: number, { epoch, digest }: Omit<Claim, "number">) => [
+    ...[number, epoch, btoa(String.fromCharCode(...digest))],
+  ];
   return {
     read(): Pin | undefined {
       const sector = new Uint8Array(BLOCK_BYTES);
       file.read(0, sector);
       const text = fromUtf8(sector)!.replaceAll("\0", "");
-      return text === "" ? undefined : JSON.parse(
-        text,
-        (key, value) => key === "digest" ? fromHex(value) : value,
-      );
+      if (text === "") return undefined;
+      const [end, claims] = JSON.parse(text) as [Packed, Packed[] | null];
+      const { number: next, ...rest } = unpacked(end);
+      return { next, ...rest, ...(claims && { claims: claims.map(unpacked) }) };
     },
     write(pin: Pin): void {
       const sector = new Uint8Array(BLOCK_BYTES);
-      const { claim, ...rest } = pin;
-      const plain = <T extends { readonly digest: Uint8Array }>(of: T) => ({
-        ...of,
-        digest: toHex(of.digest),
-      });
-      sector.set(utf8(JSON.stringify({
-        ...plain(rest),
-        ...(claim && { claim: plain(claim) }),
-      })));
+      sector.set(utf8(JSON.stringify([
+        packed(pin.next, pin),
+        pin.claims?.map((claim) => packed(claim.number, claim)) ?? null,
+      ])));
       file.write(0, sector);
       file.syncNow();
     },

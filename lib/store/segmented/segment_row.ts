@@ -9,7 +9,6 @@
  * Invariant: the map is that of the row up to its end, and the end is one that this writer has written.
  */
 
-import { toHex } from "../../base/bytes.ts";
 import type { Clock } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
 import { BucketError } from "../../bucket/bucket.ts";
@@ -19,13 +18,13 @@ import type { ChunkCache } from "../chunk_cache.ts";
 import {
   type ChainEnd,
   type ChainOptions,
-  type Claim,
   claim,
   type Pin,
   readHead,
 } from "./chain.ts";
 import type { Checkpoints } from "./checkpoints.ts";
 import { Fenced } from "./fenced.ts";
+import { type Claim, OwnClaims } from "./own_claims.ts";
 import { keepIn, type Packed, place } from "./packing.ts";
 import type { SegmentReader } from "./segment_reader.ts";
 import { sealBehind } from "./sealing.ts";
@@ -46,6 +45,8 @@ export interface SegmentRowOptions extends ChainOptions {
   readonly sizeBytes: number;
   /** Of data of a segment. */
   readonly segmentBytes: number;
+  /** What was kept; undefined: it takes the volume from whoever has it. */
+  readonly kept: Pin | undefined;
   /** Where the row ends. */
   readonly end: ChainEnd;
   /** Keeps it; on stable storage when it returns. */
@@ -72,10 +73,9 @@ export class SegmentRow {
   #end: ChainEnd;
   /** At first, and where it is not known what of the last segments has arrived. */
   #mustClaim = true;
-  /** When the volume is opened, who wrote before does not matter. */
-  #opening = true;
-  /** The digests of those that may have been made. */
-  readonly #claims = new Set<string>();
+  /** Until then, for who comes with nothing, who wrote before does not matter. */
+  #takes: boolean;
+  readonly #claims: OwnClaims;
   /** The number of its last claim. */
   #claimedAt = 0;
   readonly #queue: RowQueue;
@@ -93,6 +93,8 @@ export class SegmentRow {
     this.#options = options;
     this.sizeBytes = options.sizeBytes;
     this.#end = options.end;
+    this.#takes = options.kept === undefined;
+    this.#claims = new OwnClaims(options.kept?.claims);
     this.#queue = new RowQueue(
       options.map,
       () => this.cleaner?.presses ?? false,
@@ -210,16 +212,17 @@ export class SegmentRow {
       ...this.#options,
       from: this.#end,
       timeMs: clock.now(),
+      claims: this.#claims,
       about: (claim) => {
         number = claim.number;
-        this.#claims.add(toHex(claim.digest));
-        this.#pin(claim);
+        this.#claims.tries(claim);
+        this.#pin(this.#claims.tried);
       },
       found: (segment, number, end) => {
         const { head } = segment;
         // Of our own is what has arrived although nobody heard of it. What another has claimed is not to be claimed back.
-        const ours = this.#claims.has(toHex(head.digest));
-        if (head.epoch > epoch && !ours && !this.#opening) {
+        const ours = this.#claims.has(head.digest);
+        if (head.epoch > epoch && !ours && !this.#takes) {
           throw new Fenced(head.timeMs);
         }
         epoch = Math.max(epoch, head.epoch);
@@ -233,8 +236,9 @@ export class SegmentRow {
     }
     this.#end = end;
     this.#claimedAt = number;
-    this.#opening = false;
+    this.#takes = false;
     this.#mustClaim = false;
+    this.#claims.made();
     this.#pin();
   }
 
@@ -336,8 +340,8 @@ export class SegmentRow {
     await this.#sweep.run();
   }
 
-  #pin(claim?: Claim): void {
+  #pin(claims?: readonly Claim[]): void {
     const { next, epoch, digest } = this.#end;
-    this.#options.pin({ next, epoch, digest, ...(claim && { claim }) });
+    this.#options.pin({ next, epoch, digest, ...(claims && { claims }) });
   }
 }

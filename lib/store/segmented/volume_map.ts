@@ -5,7 +5,7 @@
  * order, is the map that the writer had.
  */
 
-import type { PlacedExtent } from "../../segments/segment.ts";
+import type { PlacedExtent, SegmentHead } from "../../segments/segment.ts";
 import type { SegmentRecord } from "../../segments/checkpoint.ts";
 import {
   ExtentMap,
@@ -142,4 +142,10 @@ export class VolumeMap {
   readonly #displaced = ({ holder, length }: Run): void => {
     this.#segments.count(this.#segments.expect(holder), -length);
   };
+}
+
+/** What the map wants to know of a segment. */
+export function knownOf({ head }: Pick<SegmentHead, "head">) {
+  const { digest, salt, dataStart, dataBytes, identity } = head;
+  return { number: identity.number, digest, salt, dataStart, dataBytes };
 }

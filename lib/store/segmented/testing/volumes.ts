@@ -30,7 +30,11 @@ export const SECTOR_BYTES = 512;
 
 export async function makeVolume(
   bucket: Bucket,
-  options: { readonly sizeBytes: number; readonly segmentBytes?: number },
+  options: {
+    readonly sizeBytes: number;
+    readonly segmentBytes?: number;
+    readonly keys?: VolumeKeys;
+  },
 ): Promise<void> {
   await createBucketVolume({
     ...{ bucket, keys, primitives, clock: noTime, blockSizeBytes: 512 },
