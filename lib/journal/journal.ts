@@ -138,6 +138,7 @@ export class Journal {
       placed.push({ kind, sector, sectors, number, at: dataAt });
     });
     this.#end = end;
+    this.#commit.wrote(sectorsOf(operation) * SECTOR_BYTES);
     return placed;
   }
 

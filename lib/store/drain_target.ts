@@ -69,7 +69,7 @@ export interface DrainTarget {
 }
 
 /** How much is drained at a time into a store: what waits in memory meanwhile, and how rarely it is made stable. */
-const BATCH_BYTES = 4 * 1024 * 1024;
+const BATCH_BYTES = 8 * 1024 * 1024;
 
 /** After so much others have their turn. */
 const PAUSE_EVERY_BYTES = 256 * 1024;
