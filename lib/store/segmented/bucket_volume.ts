@@ -43,6 +43,11 @@ import { VolumeMap } from "./volume_map.ts";
 /** How much data a segment is meant to hold. */
 export const SEGMENT_BYTES = 8 * 1024 * 1024;
 
+/** After so many extents of a checkpoint others have their turn. */
+const RESTORED_A_TURN = 16_384;
+
+const HEX_DIGITS = "0123456789abcdef";
+
 /** What of a volume is the same for all its life. */
 export interface NewVolume {
   readonly bucket: Bucket;
@@ -105,9 +110,10 @@ export async function readPast(
   options: ChainOptions & {
     readonly volumeBytes: number;
     readonly pin: Pin | undefined;
+    readonly clock: Clock;
   },
 ): Promise<Past> {
-  const { pin } = options;
+  const { pin, clock } = options;
   const checkpoints = new Checkpoints(options);
   const map = new VolumeMap();
   const checkpoint = await checkpoints.find();
@@ -115,8 +121,10 @@ export async function readPast(
   let sizeBytes = options.volumeBytes;
   if (checkpoint) {
     for (const record of checkpoint.segments) map.restore(record);
+    let count = 0;
     for (const { sector, sectors, segment, at } of checkpoint.extents) {
       map.restoreRun({ sector, length: sectors, holder: segment, at });
+      if (++count % RESTORED_A_TURN === 0) await clock.sleep(0);
     }
     const { epoch, previous, timeMs } = checkpoint.head;
     end = { next: checkpoint.nextSegment, digest: previous, epoch, timeMs };
@@ -162,12 +170,17 @@ async function goesOnBehind(
   { bucket, keys }: ChainOptions,
   end: ChainEnd,
 ): Promise<boolean> {
-  for await (const { name } of listAll(bucket, SEGMENT_FOLDER)) {
-    const parsed = keys.parseName(name);
-    const { number } = parsed?.kind === "segment" ? parsed : { number: 0 };
-    if (number >= end.next + UPLOADS) return true;
-  }
-  return false;
+  const goesOn = async (digit: string): Promise<boolean> => {
+    for await (const { name } of listAll(bucket, SEGMENT_FOLDER + digit)) {
+      const parsed = keys.parseName(name);
+      const { number } = parsed?.kind === "segment" ? parsed : { number: 0 };
+      if (number >= end.next + UPLOADS) return true;
+    }
+    return false;
+  };
+  // A page of a listing says where the next begins. Names are as good as random: by their first digit they are listed side by side.
+  const found = await Promise.all(Array.from(HEX_DIGITS, goesOn));
+  return found.includes(true);
 }
 
 function knownOf({ head }: SegmentHead) {
@@ -229,6 +242,8 @@ export interface BucketVolume {
   readonly map: VolumeMap;
   readonly reader: SegmentReader;
   readonly superblock: Superblock;
+  /** The end of the row as it was found, before it was claimed. */
+  readonly found: ChainEnd;
 }
 
 /**
@@ -243,7 +258,7 @@ export async function openBucketVolume(
   const superblock = await readSuperblock(bucket, keys);
   const { volumeId, volumeBytes, segmentBytes } = superblock;
   const chain = { bucket, keys, volumeId };
-  const past = await readPast({ ...chain, volumeBytes, pin });
+  const past = await readPast({ ...chain, volumeBytes, pin, clock });
   if (pin) expectPinned(past, pin);
   const { map, checkpoints, end, sizeBytes } = past;
   const cache = options.cache?.(volumeId);
@@ -266,5 +281,5 @@ export async function openBucketVolume(
     ...{ target, journal, clock },
     ...(idleMs === undefined ? {} : { idleMs }),
   });
-  return { store, row, map, reader, superblock };
+  return { store, row, map, reader, superblock, found: end };
 }

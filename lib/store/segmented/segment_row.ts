@@ -328,8 +328,7 @@ export class SegmentRow {
 
   async #checkpoint(volumeBytes = this.sizeBytes): Promise<void> {
     const { map, checkpoints, clock } = this.#options;
-    const timeMs = clock.now();
-    await checkpoints.write({ map, end: this.#end, volumeBytes, timeMs });
+    await checkpoints.write({ map, end: this.#end, volumeBytes, clock });
     this.#sinceCheckpoint = 0;
     this.#owesCheckpoint = false;
     this.#trouble = undefined;

@@ -74,8 +74,11 @@ export class VolumeMap {
   }
 
   /** A segment as a checkpoint knows it. Its runs are told after it. */
-  restore(record: SegmentRecord): void {
-    this.#add({ ...record, liveSectors: 0 });
+  restore(
+    { number, digest, salt, dataStart, dataBytes }: SegmentRecord,
+  ): void {
+    const known = { number, digest, salt, dataStart, dataBytes };
+    this.#add({ ...known, liveSectors: 0 });
   }
 
   /** A run of a checkpoint. @throws {SealError} where its segment is not there */
