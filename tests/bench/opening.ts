@@ -10,20 +10,12 @@
  */
 import { parseArgs } from "node:util";
 import { withNode } from "../../cli/daemons.ts";
-import { S3Bucket } from "../../lib/bucket/s3_bucket.ts";
 import { BucketFolder } from "../../lib/daemon/bucket_folder.ts";
-import { systemClock as clock } from "../../lib/os/clock.ts";
 import { systemPrimitives as primitives } from "../../lib/os/primitives.ts";
-import { VolumeKeys } from "../../lib/segments/keys.ts";
-import { renderKey } from "../../lib/segments/volume_key.ts";
-import { createBucketVolume } from "../../lib/store/segmented/bucket_volume.ts";
-import { Ceph } from "../harness/ceph.ts";
-import { freePort } from "../harness/loopback.ts";
 import { cpuSeconds, peakResidentBytes } from "../harness/proc_stat.ts";
 import { type Program, stopLeftOvers } from "../harness/process.ts";
-import { TempDir } from "../harness/temp_dir.ts";
 import { pause } from "../harness/until.ts";
-import { Machine, startServe } from "../harness/vault.ts";
+import { BucketRig, DISK, mib } from "./bucket_rig.ts";
 import { goOn, synthesise } from "./synthesised.ts";
 
 const { values: options } = parseArgs({
@@ -34,7 +26,6 @@ const { values: options } = parseArgs({
     behind: { type: "string", default: "68" },
   },
 });
-const BUCKET = "bench";
 const SIZE_BYTES = 2 ** 40;
 const PIECES_A_GIB = 2 ** 30 / 4096;
 const LOOK_MS = 20;
@@ -47,18 +38,14 @@ const behind = Number(options.behind);
 const encoder = new TextEncoder();
 const say = (line: string) =>
   Deno.stdout.writeSync(encoder.encode(`${line}\n`));
-const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
 
 /** Waits until the volume is served. How long the longest answer took. */
-async function served(node: Machine, began: number): Promise<number> {
+async function served(rig: BucketRig, began: number): Promise<number> {
   let longestMs = 0;
   for (;;) {
     const asked = performance.now();
-    const health = await withNode(
-      node.state,
-      async (node) => (await node.showVolume("disk")).health,
-    );
+    const { health } = await rig.show();
     longestMs = Math.max(longestMs, performance.now() - asked);
     if (health === "ok") return longestMs;
     if (performance.now() - began > LATEST_MS) throw new Error(health);
@@ -67,7 +54,10 @@ async function served(node: Machine, began: number): Promise<number> {
 }
 
 /** Asks the node for its volumes until it is `over`. How long the longest answer took. */
-async function asked(node: Machine, over: () => boolean): Promise<number> {
+async function asked(
+  { node }: BucketRig,
+  over: () => boolean,
+): Promise<number> {
   let longestMs = 0;
   while (!over()) {
     const asked = performance.now();
@@ -78,16 +68,12 @@ async function asked(node: Machine, over: () => boolean): Promise<number> {
   return longestMs;
 }
 
-async function openAnew(
-  what: string,
-  { node, port }: { readonly node: Machine; readonly port: number },
-): Promise<Program> {
+async function openAnew(rig: BucketRig, what: string): Promise<void> {
+  await rig.serve?.stop("SIGKILL");
   const began = performance.now();
-  const serve = await startServe(node, port);
-  const longestMs = await served(node, began);
-  const ms = performance.now() - began;
-  report(what, { ms, longestMs, serve });
-  return serve;
+  const serve = await rig.startServe();
+  const longestMs = await served(rig, began);
+  report(what, { ms: performance.now() - began, longestMs, serve });
 }
 
 function report(
@@ -107,69 +93,43 @@ function report(
   );
 }
 
-await using ceph = await Ceph.start();
-await ceph.makeBucket(BUCKET);
-using dir = new TempDir();
-const key = primitives.random(32);
-const keyFile = dir.at("key");
-Deno.writeTextFileSync(keyFile, `${renderKey(primitives, key)}\n`);
-const node = new Machine(dir.at("node"));
-node.daemonEnv = { AWS_ACCESS_KEY_ID: "AK", AWS_SECRET_ACCESS_KEY: "SK" };
-const port = freePort();
-const bucket = new S3Bucket({
-  ...ceph.access(),
-  ...{ clock, bucket: BUCKET, prefix: "disk/" },
-});
-const volume = { bucket, key, sizeBytes: SIZE_BYTES };
-let serve: Program | undefined;
+await using rig = await BucketRig.start(SIZE_BYTES);
 try {
-  await createBucketVolume({
-    ...{ bucket, primitives, clock, keys: new VolumeKeys(primitives, key) },
-    ...{ sizeBytes: SIZE_BYTES, blockSizeBytes: 512 },
-  });
   const { end, checkpointBytes } = await synthesise({
-    ...{ ...volume, extents, segments, stubs: true },
+    ...{ ...volumeOf(rig), extents, segments, stubs: true },
   });
-  await goOn(volume, { end, count: behind });
+  await goOn(volumeOf(rig), { end, count: behind });
   say(
     `${segments} segments, ${extents} extents, a checkpoint of ${
       mib(checkpointBytes)
     }`,
   );
-  serve = await startServe(node, port);
+  const serve = await rig.startServe();
   say(
     `${"serve without a volume".padEnd(52)} ${
-      mib(peakResidentBytes(serve.pid)).padStart(44)
+      mib(peakResidentBytes(serve.pid)).padStart(60)
     }`,
   );
   const began = performance.now();
-  const { endpoint } = ceph.access();
-  const recovering = node.run([
-    ...["volume", "recover", `s3://${BUCKET}/disk`, "--name", "disk"],
-    ...["--endpoint", endpoint, "--key-file", keyFile],
-  ], { timeoutMs: LATEST_MS });
   let ended = false;
-  const answered = asked(node, () => ended);
-  const { code, stdout, stderr } = await recovering;
-  ended = true;
-  if (code !== 0) throw new Error(stdout + stderr);
+  const answered = asked(rig, () => ended);
+  await rig.recover().finally(() => ended = true);
   const ms = performance.now() - began;
-  const longestMs = Math.max(await answered, await served(node, began));
+  const longestMs = Math.max(await answered, await served(rig, began));
   report(`recover, ${behind} segments behind the checkpoint`, {
     ...{ ms, longestMs, serve },
   });
-  await serve.stop("SIGKILL");
-  serve = await openAnew("start again", { node, port });
-  await serve.stop("SIGKILL");
-  const folder = `${node.state}/node/volumes/disk`;
+  await openAnew(rig, "start again");
+  await rig.serve?.stop("SIGKILL");
+  const folder = `${rig.node.state}/node/volumes/${DISK}`;
   const pin = new BucketFolder(folder, primitives).pin();
-  await goOn(volume, { end: pin, count: behind });
-  serve = await openAnew(
-    `start again, ${behind} segments behind the checkpoint`,
-    { node, port },
-  );
+  await goOn(volumeOf(rig), { end: pin, count: behind });
+  await openAnew(rig, `start again, ${behind} segments behind the checkpoint`);
 } finally {
-  await serve?.stop("SIGKILL");
-  await bucket.close();
+  await rig.serve?.stop("SIGKILL");
   await stopLeftOvers();
+}
+
+function volumeOf({ bucket, key, sizeBytes }: BucketRig) {
+  return { bucket, key, sizeBytes };
 }
