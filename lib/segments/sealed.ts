@@ -40,6 +40,8 @@ export interface SealRequest extends Provenance {
   readonly table: Uint8Array;
   /** One after the other. */
   readonly data: readonly Uint8Array[];
+  /** Where the object goes, so many bytes; new memory unless given. */
+  readonly room?: (bytes: number) => Uint8Array<ArrayBuffer>;
 }
 
 /** One whose data comes piece by piece; each is lent until the next is asked for. */
@@ -90,7 +92,7 @@ export function chunkExtent(place: DataPlace, index: number): Extent {
   };
 }
 
-/** Seals an object, in one new buffer of exactly its length. */
+/** Seals an object, in one buffer of exactly its length. */
 export function seal(keys: VolumeKeys, request: SealRequest): Sealed {
   const { data } = request;
   const dataBytes = data.reduce((sum, { length }) => sum + length, 0);
@@ -109,7 +111,8 @@ export function* sealing(
   const count = chunkCount(dataBytes);
   const dataStart = headBytes(tableBytes, dataBytes);
   const objectBytes = dataStart + dataBytes + count * AEAD_TAG_BYTES;
-  const bytes = new Uint8Array(objectBytes);
+  const bytes = request.room?.(objectBytes) ?? new Uint8Array(objectBytes);
+  invariant(bytes.length === objectBytes, "room of another length");
   const salt = keys.primitives.random(SALT_BYTES);
   bytes.set(salt);
   const seals = new PartSeals(keys.aead(identity, salt), identity);

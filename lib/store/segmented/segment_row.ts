@@ -32,6 +32,7 @@ import {
 import type { Checkpoints } from "./checkpoints.ts";
 import { Fenced } from "./fenced.ts";
 import { type Packed, place, runsOf } from "./packing.ts";
+import { Rooms } from "./rooms.ts";
 import type { SegmentReader } from "./segment_reader.ts";
 import { sweep } from "./sweep.ts";
 import type { VolumeMap } from "./volume_map.ts";
@@ -88,6 +89,7 @@ export class SegmentRow {
   /** Nothing is written any more. */
   #failed: { readonly why: unknown } | undefined;
   #uploadedBytes = 0;
+  readonly #rooms = new Rooms();
 
   constructor(options: SegmentRowOptions) {
     this.#options = options;
@@ -217,6 +219,7 @@ export class SegmentRow {
   async #writeWaiting(): Promise<void> {
     const group = this.#waiting.splice(0, UPLOADS);
     if (group.length === 0) return;
+    if (group.length < UPLOADS) this.#rooms.clear();
     let done = 0;
     try {
       if (this.#failed) throw this.#failed.why;
@@ -259,6 +262,8 @@ export class SegmentRow {
         const name = keys.nameOf("segment", number);
         const answer = await bucket.create(name, bytes);
         this.#uploadedBytes += bytes.length;
+        // What failed or is in doubt may be read yet by a request that was given up.
+        if (answer === "created") this.#rooms.giveBack(bytes);
         return answer;
       }),
     );
@@ -283,6 +288,7 @@ export class SegmentRow {
       const segment = encodeSegment(keys, {
         ...{ volumeId, number, epoch: end.epoch, timeMs: clock.now() },
         ...{ previous: end.digest, ...one },
+        room: (bytes) => this.#rooms.take(bytes),
       });
       const { epoch, digest, timeMs } = segment.head;
       end = behind(end, { number, epoch, digest, timeMs });
