@@ -13,7 +13,8 @@ import type { Program } from "../harness/process.ts";
 import { TempDir } from "../harness/temp_dir.ts";
 import { Machine, startServe } from "../harness/vault.ts";
 
-const BUCKET = "bench";
+/** Where it lies. */
+export const BUCKET = "bench";
 /** The volume's name. */
 export const DISK = "disk";
 const LATEST_MS = 300_000;
