@@ -6,7 +6,13 @@
 import { invariant } from "../base/errors.ts";
 import { MAX_NUMBER, type VolumeKeys } from "./keys.ts";
 import type { Provenance } from "./preamble.ts";
-import { type Head, openHead, openWhole, seal } from "./sealed.ts";
+import {
+  type Head,
+  openHead,
+  openWhole,
+  seal,
+  type SealRequest,
+} from "./sealed.ts";
 import { ByteReader, ByteWriter } from "./varint.ts";
 
 /** The unit of places and lengths in a volume, whatever its block size. */
@@ -47,7 +53,7 @@ export type PlacedExtent = SegmentExtent & { readonly at: number | undefined };
 
 const CODES = { data: 1, zero: 2, moved: 3 } as const;
 
-export interface SegmentRequest extends Provenance {
+export interface SegmentRequest extends Provenance, Pick<SealRequest, "room"> {
   readonly volumeId: Uint8Array;
   readonly number: number;
   readonly extents: readonly SegmentExtent[];

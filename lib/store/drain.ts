@@ -49,12 +49,16 @@ interface Batch {
   readonly first: number;
   readonly next: Position;
   readonly bytes: number;
+  /** What the pieces lie in. */
+  readonly buffer: Uint8Array;
 }
 
 export class Drain {
   readonly #options: DrainOptions;
   readonly #ended: Promise<void>;
   readonly #closing = new AbortController();
+  /** Of batches that are over, for those to come: each of its own would wait long for its collection. */
+  readonly #buffers: Uint8Array[] = [];
   #undrainedBytes: number;
   /** Somebody waits: everything is wanted, not only whole batches. */
   #hurry = false;
@@ -178,6 +182,8 @@ export class Drain {
       const { pieces, first, next } = batch;
       return target.apply({ first, last: next.sequence - 1, pieces });
     }));
+    // Nobody looks at the pieces any more.
+    this.#buffers.push(...batches.map(({ buffer }) => buffer));
     for (const [n, outcome] of outcomes.entries()) {
       if (outcome.status === "rejected") {
         const { reason: cause } = outcome;
@@ -204,6 +210,8 @@ export class Drain {
     const { stable } = journal;
     if (from.sequence > stable) return undefined;
     const entries: Omit<Entry, "next">[] = [];
+    const buffer = this.#buffers.pop() ?? new Uint8Array(target.batchBytes);
+    let held = 0;
     const map = new ExtentMap();
     let next = from;
     let bytes = 0;
@@ -212,7 +220,15 @@ export class Drain {
       const holder = entries.length + (entry.kind === "zero" ? FIXED : 0);
       const { sector, sectors: length } = entry;
       map.insert({ sector, length, holder, at: 0 });
-      entries.push({ ...entry, data: entry.data.slice() });
+      const end = held + entry.data.length;
+      // The last operation may be a long one.
+      const fits = end <= buffer.length;
+      const data = fits ? buffer.subarray(held, end) : entry.data.slice();
+      if (fits) {
+        data.set(entry.data);
+        held = end;
+      }
+      entries.push({ ...entry, data });
       next = entry.next;
       bytes += (1 + entry.dataSectors) * SECTOR_BYTES;
       if (bytes >= target.batchBytes && !entry.goesOn) break;
@@ -228,12 +244,13 @@ export class Drain {
       const piece = cutAt(pieceOf(entry, run), target.sizeBytes);
       if (piece) pieces.push(piece);
     }
-    return { pieces, runs, first: from.sequence, next, bytes };
+    return { pieces, runs, first: from.sequence, next, bytes, buffer };
   }
 
   /** All that was wanted is drained. What was appended since has its own time, also where that was over while others were drained. */
   #rest(): void {
     this.#hurry = false;
+    this.#buffers.length = 0;
     this.#watch();
   }
 

@@ -12,7 +12,6 @@ import { invariant } from "../base/errors.ts";
 import {
   atAfter,
   ExtentLeaf,
-  LEAF_BYTES,
   LEAF_EXTENTS,
   MAX_EXTENT_SECTORS,
   type Place,
@@ -63,7 +62,10 @@ export class ExtentMap {
 
   /** Bytes of memory that it takes, about. */
   get stateBytes(): number {
-    return this.#leaves.length * LEAF_BYTES + this.#firsts.byteLength;
+    return this.#leaves.reduce(
+      (sum, leaf) => sum + leaf.stateBytes,
+      this.#firsts.byteLength,
+    );
   }
 
   /** Puts a run over all that is there; `displaced` is told of that, piece by piece. */

@@ -5,7 +5,7 @@
 import { expect } from "expect";
 import { crashCampaign } from "../crash/campaign.ts";
 import { runOk } from "../harness/process.ts";
-import { scenario } from "../harness/scenario.ts";
+import { CEPH_PEERS, scenario } from "../harness/scenario.ts";
 import { TempDir } from "../harness/temp_dir.ts";
 
 const ROUNDS = Number(Deno.env.get("CRASH_ROUNDS") ?? 12);
@@ -13,6 +13,8 @@ const SEED = Number(
   Deno.env.get("CRASH_SEED") ??
     crypto.getRandomValues(new Uint32Array(1))[0]! >>> 1,
 );
+/** Each of these takes some seconds. */
+const BUCKET_ROUNDS = Math.min(ROUNDS, 6);
 /** Its first rounds are long ones. */
 const KNOWN_SEED = 18;
 const ALL = ["serve", "attach", "both"] as const;
@@ -28,6 +30,22 @@ scenario(
     expect(rounds).toBe(ROUNDS);
     expect(kills.serve + kills.attach + kills.both).toBe(ROUNDS);
     expect(acknowledged).toBeGreaterThan(10 * ROUNDS);
+  },
+);
+
+scenario(
+  `kill -9 and the loss of a whole machine leave a volume in a bucket at a prefix of its operations (seed ${SEED})`,
+  { peers: CEPH_PEERS, timeoutMs: 60_000 + 20_000 * BUCKET_ROUNDS },
+  async () => {
+    using dir = new TempDir();
+    const { kills, losses, acknowledged, rounds } = await crashCampaign({
+      ...{ folder: dir.path, seed: SEED, rounds: BUCKET_ROUNDS },
+      ...{ victims: ALL, store: "bucket" },
+    });
+    expect(rounds).toBe(BUCKET_ROUNDS);
+    expect(kills.serve + kills.attach + kills.both).toBe(BUCKET_ROUNDS);
+    expect(losses).toBeLessThan(BUCKET_ROUNDS);
+    expect(acknowledged).toBeGreaterThan(10 * BUCKET_ROUNDS);
   },
 );
 

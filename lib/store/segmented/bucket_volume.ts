@@ -47,6 +47,11 @@ export const SEGMENT_BYTES = 8 * 1024 * 1024;
 /** How often a volume's past is read where another goes on writing. */
 const MAX_READS = 8;
 
+/** After so many extents of a checkpoint others have their turn. */
+const RESTORED_A_TURN = 16_384;
+
+const HEX_DIGITS = "0123456789abcdef";
+
 /** What of a volume is the same for all its life. */
 export interface NewVolume {
   readonly bucket: Bucket;
@@ -107,6 +112,7 @@ export interface Past {
 interface PastOptions extends ChainOptions {
   readonly volumeBytes: number;
   readonly pin: Pin | undefined;
+  readonly clock: Clock;
 }
 
 /**
@@ -131,15 +137,17 @@ async function readFrom(
   checkpoints: Checkpoints,
   options: PastOptions,
 ): Promise<Past> {
-  const { pin } = options;
+  const { pin, clock } = options;
   const map = new VolumeMap();
   const checkpoint = await checkpoints.find();
   let end = CHAIN_START;
   let sizeBytes = options.volumeBytes;
   if (checkpoint) {
     for (const record of checkpoint.segments) map.restore(record);
+    let count = 0;
     for (const { sector, sectors, segment, at } of checkpoint.extents) {
       map.restoreRun({ sector, length: sectors, holder: segment, at });
+      if (++count % RESTORED_A_TURN === 0) await clock.sleep(0);
     }
     const { epoch, previous, timeMs } = checkpoint.head;
     end = { next: checkpoint.nextSegment, digest: previous, epoch, timeMs };
@@ -186,12 +194,17 @@ async function goesOnBehind(
   { bucket, keys }: ChainOptions,
   end: ChainEnd,
 ): Promise<boolean> {
-  for await (const { name } of listAll(bucket, SEGMENT_FOLDER)) {
-    const parsed = keys.parseName(name);
-    const { number } = parsed?.kind === "segment" ? parsed : { number: 0 };
-    if (number >= end.next + UPLOADS) return true;
-  }
-  return false;
+  const goesOn = async (digit: string): Promise<boolean> => {
+    for await (const { name } of listAll(bucket, SEGMENT_FOLDER + digit)) {
+      const parsed = keys.parseName(name);
+      const { number } = parsed?.kind === "segment" ? parsed : { number: 0 };
+      if (number >= end.next + UPLOADS) return true;
+    }
+    return false;
+  };
+  // A page of a listing says where the next begins. Names are as good as random: by their first digit they are listed side by side.
+  const found = await Promise.all(Array.from(HEX_DIGITS, goesOn));
+  return found.includes(true);
 }
 
 /** @throws {VaultError} where the row is not that which was written here, or less of it */
@@ -253,6 +266,8 @@ export interface BucketVolume {
   /** All that is in the bucket of it, as far as it is known: what is to be deleted, too. */
   readonly storedBytes: number;
   readonly superblock: Superblock;
+  /** The end of the row as it was found, before it was claimed. */
+  readonly found: ChainEnd;
 }
 
 /**
@@ -267,7 +282,7 @@ export async function openBucketVolume(
   const superblock = await readSuperblock(bucket, keys);
   const { volumeId, volumeBytes, segmentBytes } = superblock;
   const chain = { bucket, keys, volumeId };
-  const past = await readPast({ ...chain, volumeBytes, pin });
+  const past = await readPast({ ...chain, volumeBytes, pin, clock });
   if (pin) expectPinned(past, pin);
   const { map, checkpoints, end, sizeBytes } = past;
   const cache = options.cache?.(volumeId);
@@ -297,7 +312,7 @@ export async function openBucketVolume(
   });
   cleaner?.wake();
   return {
-    ...{ store, row, map, reader, cleaner, superblock },
+    ...{ store, row, map, reader, cleaner, superblock, found: end },
     get storedBytes() {
       const { objectBytes: strayBytes } = cleaner?.strays ?? { objectBytes: 0 };
       return map.objectBytes + checkpoints.objectBytes + strayBytes;

@@ -140,11 +140,7 @@ export async function claim(
   options: ChainOptions & {
     readonly from: ChainEnd;
     readonly timeMs: number;
-    readonly found: (
-      segment: SegmentHead,
-      number: number,
-      end: ChainEnd,
-    ) => void;
+    readonly found: (segment: SegmentHead, end: ChainEnd) => void;
     readonly about: (claim: Claim) => void | Promise<void>;
     readonly claims: Pick<OwnClaims, "seal">;
   },
@@ -161,7 +157,7 @@ export async function claim(
     }
     const before = end;
     for await (const one of follow(options, end)) {
-      found(one.segment, end.next, one.end);
+      found(one.segment, one.end);
       end = one.end;
     }
     if (end === before) {

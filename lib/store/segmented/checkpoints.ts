@@ -5,25 +5,30 @@
  * that counts is that which goes furthest, whatever its number.
  */
 
-import { concat } from "../../base/bytes.ts";
+import type { Clock } from "../../base/clock.ts";
 import { VaultError } from "../../base/errors.ts";
-import { BucketError, listAll, MAX_READ_BYTES } from "../../bucket/bucket.ts";
+import { BucketError, listAll } from "../../bucket/bucket.ts";
 import {
   type Checkpoint,
-  encodeCheckpoint,
-  openCheckpoint,
+  encodingCheckpoint,
+  type MapExtent,
   openCheckpointHead,
+  readCheckpoint,
 } from "../../segments/checkpoint.ts";
 import { SMALL_FOLDER } from "../../segments/keys.ts";
 import { SealError } from "../../segments/seal_error.ts";
 import type { ChainEnd, ChainOptions } from "./chain.ts";
 import type { VolumeMap } from "./volume_map.ts";
+import { readData } from "./whole_data.ts";
 
 /** Enough to have the head of any. */
 const HEAD_READ_BYTES = 128 * 1024;
 
 /** How many are kept: the one before the last is of use as long as somebody is reading it. */
 export const KEPT_CHECKPOINTS = 2;
+
+/** After so many steps of making one, each of a chunk, others have their turn. */
+const STEPS_A_TURN = 4;
 
 /** How often they are looked at anew where one has gone meanwhile. */
 const MAX_LOOKS = 8;
@@ -51,7 +56,7 @@ export class Checkpoints {
 
   /** The one that goes furthest; undefined where there is none. @throws {SealError} where it is not what was written */
   async find(): Promise<Checkpoint | undefined> {
-    const { keys, volumeId } = this.#options;
+    const { keys } = this.#options;
     for (let tries = 0; tries < MAX_LOOKS; tries++) {
       const summaries = await this.#summaries();
       // One that changes the size alone goes no further than that before it.
@@ -61,11 +66,12 @@ export class Checkpoints {
       const best = summaries.pop();
       this.#stale = summaries.map(({ number }) => number);
       if (!best) return undefined;
-      const { number } = best;
-      const bytes = await this.#whole(number, best.objectBytes);
-      if (!bytes) continue;
-      const checkpoint = openCheckpoint(keys, { volumeId, number, bytes });
-      this.#remember(number, best.objectBytes, checkpoint);
+      const { number, head } = best;
+      const name = keys.nameOf("checkpoint", number);
+      const data = await readData(this.#options, { name, head });
+      if (!data) continue;
+      const checkpoint = readCheckpoint({ head, data });
+      this.#remember(number, head.objectBytes, checkpoint);
       return checkpoint;
     }
     throw restless();
@@ -77,15 +83,15 @@ export class Checkpoints {
     return summaries.some(({ nextSegment }) => nextSegment > next);
   }
 
-  /** Writes what the map is now, at that end of the row. */
+  /** Writes what the map is now, at that end of the row. Until this settles it must stay so: others have their turn meanwhile. */
   async write(state: {
     readonly map: VolumeMap;
     readonly end: ChainEnd;
     readonly volumeBytes: number;
-    readonly timeMs: number;
+    readonly clock: Clock;
   }): Promise<void> {
     const { bucket, keys, volumeId } = this.#options;
-    const { map, end, volumeBytes, timeMs } = state;
+    const { map, end, volumeBytes, clock } = state;
     const segments = [...map.segments()]
       .filter(({ liveSectors }) => liveSectors > 0)
       .map(({ liveSectors, ...record }) => ({
@@ -94,17 +100,18 @@ export class Checkpoints {
       }))
       .sort((a, b) => a.number - b.number);
     const request = {
-      ...{ volumeId, volumeBytes, timeMs, epoch: end.epoch },
+      ...{ volumeId, volumeBytes, timeMs: clock.now(), epoch: end.epoch },
       ...{ previous: end.digest, nextSegment: end.next, segments },
-      snapshots: [],
+      ...{ snapshots: [], extents: extentsOf(map) },
     };
     for (let tries = 0; tries < 100; tries++) {
       const number = this.#next++;
-      const { bytes } = encodeCheckpoint(keys, {
-        ...request,
-        number,
-        extents: extentsOf(map),
-      });
+      const making = encodingCheckpoint(keys, { ...request, number });
+      let step = making.next();
+      for (let count = 1; !step.done; step = making.next(), count++) {
+        if (count % STEPS_A_TURN === 0) await clock.sleep(0);
+      }
+      const { bytes } = step.value;
       const name = keys.nameOf("checkpoint", number);
       if (await bucket.create(name, bytes) !== "created") continue;
       const { length: objectBytes } = bytes;
@@ -202,8 +209,8 @@ export class Checkpoints {
       for (const number of await this.#numbers()) {
         const summary = await this.#summary(number);
         if (!summary) continue looks;
-        const { nextSegment, head: { objectBytes } } = summary;
-        summaries.push({ number, nextSegment, objectBytes });
+        const { nextSegment, head } = summary;
+        summaries.push({ number, nextSegment, head });
         this.#next = Math.max(this.#next, number + 1);
       }
       return summaries;
@@ -224,26 +231,6 @@ export class Checkpoints {
     }
     throw new SealError(`Checkpoint ${number} is cut off`);
   }
-
-  /**
-   * As long as its head says that it is, in parts no longer than one read; one byte more is asked for, so that a longer one is seen. Undefined
-   * where it is gone.
-   */
-  async #whole(
-    number: number,
-    objectBytes: number,
-  ): Promise<Uint8Array | undefined> {
-    const { bucket, keys } = this.#options;
-    const name = keys.nameOf("checkpoint", number);
-    const parts: Uint8Array[] = [];
-    for (let offset = 0; offset <= objectBytes; offset += MAX_READ_BYTES) {
-      const length = Math.min(MAX_READ_BYTES, objectBytes + 1 - offset);
-      const part = await bucket.get(name, { offset, length });
-      if (!part) return undefined;
-      parts.push(part);
-    }
-    return concat(parts);
-  }
 }
 
 function restless(): BucketError {
@@ -254,8 +241,12 @@ function restless(): BucketError {
   );
 }
 
-function* extentsOf(map: VolumeMap) {
-  for (const { sector, length, holder, at } of map.runs()) {
-    yield { sector, sectors: length, segment: holder, at };
-  }
+function extentsOf(map: VolumeMap): Iterable<MapExtent> {
+  return {
+    *[Symbol.iterator]() {
+      for (const { sector, length, holder, at } of map.runs()) {
+        yield { sector, sectors: length, segment: holder, at };
+      }
+    },
+  };
 }

@@ -26,11 +26,12 @@ import type { Checkpoints } from "./checkpoints.ts";
 import { Fenced } from "./fenced.ts";
 import { type Claim, OwnClaims } from "./own_claims.ts";
 import { keepIn, type Packed, place } from "./packing.ts";
+import { Rooms } from "./rooms.ts";
 import type { SegmentReader } from "./segment_reader.ts";
 import { sealBehind } from "./sealing.ts";
 import { RowQueue } from "./row_queue.ts";
 import { Sweep } from "./sweep.ts";
-import type { VolumeMap } from "./volume_map.ts";
+import { knownOf, type VolumeMap } from "./volume_map.ts";
 
 /** A checkpoint is written after so many segments, unless told otherwise. */
 export const CHECKPOINT_SEGMENTS = 64;
@@ -88,6 +89,7 @@ export class SegmentRow {
   /** Nothing is written any more. */
   #failed: { readonly why: unknown } | undefined;
   #uploadedBytes = 0;
+  readonly #rooms = new Rooms();
 
   constructor(options: SegmentRowOptions) {
     this.#options = options;
@@ -218,7 +220,7 @@ export class SegmentRow {
         this.#claims.tries(claim);
         this.#pin(this.#claims.tried);
       },
-      found: (segment, number, end) => {
+      found: (segment, end) => {
         const { head } = segment;
         // Of our own is what has arrived although nobody heard of it. What another has claimed is not to be claimed back.
         const ours = this.#claims.has(head.digest);
@@ -226,7 +228,7 @@ export class SegmentRow {
           throw new Fenced(head.timeMs);
         }
         epoch = Math.max(epoch, head.epoch);
-        this.#take(segment, number);
+        this.#take(segment);
         this.#end = end;
       },
     });
@@ -283,7 +285,10 @@ export class SegmentRow {
     packed: readonly Packed[],
     done: () => void = () => {},
   ): Promise<void> {
-    const sealed = await sealBehind(this.#end, packed, this.#options);
+    const sealed = await sealBehind(this.#end, packed, {
+      ...this.#options,
+      rooms: this.#rooms,
+    });
     this.#mustClaim = true;
     const { bucket, keys } = this.#options;
     const answers = await Promise.allSettled(
@@ -291,6 +296,8 @@ export class SegmentRow {
         const name = keys.nameOf("segment", number);
         const answer = await bucket.create(name, bytes);
         this.#uploadedBytes += bytes.length;
+        // What failed or is in doubt may be read yet by a request that was given up.
+        if (answer === "created") this.#rooms.giveBack(bytes);
         return answer;
       }),
     );
@@ -298,7 +305,7 @@ export class SegmentRow {
       const { number, head, packed, end } = sealed[n]!;
       if (answer.status === "rejected") throw answer.reason;
       if (answer.value === "exists") await this.#lost(number);
-      this.#take({ head, extents: place(packed.extents) }, number);
+      this.#take({ head, extents: place(packed.extents) });
       // What was just written is likely to be read.
       if (!packed.cold) keepIn(this.#options.cache, number, packed.data);
       this.#end = end;
@@ -318,22 +325,16 @@ export class SegmentRow {
     );
   }
 
-  #take({ head, extents }: SegmentHead, number: number): void {
+  #take({ head, extents }: SegmentHead): void {
     const { map } = this.#options;
-    const { digest, salt, dataStart, dataBytes } = head;
     const endSector = Math.ceil(this.sizeBytes / SECTOR_BYTES);
-    map.apply(
-      { number, digest, salt, dataStart, dataBytes },
-      extents,
-      endSector,
-    );
+    map.apply(knownOf({ head }), extents, endSector);
     this.#sinceCheckpoint++;
   }
 
   async #checkpoint(volumeBytes = this.sizeBytes): Promise<void> {
     const { map, checkpoints, clock } = this.#options;
-    const timeMs = clock.now();
-    await checkpoints.write({ map, end: this.#end, volumeBytes, timeMs });
+    await checkpoints.write({ map, end: this.#end, volumeBytes, clock });
     this.#sinceCheckpoint = 0;
     this.#owesCheckpoint = false;
     this.#trouble = undefined;

@@ -4,6 +4,7 @@ import { type Bucket, BucketError, type Created } from "../../bucket/bucket.ts";
 import { FaultBucket } from "../../bucket/fault_bucket.ts";
 import { MemoryBucket } from "../../bucket/memory_bucket.ts";
 import { readPast } from "./bucket_volume.ts";
+import { noTime } from "../testing/journaled.ts";
 import { Fenced } from "./fenced.ts";
 import { GatedBucket } from "./testing/gated_bucket.ts";
 import {
@@ -255,7 +256,7 @@ Deno.test("who opens a volume while another writes and deletes what was to be re
   const reading = gated.holdNext({ kind: "get", prefix: "d/", side: "before" });
   const past = readPast({
     ...{ bucket: gated, keys, volumeBytes: SIZE_BYTES, pin: undefined },
-    volumeId: writer.superblock.volumeId,
+    ...{ volumeId: writer.superblock.volumeId, clock: noTime },
   });
   await reading.arrived;
   for (let n = 0; n < 10; n++) await put(writer, { sector: 7, value: 10 + n });

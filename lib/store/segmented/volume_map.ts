@@ -80,8 +80,10 @@ export class VolumeMap {
   }
 
   /** A segment as a checkpoint knows it. Its runs are told after it. */
-  restore(record: SegmentRecord): void {
-    this.#segments.add(record);
+  restore(
+    { number, digest, salt, dataStart, dataBytes }: SegmentRecord,
+  ): void {
+    this.#segments.add({ number, digest, salt, dataStart, dataBytes });
   }
 
   /** A run of a checkpoint. @throws {SealError} where its segment is not there */
