@@ -306,7 +306,7 @@ export class Catalog {
       } as const;
       return stackStore({ bottom, readOnly });
     } catch (thrown) {
-      await journal?.close();
+      await journal?.close().catch(() => {});
       file.close();
       throw thrown;
     }

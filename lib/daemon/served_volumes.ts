@@ -99,7 +99,7 @@ export class ServedVolumes {
       this.#serve(document, store);
     } catch (thrown) {
       // Nothing was written to it.
-      store.close().catch(() => {});
+      await store.close().catch(() => {});
       throw thrown;
     }
   }

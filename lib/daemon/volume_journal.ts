@@ -12,7 +12,7 @@ const MIB = 1024 * 1024;
 /** A file holds the longest atomic write with its heads; a small volume has small ones. */
 const LEAST_FILE_BYTES = 2 * MIB;
 const MOST_FILE_BYTES = 16 * MIB;
-/** So many of the least files as a volume is long, until they are of the longest. */
+/** Between these bounds each is such a part of the volume. */
 const FILES_PER_VOLUME = 64;
 /** What is written faster than it is brought to its place waits in so many. */
 const MAX_FILES = 16;

@@ -13,13 +13,22 @@ import { FakeFile } from "./testing.ts";
 import { read, settle, SIZE_BYTES } from "./testing/held_target.ts";
 import { intoMemory, noTime, openJournal } from "./testing/journaled.ts";
 
-Deno.test("a target that finds no room stops the drain until it does, and the volume goes on", async () => {
-  const full = Object.assign(new Error("ENOSPC"), { code: "ENOSPC" });
-  let isFull = true;
-  const inner = new FaultStore(
+function noSpace(): Error {
+  return Object.assign(new Error("ENOSPC"), { code: "ENOSPC" });
+}
+
+/** Cannot tell before it is written to that it has no room, as where files share their bytes. */
+class FullPlace {
+  isFull = true;
+  readonly store = new FaultStore(
     new MemoryStore(SIZE_BYTES),
-    ({ kind }) => kind === "write" && isFull ? { before: full } : undefined,
+    ({ kind }) =>
+      kind === "write" && this.isFull ? { before: noSpace() } : undefined,
   );
+}
+
+Deno.test("a target that finds no room stops the drain until it does, and the volume goes on", async () => {
+  const place = new FullPlace();
   const sleeps: { ms: number; wake: () => void }[] = [];
   const clock: Clock = {
     ...noTime,
@@ -27,7 +36,7 @@ Deno.test("a target that finds no room stops the drain until it does, and the vo
       new Promise((wake) => ms === 0 ? wake() : sleeps.push({ ms, wake })),
   };
   const journal = await openJournal(new CrashDisk(new Dice(1)).folder("j"));
-  const target = new DrainIntoStore(inner, { clock, batchBytes: 1 });
+  const target = new DrainIntoStore(place.store, { clock, batchBytes: 1 });
   const store = new JournaledStore({ target, journal, clock });
   store.write(0, new Uint8Array(512).fill(1));
   await settle();
@@ -37,7 +46,7 @@ Deno.test("a target that finds no room stops the drain until it does, and the vo
   store.write(512, new Uint8Array(512).fill(2));
   await store.flush();
   expect(read(store, 0, 1024)[1023]).toBe(2);
-  isFull = false;
+  place.isFull = false;
   sleeps[0]!.wake();
   await settle();
   expect(store.trouble).toBeUndefined();
@@ -46,19 +55,14 @@ Deno.test("a target that finds no room stops the drain until it does, and the vo
 });
 
 Deno.test("where the target has no room, writers wait for none that nobody makes", async () => {
-  const full = Object.assign(new Error("ENOSPC"), { code: "ENOSPC" });
-  let isFull = true;
-  const inner = new FaultStore(
-    new MemoryStore(SIZE_BYTES),
-    ({ kind }) => kind === "write" && isFull ? { before: full } : undefined,
-  );
+  const place = new FullPlace();
   const sleeps: (() => void)[] = [];
   const clock: Clock = {
     ...noTime,
     sleep: (ms) => new Promise((wake) => ms === 0 ? wake() : sleeps.push(wake)),
   };
   const journal = await openJournal(new CrashDisk(new Dice(1)).folder("j"));
-  const target = new DrainIntoStore(inner, { clock, batchBytes: 1 });
+  const target = new DrainIntoStore(place.store, { clock, batchBytes: 1 });
   const store = new JournaledStore({ target, journal, clock });
   const bytes = pattern(16 * 1024, 7);
   const writes: Promise<void>[] = [];
@@ -82,7 +86,7 @@ Deno.test("where the target has no room, writers wait for none that nobody makes
     noRoom: expect.stringContaining("ENOSPC"),
   });
   await store.flush();
-  isFull = false;
+  place.isFull = false;
   await tryAgain();
   await store.write(512, bytes);
   expect(store.health).toEqual({ state: "ok" });
@@ -128,7 +132,7 @@ Deno.test("a target that is full gets what the journal took and can do without",
   const before = folder.list().length;
   file.anchor = () => {
     if (folder.list().length < before) return true;
-    throw Object.assign(new Error("ENOSPC"), { code: "ENOSPC" });
+    throw noSpace();
   };
   await store.write(32 * 1024, pattern(512, 1));
   expect(folder.list().length).toBeLessThan(before);
