@@ -27,6 +27,11 @@ export class Bar {
     this.#what = what;
   }
 
+  /** Whether there is one: elsewhere nothing is shown. */
+  get moves(): boolean {
+    return this.#progress.moves;
+  }
+
   /** Shows that so many of so many bytes are done. */
   show(doneBytes: number, totalBytes: number): void {
     if (!this.#progress.moves) return;

@@ -35,7 +35,8 @@ export function bucketFacts(
             : `, ${Math.round(cacheHits * 100)} % of reads found in it`
         }`,
     ],
-    ["in the bucket", amplification(bucket)],
+    ["in the bucket", storedWords(bucket)],
+    ["rewritten", rewrittenWords(bucket)],
   ];
 }
 
@@ -56,7 +57,8 @@ export function pendingWords(bucket: BucketInfo): string | undefined {
   return `${formatSize(pendingBytes)}${age}${end}`;
 }
 
-function amplification(
+/** What it takes for what is in it; undefined where that is not known. */
+export function storedWords(
   { objectBytes, liveBytes }: BucketInfo,
 ): string | undefined {
   if (objectBytes === undefined || liveBytes === undefined) return undefined;
@@ -64,4 +66,10 @@ function amplification(
     ? ""
     : ` (${(objectBytes / liveBytes).toFixed(2)} times)`;
   return `${formatSize(objectBytes)} for ${formatSize(liveBytes)}${times}`;
+}
+
+function rewrittenWords({ movedBytes }: BucketInfo): string | undefined {
+  return movedBytes === undefined
+    ? undefined
+    : `${formatSize(movedBytes)}, to give room back`;
 }

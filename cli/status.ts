@@ -10,7 +10,7 @@ import type {
   NodeStatus,
   SessionInfo,
 } from "../lib/control/operations.ts";
-import { pendingWords } from "./bucket_words.ts";
+import { pendingWords, storedWords } from "./bucket_words.ts";
 import { command, jsonOption, stateDirOf } from "./command.ts";
 import { attachments, STATUS_TIMEOUT_MS, withNode } from "./daemons.ts";
 import { formatDuration } from "./duration.ts";
@@ -119,7 +119,9 @@ async function showVolumes(node: NodeStatus): Promise<void> {
     if (!bucket) continue;
     const pending = pendingWords(bucket);
     if (pending !== undefined) {
-      print(`"${name}" in ${bucket.url}: not uploaded: ${pending}`);
+      const stored = storedWords(bucket);
+      const takes = stored === undefined ? "" : `; takes ${stored}`;
+      print(`"${name}" in ${bucket.url}: not uploaded: ${pending}${takes}`);
     }
     if (bucket.trouble !== undefined) {
       note(`Volume "${name}": ${bucket.trouble}`, red);

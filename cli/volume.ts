@@ -10,11 +10,12 @@ import { volumeRecoverCommand } from "./volume_recover.ts";
 import { volumeReleaseCommand } from "./volume_release.ts";
 import { volumeResizeCommand } from "./volume_resize.ts";
 import { volumeShowCommand } from "./volume_show.ts";
+import { volumeVerifyCommand } from "./volume_verify.ts";
 
 export function volumeCommand() {
   return command("volume", {
     summary:
-      "make, list, show, resize, release, delete, import and export volumes",
+      "make, list, show, resize, release, verify, delete, import and export volumes",
     description:
       "Volumes of this node. All of it works while `vault serve` runs, and while it does not.",
     examples: [["vault volume create photos --size 100GiB", "make a volume"]],
@@ -24,6 +25,7 @@ export function volumeCommand() {
     .addCommand(volumeShowCommand())
     .addCommand(volumeResizeCommand())
     .addCommand(volumeRecoverCommand())
+    .addCommand(volumeVerifyCommand())
     .addCommand(volumeReleaseCommand())
     .addCommand(volumeDeleteCommand())
     .addCommand(volumeImportCommand())

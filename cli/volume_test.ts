@@ -55,6 +55,14 @@ Deno.test("volumes are made, listed, shown, resized and deleted without a runnin
     ! vault: There is no volume "nothing"
     ! vault: hint: \`vault volume list\` shows those that there are.
     [3]
+    $ vault volume verify photos
+    ! vault: Volume "photos" is not in a bucket
+    ! vault: hint: What is in a file on this machine has nothing to be compared with.
+    [2]
+    $ vault volume verify nothing
+    ! vault: There is no volume "nothing"
+    ! vault: hint: …
+    [3]
     $ vault volume resize photos 200GiB
     Volume "photos" has 200 GiB now; it had 100 GiB.
     $ vault volume resize photos 50GiB

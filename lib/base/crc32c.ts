@@ -1,6 +1,6 @@
 /**
  * CRC32C, the digest of RFC 7143 section 13.1: Castagnoli's polynomial 0x1edc6f41, bits reflected, begun with ones and
- * complemented at the end. Eight bytes a step ("slicing"); {@linkcode crc32cBytewise} is the slow twin.
+ * complemented at the end. Eight or sixteen bytes a step ("slicing"); {@linkcode crc32cBytewise} is the slow twin.
  */
 
 /** 0x1edc6f41 with its bits in reverse order. */
@@ -9,8 +9,14 @@ const REFLECTED_POLYNOMIAL = 0x82f6_3b78;
 /** TABLES[256 * n + b]: what byte b contributes when n more bytes follow it in the step. */
 const TABLES = makeTables();
 
+/** Whether the lowest byte of a word comes first in memory, as it does in the digest. */
+const LITTLE_ENDIAN = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
+
+/** From so many bytes on it pays to look at them as words. */
+const WORDWISE_BYTES = 128;
+
 function makeTables(): Int32Array {
-  const tables = new Int32Array(8 * 256);
+  const tables = new Int32Array(16 * 256);
   for (let byte = 0; byte < 256; byte++) {
     let crc = byte;
     for (let bit = 0; bit < 8; bit++) {
@@ -38,6 +44,14 @@ export function crc32c(
   const tables = TABLES;
   let crc = ~seed;
   let at = start;
+  if (
+    LITTLE_ENDIAN && end - at >= WORDWISE_BYTES &&
+    (bytes.byteOffset + at) % 4 === 0
+  ) {
+    const length = (end - at) >>> 4 << 4;
+    crc = wordwise(crc, bytes.buffer, bytes.byteOffset + at, length);
+    at += length;
+  }
   for (; at + 8 <= end; at += 8) {
     const low = crc ^ (bytes[at]! | (bytes[at + 1]! << 8) |
       (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24));
@@ -54,6 +68,33 @@ export function crc32c(
     crc = (crc >>> 8) ^ tables[(crc ^ bytes[at]!) & 0xff]!;
   }
   return ~crc >>> 0;
+}
+
+/** What the state becomes of whole steps of sixteen bytes. */
+function wordwise(
+  before: number,
+  buffer: ArrayBufferLike,
+  offset: number,
+  length: number,
+): number {
+  const words = new Int32Array(buffer, offset, length / 4);
+  const tables = TABLES;
+  let crc = before;
+  for (let at = 0; at < words.length; at += 4) {
+    const a = words[at]! ^ crc;
+    const b = words[at + 1]!;
+    const c = words[at + 2]!;
+    const d = words[at + 3]!;
+    crc = tables[3840 + (a & 0xff)]! ^ tables[3584 + ((a >>> 8) & 0xff)]! ^
+      tables[3328 + ((a >>> 16) & 0xff)]! ^ tables[3072 + (a >>> 24)]! ^
+      tables[2816 + (b & 0xff)]! ^ tables[2560 + ((b >>> 8) & 0xff)]! ^
+      tables[2304 + ((b >>> 16) & 0xff)]! ^ tables[2048 + (b >>> 24)]! ^
+      tables[1792 + (c & 0xff)]! ^ tables[1536 + ((c >>> 8) & 0xff)]! ^
+      tables[1280 + ((c >>> 16) & 0xff)]! ^ tables[1024 + (c >>> 24)]! ^
+      tables[768 + (d & 0xff)]! ^ tables[512 + ((d >>> 8) & 0xff)]! ^
+      tables[256 + ((d >>> 16) & 0xff)]! ^ tables[d >>> 24]!;
+  }
+  return crc;
 }
 
 /** The same, bit by bit as the standard describes it: slow, for tests. */

@@ -25,6 +25,11 @@ export interface File {
    * changed then, and the caller writes zeros.
    */
   punch(offset: number, length: number): boolean;
+  /**
+   * Gives the range its room on the medium and changes no byte of it: a write there does not run out of space. False where this file system or
+   * platform cannot. @throws {VaultError} with `cause` where there is none
+   */
+  anchor(offset: number, length: number): boolean;
   /** The next range at or after `offset` that holds data rather than a hole, or undefined. Without support: the rest. */
   nextData(offset: number): { offset: number; length: number } | undefined;
   /** Bytes that the file occupies on the medium. */

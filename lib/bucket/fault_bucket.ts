@@ -88,6 +88,11 @@ export class FaultBucket implements Bucket {
     return this.#inner.close();
   }
 
+  /** How many are late yet. */
+  get late(): number {
+    return this.#late.length;
+  }
+
   /** Carries out all that is late yet. */
   async settle(): Promise<void> {
     for (const late of this.#late.splice(0)) await late.act();

@@ -66,6 +66,13 @@ export class MemoryBucket implements Bucket {
     return Promise.resolve();
   }
 
+  /** Another one that holds what this holds at this moment. */
+  copy(): MemoryBucket {
+    const copy = new MemoryBucket({ pageObjects: this.#pageObjects });
+    for (const [name, bytes] of this.#objects) copy.#objects.set(name, bytes);
+    return copy;
+  }
+
   /** How many objects it holds. */
   get size(): number {
     return this.#objects.size;

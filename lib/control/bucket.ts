@@ -45,10 +45,12 @@ export interface BucketInfo extends BucketSpec {
   readonly cachedBytes?: number;
   /** The share of reads that found what they wanted in the cache, since it is served. Absent where there were none. */
   readonly cacheHits?: number;
-  /** What the volume's data take in the bucket. */
+  /** What the volume takes in the bucket, with what is to be deleted. */
   readonly objectBytes?: number;
-  /** What of that is the volume's still. */
+  /** What of that is in the volume still. */
   readonly liveBytes?: number;
+  /** What was written again so that the rest of where it was could be deleted, since it is served. */
+  readonly movedBytes?: number;
 }
 
 /** A volume that was found in a bucket. */

@@ -21,6 +21,7 @@ import type {
   Revocation,
   SnapshotInfo,
   SnapshotWork,
+  VerifyWork,
   VolumeInfo,
   VolumeSpec,
 } from "./operations.ts";
@@ -221,6 +222,15 @@ export class NodeClient implements NodeOperations {
   snapshotWork(volume: string): Promise<SnapshotWork> {
     const method = NODE_METHODS.snapshotWork;
     return this.#caller.call("snapshotWork", method, volume);
+  }
+
+  verifyVolume(volume: string): Promise<VerifyWork> {
+    const method = NODE_METHODS.verifyVolume;
+    return this.#caller.call("verifyVolume", method, volume);
+  }
+
+  verifyWork(volume: string): Promise<VerifyWork> {
+    return this.#caller.call("verifyWork", NODE_METHODS.verifyWork, volume);
   }
 
   async setChap(volume: string, chap: ChapSecret): Promise<void> {

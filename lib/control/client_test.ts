@@ -10,6 +10,8 @@ import {
   SPEC,
   STATUS,
   STILL,
+  VERIFIED,
+  VERIFYING,
   withNode,
   WORK,
 } from "./node_fixture.ts";
@@ -61,6 +63,16 @@ Deno.test("each operation arrives with its parameters and brings its answer back
       ["invite", ask],
       [],
       ["revoke", "laptop"],
+    ]);
+  }));
+
+Deno.test("so do those that read a volume back", () =>
+  withNode(async ({ client, asked }) => {
+    expect(await client.verifyVolume("photos")).toEqual(VERIFYING);
+    expect(await client.verifyWork("photos")).toEqual(VERIFIED);
+    expect(asked).toEqual([
+      ["verifyVolume", "photos"],
+      ["verifyWork", "photos"],
     ]);
   }));
 

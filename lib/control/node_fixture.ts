@@ -12,6 +12,7 @@ import type {
   NodeStatus,
   SnapshotInfo,
   SnapshotWork,
+  VerifyWork,
   VolumeInfo,
   VolumeSpec,
 } from "./operations.ts";
@@ -78,6 +79,30 @@ export const WORK: SnapshotWork = {
   done: false,
 };
 
+export const VERIFYING: VerifyWork = {
+  volume: "photos",
+  resumed: true,
+  doneBytes: 2 ** 20,
+  totalBytes: 2 ** 30,
+};
+
+export const VERIFIED: VerifyWork = {
+  ...VERIFYING,
+  doneBytes: 2 ** 30,
+  result: {
+    ...{ segments: 128, others: 4, bytes: 2 ** 30, moreDamages: 0 },
+    stateOf: "2026-11-22T12:00:00.000Z",
+    damages: [{
+      ...{ kind: "segment", number: 257, name: "d/00", closes: false },
+      why: "chunk 0 does not prove itself",
+      extents: [{ offset: 0, length: 512 }],
+      moreExtents: 3,
+      snapshots: ["monday"],
+    }],
+    missingClaims: [2],
+  },
+};
+
 /** A node that writes down what it is asked. */
 function fakeNode() {
   const asked: unknown[][] = [];
@@ -125,6 +150,8 @@ function fakeNode() {
     deleteSnapshot: note(undefined),
     restoreSnapshot: note({ ...WORK, kind: "restore" }),
     snapshotWork: note({ ...WORK, done: true }),
+    verifyVolume: (of) => note(VERIFYING)("verifyVolume", of),
+    verifyWork: (of) => note(VERIFIED)("verifyWork", of),
     setChap: note(undefined),
     removeChap: note(undefined),
     setMutualChap: note(undefined),

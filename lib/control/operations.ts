@@ -16,8 +16,12 @@ import type {
   HolderInfo,
   HoldInfo,
 } from "./holding.ts";
+import type { SnapshotInfo, SnapshotWork } from "./snapshots.ts";
+import type { VerifyOperations } from "./verification.ts";
 
 export type { BucketInfo, BucketSpec, KeySpec, NewBucket, Recovery };
+export type { SnapshotInfo, SnapshotWork };
+export type * from "./verification.ts";
 export type { Detachment, ForwardedInfo, HolderInfo, HoldInfo };
 
 /** What is asked for when a volume is made. */
@@ -64,43 +68,6 @@ export interface VolumeInfo extends VolumeSpec {
   readonly holders: readonly HolderInfo[];
   /** Of one whose bytes are in a bucket. */
   readonly bucket?: BucketInfo;
-}
-
-/** A volume as it was at one moment. */
-export interface SnapshotInfo {
-  /** The volume's name. */
-  readonly volume: string;
-  /** 1 to 63 lower-case letters, digits and hyphens; the volume has no other of that name. */
-  readonly name: string;
-  /** The moment. */
-  readonly createdAt: string;
-  /** How large the volume was. */
-  readonly sizeBytes: number;
-  /** The volume's logical block. */
-  readonly blockSizeBytes: 512 | 4096;
-  /** What it occupies on the medium; what it shares with the volume or with other snapshots counts in each of them. */
-  readonly allocatedBytes: number;
-}
-
-/** A snapshot that is being made, or put back. */
-export interface SnapshotWork {
-  /** Whether the snapshot is made, or takes the place of the volume's bytes. */
-  readonly kind: "create" | "restore";
-  /** The volume's name. */
-  readonly volume: string;
-  /** The snapshot's name. */
-  readonly snapshot: string;
-  /**
-   * "reflink" shares the bytes, which takes no time and no room; "copy" takes both, because the file system cannot share. "upload" waits
-   * until a volume's bucket has what was written, and shares there.
-   */
-  readonly by: "reflink" | "copy" | "upload";
-  /** How much of the volume has been looked at, or was uploaded. */
-  readonly copiedBytes: number;
-  /** How much there is, or what was not uploaded when it began. */
-  readonly totalBytes: number;
-  /** Whether it has come to its end, and counts. */
-  readonly done: boolean;
 }
 
 /** A device that was enrolled, revoked ones among them. */
@@ -268,7 +235,7 @@ export interface ChapSecret {
  * What can be asked of a node. Each rejects with a VaultError that tells a person what is wrong and, where it can, what to do; its
  * `kind` is `not-found` for a name that nothing has, `conflict` for one that something has already, and `usage` for what makes no sense.
  */
-export interface NodeOperations {
+export interface NodeOperations extends VerifyOperations {
   /** How it is: what it serves, to whom, how fast. */
   status(): Promise<NodeStatus>;
   /** All volumes, by name. */

@@ -86,6 +86,7 @@ const BucketInfo = v.object({
   cacheHits: v.exactOptional(figure),
   objectBytes: v.exactOptional(bytes),
   liveBytes: v.exactOptional(bytes),
+  movedBytes: v.exactOptional(bytes),
 });
 
 const Recovery = v.object({
@@ -130,6 +131,31 @@ const SnapshotWork = v.object({
   copiedBytes: bytes,
   totalBytes: bytes,
   done: v.boolean(),
+});
+
+const VerifyWork = v.object({
+  volume: v.string(),
+  resumed: v.boolean(),
+  doneBytes: bytes,
+  totalBytes: bytes,
+  result: v.exactOptional(v.object({
+    segments: figure,
+    others: figure,
+    bytes,
+    stateOf: v.exactOptional(v.string()),
+    damages: v.array(v.object({
+      kind: v.string(),
+      number: figure,
+      name: v.string(),
+      why: v.string(),
+      closes: v.boolean(),
+      extents: v.array(v.object({ offset: bytes, length: bytes })),
+      moreExtents: figure,
+      snapshots: v.array(v.string()),
+    })),
+    moreDamages: figure,
+    missingClaims: v.array(figure),
+  })),
 });
 
 const DeviceInfo = v.object({
@@ -264,6 +290,8 @@ export const NODE_METHODS = {
     result: SnapshotWork,
   },
   snapshotWork: { params: v.strictTuple([text]), result: SnapshotWork },
+  verifyVolume: { params: v.strictTuple([text]), result: VerifyWork },
+  verifyWork: { params: v.strictTuple([text]), result: VerifyWork },
   setChap: { params: v.strictTuple([text, ChapSecret]), result: nothing },
   removeChap: { params: v.strictTuple([text, text]), result: nothing },
   setMutualChap: {

@@ -113,6 +113,8 @@ export function nodeHandlers(node: NodeOperations): Handlers {
       method(m.restoreSnapshot, (of, name) => node.restoreSnapshot(of, name)),
     ],
     ["snapshotWork", method(m.snapshotWork, (of) => node.snapshotWork(of))],
+    ["verifyVolume", method(m.verifyVolume, (of) => node.verifyVolume(of))],
+    ["verifyWork", method(m.verifyWork, (of) => node.verifyWork(of))],
     ["setChap", method(m.setChap, (name, chap) => node.setChap(name, chap))],
     [
       "removeChap",

@@ -7,7 +7,7 @@
 import type { Clock } from "../base/clock.ts";
 import { VaultError } from "../base/errors.ts";
 import type { Primitives } from "../base/primitives.ts";
-import type { BucketError } from "../bucket/bucket.ts";
+import type { Bucket, BucketError } from "../bucket/bucket.ts";
 import { type OpenBucket, openBucket } from "../bucket/open_bucket.ts";
 import type { BucketInfo } from "../control/operations.ts";
 import type { Journal } from "../journal/journal.ts";
@@ -163,6 +163,11 @@ export class BucketDisk {
     this.#rates.start(() => [["uploaded", this.uploadedBytes]]);
   }
 
+  /** What it lies in, with its limits. */
+  get bucket(): Bucket {
+    return this.#parts.reach.bucket;
+  }
+
   /** A crash while the size was changed may have left another than the document says, which is the truth. @throws {VaultError} */
   async expectSize(sizeBytes: number): Promise<void> {
     const found = this.store.sizeBytes;
@@ -240,8 +245,9 @@ export class BucketDisk {
       fetchedBytes: reach.counters().downloadedBytes,
       cachedBytes: cache?.sizeBytes ?? 0,
       ...(hits + misses > 0 && { cacheHits: hits / (hits + misses) }),
-      objectBytes: volume.map.objectBytes,
+      objectBytes: volume.storedBytes,
       liveBytes: volume.map.liveBytes,
+      movedBytes: volume.cleaner?.moved.bytes ?? 0,
     };
   }
 
@@ -268,7 +274,8 @@ export class BucketDisk {
     if (undrainedBytes > 0 && why !== undefined) {
       return `uploading is paused: ${why}`;
     }
-    if (volume.row.trouble !== undefined) return volume.row.trouble;
+    const background = volume.row.trouble ?? volume.cleaner?.trouble;
+    if (background !== undefined) return background;
     return cache?.trouble === undefined
       ? undefined
       : `the cache cannot be used: ${cache.trouble}`;

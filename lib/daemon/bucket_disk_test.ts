@@ -1,8 +1,12 @@
 import { expect } from "expect";
+import type { Bucket } from "../bucket/bucket.ts";
 import { LimitedBucket } from "../bucket/limited_bucket.ts";
 import { MemoryBucket } from "../bucket/memory_bucket.ts";
 import { noTime } from "../store/testing/journaled.ts";
+import type { BucketVolume } from "../store/segmented/bucket_volume.ts";
 import {
+  CountedBucket,
+  keys,
   makeVolume,
   openOn,
   put,
@@ -12,16 +16,10 @@ import { BucketDisk } from "./bucket_disk.ts";
 
 const SIZE_BYTES = 16 * 512;
 
-Deno.test("a checkpoint that cannot be written is told of, although all is uploaded", async () => {
-  const memory = new MemoryBucket();
-  await makeVolume(memory, { sizeBytes: SIZE_BYTES });
-  const state = { on: false };
-  const bucket = withoutCheckpoints(memory, state);
-  const volume = await openOn({ pin: undefined }, bucket, {
-    checkpointEvery: 1,
-  });
+/** A volume as the daemon has it open, on a bucket in memory. */
+function diskOf(volume: BucketVolume, bucket: Bucket): BucketDisk {
   const limited = new LimitedBucket(bucket, { clock: noTime });
-  const disk = new BucketDisk({
+  return new BucketDisk({
     clock: noTime,
     document: {
       ...{ name: "disk", sizeBytes: SIZE_BYTES },
@@ -33,6 +31,17 @@ Deno.test("a checkpoint that cannot be written is told of, although all is uploa
     cache: undefined,
     tries: { why: () => undefined },
   });
+}
+
+Deno.test("a checkpoint that cannot be written is told of, although all is uploaded", async () => {
+  const memory = new MemoryBucket();
+  await makeVolume(memory, { sizeBytes: SIZE_BYTES });
+  const state = { on: false };
+  const bucket = withoutCheckpoints(memory, state);
+  const volume = await openOn({ pin: undefined }, bucket, {
+    checkpointEvery: 1,
+  });
+  const disk = diskOf(volume, bucket);
   expect(disk.info().trouble).toBeUndefined();
   state.on = true;
   await put(volume, { sector: 0, value: 1 });
@@ -45,5 +54,35 @@ Deno.test("a checkpoint that cannot be written is told of, although all is uploa
   await put(volume, { sector: 0, value: 2 });
   await volume.row.settled();
   expect(disk.info().trouble).toBeUndefined();
+  await disk.close();
+});
+
+Deno.test("what a volume takes in its bucket is told, what was rewritten for that, and what could not be", async () => {
+  const bucket = new CountedBucket();
+  await makeVolume(bucket, { sizeBytes: SIZE_BYTES, segmentBytes: 4 * 512 });
+  const volume = await openOn({ pin: undefined }, bucket);
+  const disk = diskOf(volume, bucket);
+  const { next } = volume.row.end;
+  for (let n = 0; n < 4; n++) {
+    await put(volume, { sector: 4 * n, sectors: 4, value: 1 });
+  }
+  const damaged = keys.nameOf("segment", next + 1);
+  const bytes = (await bucket.get(damaged))!;
+  bytes[bytes.length - 100]! ^= 1;
+  await bucket.delete([damaged]);
+  await bucket.create(damaged, bytes);
+  for (let n = 0; n < 4; n++) {
+    await put(volume, { sector: 4 * n, sectors: 2, value: 2 });
+    await volume.row.settled();
+    await volume.cleaner?.settled();
+  }
+  await volume.row.settled();
+  const { objectBytes, liveBytes, movedBytes, trouble } = disk.info();
+  expect(liveBytes).toBe(SIZE_BYTES);
+  expect(movedBytes).toBeGreaterThan(0);
+  expect(trouble).toMatch(/^Segment \d+ is damaged, and something in it/);
+  // But for claims and the superblock, which are some hundred bytes each.
+  expect(objectBytes).toBeLessThanOrEqual(bucket.storedBytes);
+  expect(objectBytes).toBeGreaterThan(bucket.storedBytes - 1024);
   await disk.close();
 });

@@ -4,6 +4,7 @@
  *     key           the volume's key, as it stands in a key file; or `file: PATH`, where it is kept elsewhere
  *     pin.json      how far the row of segments was known to go, so that nobody can show an older one
  *     journal/      what was written and is not uploaded
+ *     verify.json   how far the volume has been read back by a verify that was cut off
  *     cache         chunks that were written or read lately, and cache-index, what is where in it
  *
  * The cache may be lost. So may the journal, and with it what was not uploaded. Without the pin the volume is not opened: it is found anew,
@@ -26,6 +27,7 @@ import { CHAIN_START } from "../store/segmented/chain.ts";
 import type { Pin } from "../store/segmented/segment_row.ts";
 import { checkBucketSpec } from "./bucket_address.ts";
 import { PinDocument, readDocument, writeDocument } from "./documents.ts";
+import { VerifiedFile } from "./verified_file.ts";
 
 /** How a `key` begins that only says where the key is. */
 const ELSEWHERE = "file: ";
@@ -75,19 +77,31 @@ export class BucketFolder {
           "It was removed from outside. Without it nobody can tell whether the bucket shows the volume's latest state: put it back, or delete the volume here and find it again with vault volume recover.",
       });
     }
-    const { next, epoch, digest, claim } = found;
+    const { next, epoch, digest, claims } = found;
     return {
       ...{ next, epoch, digest: fromHex(digest)! },
-      ...(claim && { claim: { ...claim, digest: fromHex(claim.digest)! } }),
+      ...(claims && {
+        claims: claims.map((one) => ({
+          ...one,
+          digest: fromHex(one.digest)!,
+        })),
+      }),
     };
   }
 
   /** On stable storage when it returns. */
-  keepPin({ next, epoch, digest, claim }: Pin): void {
+  keepPin({ next, epoch, digest, claims }: Pin): void {
     writeDocument(join(this.#path, "pin.json"), {
       ...{ version: 1, next, epoch, digest: toHex(digest) },
-      ...(claim && { claim: { ...claim, digest: toHex(claim.digest) } }),
+      ...(claims && {
+        claims: claims.map((one) => ({ ...one, digest: toHex(one.digest) })),
+      }),
     });
+  }
+
+  /** What has been read back of a verify that was cut off. */
+  get verified(): VerifiedFile {
+    return new VerifiedFile(join(this.#path, "verify.json"));
   }
 
   /** @throws {VaultError} where its files cannot be read, or something of them is missing */

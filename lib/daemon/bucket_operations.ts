@@ -15,7 +15,6 @@ import { SUPERBLOCK_NUMBER } from "../segments/superblock.ts";
 import {
   createBucketVolume,
   openBucketVolume,
-  readPast,
   readSuperblock,
 } from "../store/segmented/bucket_volume.ts";
 import { readHead } from "../store/segmented/chain.ts";
@@ -81,23 +80,19 @@ export async function recoverFromBucket(
   folder.begin(spec.key);
   const keys = folder.keys();
   return await withBucket(spec, world, async (bucket) => {
-    const superblock = await readSuperblock(bucket, keys);
-    const { volumeId, volumeBytes } = superblock;
-    const chain = { bucket, keys, volumeId };
-    const past = await readPast({ ...chain, volumeBytes, pin: undefined });
     const journal = await folder.openJournal(spec.journalBytes);
-    const { store } = await openBucketVolume({
+    const { store, superblock, map, found } = await openBucketVolume({
       ...{ bucket, keys, journal, clock: world.clock },
-      ...{ cache: undefined, pin: undefined },
+      ...{ cache: undefined, pin: undefined, cleans: false },
       keepPin: (pin) => folder.keepPin(pin),
     });
     const { sizeBytes } = store;
     await store.close();
-    const { timeMs } = past.end;
+    const { timeMs } = found;
     return {
       sizeBytes,
       blockSizeBytes: superblock.blockSizeBytes === 4096 ? 4096 : 512,
-      liveBytes: past.map.liveBytes,
+      liveBytes: map.liveBytes,
       ...(timeMs > 0 && { stateOf: new Date(timeMs).toISOString() }),
     };
   });

@@ -194,7 +194,7 @@ export class BucketSnapshots {
   ): Promise<void> {
     const { served, restored } = this.#options;
     const { number, volumeBytes } = snapshot;
-    await unlessAborted(disk.store.drain(), signal);
+    await unlessAborted(disk.store.drained(), signal);
     await this.#change(volume, signal, (document) => {
       served?.expectUnused(volume);
       return { ...document, restoring: volumeBytes };

@@ -1,7 +1,7 @@
 /**
  * The volumes of a node as they lie on disk: `volumes/NAME/volume.json`, which is the truth about a volume, `data`, its bytes, and
- * `reservations.json` where an initiator wants them kept. `lease.json` says who holds it. `atomic` holds a write that is to be done whole
- * or not at all, until it is, and `erasure.json` is there while the volume is erased. Snapshots lie in `snapshots` (`snapshot_folder.ts`).
+ * `reservations.json` where an initiator wants them kept. `lease.json` says who holds it. `journal` holds what was written and is not in
+ * `data` yet, and `erasure.json` is there while the volume is erased. Snapshots lie in `snapshots` (`snapshot_folder.ts`).
  *
  * | a crash in | leaves | and the next start |
  * |---|---|---|
@@ -19,13 +19,13 @@ import type { Clock } from "../base/clock.ts";
 import { messageOf, VaultError } from "../base/errors.ts";
 import type { File } from "../base/file.ts";
 import type { Primitives } from "../base/primitives.ts";
+import type { Journal } from "../journal/journal.ts";
 import { toHex } from "../base/bytes.ts";
 import type { VolumeSpec } from "../control/operations.ts";
 import {
   discard,
   listFolder,
   makeFolder,
-  openFile,
   remove,
   rename,
   syncFolder,
@@ -35,7 +35,6 @@ import { BucketFolder } from "./bucket_folder.ts";
 import { readDocument, VolumeDocument, writeDocument } from "./documents.ts";
 import { stackStore } from "../store/stack.ts";
 import type { Store } from "../store/store.ts";
-import { WriteIntent } from "../store/write_intent.ts";
 import { ErasureFile } from "./erasure_file.ts";
 import { LeaseFile } from "./lease_file.ts";
 import { ReservationFile } from "./reservation_file.ts";
@@ -43,6 +42,7 @@ import { expectNobodyBehind, placeOf } from "./placement.ts";
 import type { Survey } from "./volume_faults.ts";
 import { expectName, NAME } from "./name.ts";
 import { expectData, expectFile, makeData, openData } from "./volume_data.ts";
+import { openVolumeJournal } from "./volume_journal.ts";
 import { checkSize } from "./volume_size.ts";
 import { SnapshotFolder } from "./snapshot_folder.ts";
 
@@ -213,7 +213,7 @@ export class Catalog {
    */
   async resize(document: VolumeDocument, sizeBytes: number): Promise<void> {
     const after = { ...document, sizeBytes };
-    const store = this.openStore(document);
+    const store = await this.openStore(document);
     try {
       if (sizeBytes < document.sizeBytes) this.update(after);
       await store.resize(sizeBytes);
@@ -287,32 +287,29 @@ export class Catalog {
   }
 
   /** The volume's bytes, with what a crash has left of them made good. Whoever has it closes it. @throws {VaultError} like {@linkcode openData} */
-  openStore(document: VolumeDocument): Store {
+  async openStore(document: VolumeDocument): Promise<Store> {
+    const { name, sizeBytes, readOnly } = document;
     const file = this.openData(document);
+    let journal: Journal | undefined;
     try {
-      const intent = document.readOnly
-        ? undefined
-        : this.#openIntent(document.name);
-      return stackStore({
-        bottom: { kind: "file", file, ...(intent && { intent }) },
-        readOnly: document.readOnly,
-      });
+      if (readOnly) {
+        return stackStore({ bottom: { kind: "file", file }, readOnly });
+      }
+      const path = join(this.#folder, name, "journal");
+      const world = { primitives: this.#primitives, clock: this.#clock };
+      journal = await openVolumeJournal(path, { sizeBytes, ...world });
+      const bottom = {
+        kind: "journaled file",
+        file,
+        journal,
+        ...world,
+      } as const;
+      return stackStore({ bottom, readOnly });
     } catch (thrown) {
+      await journal?.close().catch(() => {});
       file.close();
       throw thrown;
     }
-  }
-
-  #openIntent(name: string): WriteIntent {
-    const path = join(this.#folder, name, "atomic");
-    const create = !listFolder(join(this.#folder, name)).includes("atomic");
-    const file = openFile(path, { create });
-    // A record is worth nothing in a file that goes with the power.
-    if (create) syncFolder(join(this.#folder, name));
-    return new WriteIntent(
-      file,
-      (...parts) => this.#primitives.hash("sha256", ...parts),
-    );
   }
 
   /** Opens the data file, cut to the document's size. @throws {VaultError} where it is missing or was cut from outside */

@@ -37,8 +37,8 @@ export const PinDocument = v.object({
   next: Count,
   epoch: Count,
   digest: Digest,
-  claim: v.exactOptional(
-    v.object({ number: Count, epoch: Count, digest: Digest }),
+  claims: v.exactOptional(
+    v.array(v.object({ number: Count, epoch: Count, digest: Digest })),
   ),
 });
 

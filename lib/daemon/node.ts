@@ -209,7 +209,7 @@ class Node implements RunningNode {
       log,
     });
     try {
-      volumes.openAll();
+      await volumes.openAll();
       const leases = openLeases({ ...parts, volumes });
       const links = await openTestedLinks(parts);
       try {

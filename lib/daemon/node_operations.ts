@@ -17,6 +17,7 @@ import type {
   Revocation,
   SnapshotInfo,
   SnapshotWork,
+  VerifyWork,
   VolumeInfo,
   VolumeSpec,
 } from "../control/operations.ts";
@@ -26,6 +27,7 @@ import {
   deleteFromBucket,
   recoverVolume,
 } from "./bucket_operations.ts";
+import { BucketVerifying } from "./bucket_verifying.ts";
 import {
   type ChapChange,
   mutualSet,
@@ -68,6 +70,7 @@ class Operations implements EndingOperations {
   readonly #live: Live | undefined;
   readonly #devices: DeviceOperations;
   readonly #snapshots: SnapshotOperations;
+  readonly #verifying: BucketVerifying;
   readonly #options: NodeOperationsOptions;
   /** Changes come one after the other: each reads a document and replaces it. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -78,6 +81,7 @@ class Operations implements EndingOperations {
     this.#state = options.state;
     this.#live = options.live;
     this.#devices = new DeviceOperations(options);
+    this.#verifying = new BucketVerifying(options);
     this.#snapshots = new SnapshotOperations({
       catalog: options.state.catalog,
       clock: options.clock,
@@ -140,7 +144,7 @@ class Operations implements EndingOperations {
   async #make(spec: VolumeSpec, data?: string): Promise<VolumeInfo> {
     const document = await this.#state.catalog.create(spec, data);
     try {
-      this.#live?.volumes.open(document);
+      await this.#live?.volumes.open(document);
     } catch (thrown) {
       this.#state.catalog.delete(spec.name);
       throw thrown;
@@ -180,6 +184,7 @@ class Operations implements EndingOperations {
       catalog.expectDeletable(name);
       const bucket = withBucket ? catalog.get(name).bucket : undefined;
       await this.#snapshots.stop(name, `Volume "${name}" was deleted`);
+      await this.#verifying.stop(name, `Volume "${name}" was deleted`);
       // Nobody can ask for it any more when those that hold it are told.
       await this.#live?.volumes.discard(name);
       await this.#live?.leases.forget(name);
@@ -191,7 +196,7 @@ class Operations implements EndingOperations {
       this.#state.catalog.delete(name);
       this.#tell("volume deleted", name);
       // It may have been in another's way.
-      this.#live?.volumes.openAll();
+      await this.#live?.volumes.openAll();
     });
   }
 
@@ -222,6 +227,18 @@ class Operations implements EndingOperations {
 
   snapshotWork(volume: string): Promise<SnapshotWork> {
     return new Promise((resolve) => resolve(this.#snapshots.work(volume)));
+  }
+
+  /** Waits for no other change, and none waits for it. */
+  verifyVolume(volume: string): Promise<VerifyWork> {
+    return new Promise((resolve) => {
+      this.#expectRunning();
+      resolve(this.#verifying.begin(volume));
+    });
+  }
+
+  verifyWork(volume: string): Promise<VerifyWork> {
+    return new Promise((resolve) => resolve(this.#verifying.work(volume)));
   }
 
   setChap(volume: string, chap: ChapSecret): Promise<void> {
@@ -307,19 +324,22 @@ class Operations implements EndingOperations {
     this.#ended = true;
     await this.#turn;
     await this.#snapshots.stopAll("The node has ended");
+    await this.#verifying.stopAll("The node has ended");
   }
 
-  #inTurn<T>(change: () => T | Promise<T>): Promise<T> {
-    if (this.#ended) {
-      return Promise.reject(
-        new VaultError("This node is stopping, and changes no more", {
-          kind: "conflict",
-          hint: "Try again when it has ended.",
-        }),
-      );
-    }
+  /** @throws {VaultError} `conflict` where it is ending */
+  #expectRunning(): void {
+    if (!this.#ended) return;
+    throw new VaultError("This node is stopping, and changes no more", {
+      kind: "conflict",
+      hint: "Try again when it has ended.",
+    });
+  }
+
+  async #inTurn<T>(change: () => T | Promise<T>): Promise<T> {
+    this.#expectRunning();
     const done = this.#turn.then(change);
     this.#turn = done.catch(() => {});
-    return done;
+    return await done;
   }
 }

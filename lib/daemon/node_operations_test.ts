@@ -67,16 +67,18 @@ async function withNode(
   }
 }
 
-Deno.test("a failed sync shows as the volume's health, and the volume can still be deleted", () =>
+Deno.test("a failed sync of its file shows as the volume's health, and the volume can still be deleted", () =>
   withNode(async ({ operations, volumes, file }) => {
     await operations.createVolume(PHOTOS);
     expect((await operations.status()).volumes[0]!.health).toBe("ok");
     file.failing.sync = "EIO";
     const { store } = volumes.target("photos").units.get(0)!;
     store.write(0, Uint8Array.of(1));
-    await expect(store.flush()).rejects.toThrow("Could not sync");
+    await expect(store.drain!()).rejects.toThrow("Refused, because");
     const [photos] = (await operations.status()).volumes;
-    expect(photos!.health).toMatch(/^failed: Could not sync: .*EIO/);
+    expect(photos!.health).toMatch(
+      /^failed: Could not drain: Could not sync: .*EIO/,
+    );
     const deleting = operations.deleteVolume("photos");
     // Nor does the list fail meanwhile.
     for (let list; (list = await operations.listVolumes()).length > 0;) {
@@ -125,7 +127,7 @@ Deno.test("a volume whose target is gone is named, and can be deleted; nothing i
     const logs = state.catalog.get("logs");
     state.catalog.update({ ...logs, behind: { target: "gone", lun: 1 } });
     await volumes.close();
-    volumes.openAll();
+    await volumes.openAll();
     expect(() => volumes.target("logs")).toThrow(
       'Volume "logs" is not served: there is no volume "gone"',
     );

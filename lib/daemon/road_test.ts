@@ -17,19 +17,14 @@ onRoad(
   async (road) => {
     const node = await road.nodeWithVolume();
     const attachment = await road.attach();
-    const disk = await openDisk(await road.session(attachment));
+    const session = await road.session(attachment);
+    const disk = await openDisk(session);
     const bytes = systemPrimitives.random(3 * MIB);
     await disk.write(7, bytes);
     await disk.flush();
     expect(equalBytes(await disk.read(7, bytes.length / 512), bytes)).toBe(
       true,
     );
-    const file = await Deno.readFile(
-      join(road.folder, "vm", "node", "volumes", "photos", "data"),
-    );
-    const written = file.subarray(7 * 512, 7 * 512 + bytes.length);
-    expect(equalBytes(written, bytes)).toBe(true);
-
     const { links, sessions, macFailures } = await node.operations.status();
     expect(links.map(({ device, state }) => [device, state])).toEqual([[
       "laptop",
@@ -48,6 +43,14 @@ onRoad(
       1,
       attachment.iqn,
     ]);
+    await session.logout();
+    await attachment.stop();
+    await node.stop();
+    const file = await Deno.readFile(
+      join(road.folder, "vm", "node", "volumes", "photos", "data"),
+    );
+    const written = file.subarray(7 * 512, 7 * 512 + bytes.length);
+    expect(equalBytes(written, bytes)).toBe(true);
   },
 );
 

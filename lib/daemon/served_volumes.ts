@@ -16,8 +16,17 @@ import type { Catalog } from "./catalog.ts";
 import { chapPolicy } from "./chap_policy.ts";
 import { addDiskTarget, type DiskOptions, diskVolume } from "./disk_target.ts";
 import { restoreOver, type VolumeDocument } from "./documents.ts";
+import { closeAll, letGo, openStores } from "./file_stores.ts";
 import { targetName } from "./target_name.ts";
-import { type Faults, faultsOf, notServed } from "./volume_faults.ts";
+import {
+  type Faults,
+  faultsOf,
+  inUse,
+  notServed,
+  outOfService,
+  type Survey,
+  withoutService,
+} from "./volume_faults.ts";
 
 export interface ServedVolumesOptions {
   readonly primitives: Primitives;
@@ -53,16 +62,24 @@ export class ServedVolumes {
    * Opens all volumes and offers them. What cannot be served is told, and stands in nobody's way. Later it tries again those that it could
    * not serve, for what was in their way may be gone.
    */
-  openAll(): void {
+  async openAll(): Promise<void> {
     const { catalog, log } = this.#options;
     const before = this.#faults;
-    this.#faults = faultsOf(catalog.survey(), (document) => {
+    const survey = catalog.survey();
+    const stores = await openStores(catalog, this.#wanted(survey, before));
+    this.#faults = faultsOf(survey, (document) => {
       const { name } = document;
       if (this.#served.has(name)) return;
       if (document.bucket) throw this.#beginToOpen(document).fault;
       if (before && !before.has(name)) throw outOfService();
-      this.open(document);
+      const found = stores.get(name);
+      invariant(found, "A volume that nobody has opened");
+      if ("fault" in found) throw found.fault;
+      this.#serve(document, found.store);
+      stores.delete(name);
     });
+    // Something else was in their way.
+    await closeAll(stores);
     for (const [name, fault] of this.#faults) {
       // One in a bucket tells it itself.
       if (before?.has(name) || this.#openings.has(name)) continue;
@@ -72,16 +89,16 @@ export class ServedVolumes {
   }
 
   /** Opens the volume and offers it. @throws {VaultError} where its data cannot be opened, or its target is not there */
-  open(document: VolumeDocument): void {
+  async open(document: VolumeDocument): Promise<void> {
     const { catalog } = this.#options;
     catalog.expectServable(document);
     if (document.behind) this.#get(document.behind.target);
-    const store = catalog.openStore(document);
+    const store = await catalog.openStore(document);
     try {
       this.#serve(document, store);
     } catch (thrown) {
       // Nothing was written to it.
-      store.close().catch(() => {});
+      await store.close().catch(() => {});
       throw thrown;
     }
   }
@@ -91,12 +108,7 @@ export class ServedVolumes {
     await this.#beginToOpen(document).first;
   }
 
-  /** What is told of a volume in a bucket, and undefined where it is not open. */
-  bucketInfo(name: string): ReturnType<BucketDisk["info"]> | undefined {
-    return this.bucketDisk(name)?.info();
-  }
-
-  /** A volume in a bucket that is open. */
+  /** A volume in a bucket; undefined where it is not open. */
   bucketDisk(name: string): BucketDisk | undefined {
     return this.#served.get(name)?.disk;
   }
@@ -197,21 +209,12 @@ export class ServedVolumes {
   expectUnused(name: string): void {
     const { sessions } = this.#get(name).target;
     if (sessions.size === 0) return;
-    throw new VaultError(
-      `Volume "${name}" is in use: ${sessions.size} ${
-        sessions.size === 1 ? "session is" : "sessions are"
-      } logged in`,
-      {
-        kind: "conflict",
-        hint:
-          "`vault status` shows by whom. Detach it there, and try again: vault detach VOLUME",
-      },
-    );
+    throw inUse(name, sessions.size);
   }
 
   /**
-   * Lets `change` put another file, and maybe another size, in the place of the volume's. A volume whose change has failed is served no
-   * more: nobody may write to a file that is out of its place.
+   * Lets `change` put another file, and maybe another size, in the place of the volume's, while nothing reaches it. A volume whose change has
+   * failed is served no more: nobody may write to a file that is out of its place.
    *
    * @throws {VaultError} `conflict` while somebody is logged in, before anything has happened; and what `change` throws
    */
@@ -219,27 +222,24 @@ export class ServedVolumes {
     name: string,
     change: () => VolumeDocument,
   ): Promise<void> {
+    const { catalog, log } = this.#options;
     const unit = this.unit(name);
     this.expectUnused(name);
-    // Nothing is awaited from here until the new bytes are there, so nobody logs in between.
-    const before = unit.store;
     try {
-      const store = this.#options.catalog.openStore(change());
-      unit.replaceStore(store);
-      this.#served.set(name, { ...this.#get(name), store });
+      // Who logs in meanwhile has read nothing yet.
+      await unit.replaceStore(async (before) => {
+        // Bytes that nobody wants any more.
+        await before.close().catch((thrown) => log.warn(messageOf(thrown)));
+        return await catalog.openStore(change());
+      });
+      this.#served.set(name, { ...this.#get(name), store: unit.store });
     } catch (thrown) {
-      await this.discard(name);
+      await this.#withdraw(name);
       throw new VaultError(messageOf(thrown), {
         hint:
           `Volume "${name}" is not served until \`vault serve\` is started again, which finishes what has begun.`,
         cause: thrown,
       });
-    }
-    try {
-      await before.close();
-    } catch (thrown) {
-      // Bytes that nobody wants any more.
-      this.#options.log.warn(messageOf(thrown));
     }
   }
 
@@ -281,35 +281,57 @@ export class ServedVolumes {
   async discard(name: string): Promise<void> {
     await this.#openings.get(name)?.stop();
     this.#openings.delete(name);
-    const served = this.#served.get(name);
+    const served = await this.#withdraw(name);
     if (!served) return;
-    this.#served.delete(name);
-    const { targets, log } = this.#options;
-    for (
-      const step of [
-        () =>
-          served.lun === 0
-            ? targets.remove(served.target.iqn)
-            : served.target.removeUnit(served.lun),
-        () => (served.disk ?? served.store).close(),
-      ]
-    ) {
-      try {
-        await step();
-      } catch (thrown) {
-        log.warn(`While discarding "${name}": ${messageOf(thrown)}`);
-      }
+    try {
+      await (served.disk ?? served.store).close();
+    } catch (thrown) {
+      this.#tell(name, thrown);
     }
+  }
+
+  /** Nobody reaches it any more. Undefined where it is not served. */
+  async #withdraw(name: string): Promise<Served | undefined> {
+    const served = this.#served.get(name);
+    if (!served) return undefined;
+    this.#served.delete(name);
+    const { target, lun } = served;
+    try {
+      if (lun === 0) await this.#options.targets.remove(target.iqn);
+      else await target.removeUnit(lun);
+    } catch (thrown) {
+      this.#tell(name, thrown);
+    }
+    return served;
+  }
+
+  #tell(name: string, thrown: unknown): void {
+    const { log } = this.#options;
+    log.warn(`While discarding "${name}": ${messageOf(thrown)}`);
   }
 
   /** Lets go of all data, flushed. Every session must have ended. @throws the first error, after all are closed */
   async close(): Promise<void> {
     for (const opening of this.#openings.values()) await opening.stop();
     const stores = [...this.#served.values()]
-      .map(({ store, disk }) => (disk ?? store).close());
+      .map(({ store, disk }) =>
+        disk ? disk.close() : letGo(store, this.#options)
+      );
     this.#served.clear();
     for (const result of await Promise.allSettled(stores)) {
       if (result.status === "rejected") throw result.reason;
+    }
+  }
+
+  /** Those in files that are not served and may be. */
+  *#wanted(
+    survey: Survey,
+    before: Faults | undefined,
+  ): Generator<VolumeDocument> {
+    for (const found of survey.values()) {
+      if (found instanceof VaultError || found.bucket) continue;
+      if (this.#served.has(found.name)) continue;
+      if (!before || before.has(found.name)) yield found;
     }
   }
 
@@ -320,18 +342,4 @@ export class ServedVolumes {
     if (fault) throw withoutService(name, fault);
     throw new VaultError(`There is no volume "${name}"`, { kind: "not-found" });
   }
-}
-
-function withoutService(name: string, fault: unknown): VaultError {
-  const hint = fault instanceof VaultError ? fault.hint : undefined;
-  return new VaultError(`Volume "${name}" is ${notServed(fault)}`, {
-    hint: hint ?? "`vault doctor` on the node looks at all its volumes.",
-    cause: fault,
-  });
-}
-
-function outOfService(): VaultError {
-  return new VaultError("it was taken out of service", {
-    hint: "It is looked at again when `vault serve` is started again.",
-  });
 }

@@ -156,8 +156,8 @@ export class SnapshotFolder {
         sizeBytes: note.sizeBytes,
       });
     }
-    // A write that was to be ended belonged to other bytes.
-    remove(at("atomic"));
+    // What was to be brought to its place belonged to other bytes.
+    remove(at("journal"));
     remove(this.#note);
     return true;
   }

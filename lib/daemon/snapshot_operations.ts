@@ -237,15 +237,16 @@ export class SnapshotOperations {
 
   async #start(
     what: Omit<Task, "subject">,
-    open: () => Subject,
+    open: () => Subject | Promise<Subject>,
   ): Promise<SnapshotWork> {
     let subject: Subject | undefined;
     try {
-      subject = open();
+      subject = await open();
       const task = { ...what, subject };
       const { store } = subject;
       // Most of it before everybody has to wait.
       await store.flush();
+      await store.drain?.();
       const copy = await subject.standStill(() => this.#picture(task));
       if (!copy) return await this.#reflinked(task);
       this.#goOn(task, copy);
@@ -262,6 +263,7 @@ export class SnapshotOperations {
     const { subject, to } = task;
     const { store, path, sizeBytes } = subject;
     await store.flush();
+    await store.drain?.();
     if (await reflink(path, to)) return undefined;
     expectRoom({ volume: task.volume, store, to });
     const file = openFile(to, { create: true });

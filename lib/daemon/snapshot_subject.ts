@@ -23,19 +23,19 @@ export interface Subject {
 }
 
 /** The volume, where it is served through what serves it. @throws {VaultError} where its data cannot be opened */
-export function volumeSubject(
+export async function volumeSubject(
   node: {
     readonly catalog: Catalog;
     readonly served: ServedVolumes | undefined;
   },
   { name, sizeBytes, ...rest }: VolumeDocument,
-): Subject {
+): Promise<Subject> {
   expectFile({ name, ...rest });
   const { catalog, served } = node;
   const path = catalog.dataPath(name);
   if (!served) {
     // What a crash has left half written is made good first.
-    const store = catalog.openStore({ name, sizeBytes, ...rest });
+    const store = await catalog.openStore({ name, sizeBytes, ...rest });
     return {
       store,
       path,

@@ -208,10 +208,11 @@ onRoad(
   "one volume has one work at a time, which its end and the node's end stop",
   async (road) => {
     const gate = Promise.withResolvers<void>();
+    let isHeld = false;
     const clock: Clock = {
       ...systemClock,
       sleep: (ms, signal) =>
-        ms === 0 ? gate.promise : systemClock.sleep(ms, signal),
+        isHeld && ms === 0 ? gate.promise : systemClock.sleep(ms, signal),
     };
     const node = await road.nodeWithVolume({ clock });
     const { operations } = node;
@@ -223,6 +224,10 @@ onRoad(
       blockSizeBytes: 512,
       readOnly: false,
     });
+    // Nothing of the volume is to be brought to its place after it.
+    await done(operations, await operations.createSnapshot("photos", "zero"));
+    await operations.deleteSnapshot("photos", "zero");
+    isHeld = true;
     const begin = () => operations.createSnapshot("photos", "one");
     expect((await begin()).done).toBe(false);
     const conflict = { kind: "conflict" };
@@ -280,7 +285,8 @@ onRoad(
       const sizeBytes = (moved ? 24 : 16) * MIB;
       const bytes = systemPrimitives.random(sizeBytes);
       Deno.writeFileSync(moved ? data : restored, bytes);
-      Deno.writeTextFileSync(join(folder, "atomic"), "of other bytes");
+      Deno.mkdirSync(join(folder, "journal"), { recursive: true });
+      Deno.writeTextFileSync(join(folder, "journal", "mark"), "other bytes'");
       Deno.writeTextFileSync(
         join(folder, "restore.json"),
         JSON.stringify({ version: 1, sizeBytes }),

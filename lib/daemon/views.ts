@@ -18,6 +18,7 @@ import type { Primitives } from "../base/primitives.ts";
 import { openFile, remove } from "../os/file.ts";
 import { reflink } from "../os/reflink.ts";
 import { stackStore } from "../store/stack.ts";
+import type { Store } from "../store/store.ts";
 import type { Target } from "../target/target.ts";
 import type { Targets } from "../target/targets.ts";
 import {
@@ -80,7 +81,7 @@ export class Views {
       }
       for (const one of behind) expectFile(one);
       // Most of it before everybody has to wait.
-      for (const { name } of behind) await volumes.unit(name).store.flush();
+      for (const { name } of behind) await settled(volumes.unit(name).store);
       let work = () => this.#takeAll(behind);
       for (const { name } of behind) {
         const inner = work;
@@ -168,7 +169,7 @@ export class Views {
   async #take(volume: VolumeDocument): Promise<Picture> {
     const { catalog, volumes } = this.#options;
     const { name, sizeBytes, blockSizeBytes } = volume;
-    await volumes.unit(name).store.flush();
+    await settled(volumes.unit(name).store);
     const path = catalog.viewPath(name);
     if (!await reflink(catalog.dataPath(name), path)) {
       throw new VaultError(
@@ -232,4 +233,10 @@ export class Views {
 
 function releaseAll(pictures: readonly Picture[]): void {
   for (const picture of pictures) void picture.release();
+}
+
+/** All that was written is in the volume's file, on stable storage, until somebody writes again. */
+async function settled(store: Store): Promise<void> {
+  await store.flush();
+  await store.drain?.();
 }

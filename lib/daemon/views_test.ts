@@ -59,7 +59,7 @@ class Shelf implements AsyncDisposable {
       blockSizeBytes: 512,
       target: "photos",
     });
-    shelf.volumes.openAll();
+    await shelf.volumes.openAll();
     return shelf;
   }
 
@@ -140,7 +140,7 @@ onReflinks("a view does not move while others write", async (shelf) => {
     .toEqual([new Set([2]), new Set([12])]);
 
   // Nothing of it has a name on the disk, and its names for initiators are its own.
-  expect(shelf.files("photos")).toEqual(["atomic", "data", "volume.json"]);
+  expect(shelf.files("photos")).toEqual(["data", "journal", "volume.json"]);
   expect(view.target.iqn).not.toBe(shelf.iqn);
   const designators = await Promise.all(
     [writer, reader].map(async (session) => {
@@ -224,7 +224,7 @@ Deno.test("where bytes cannot be shared there is no view of now, and nothing is 
     kind: "refused",
     hint: expect.stringContaining("attach with --snapshot NAME"),
   });
-  expect(shelf.files("photos")).toEqual(["atomic", "data", "volume.json"]);
+  expect(shelf.files("photos")).toEqual(["data", "journal", "volume.json"]);
 
   const writer = await shelf.session(shelf.iqn);
   const photos = await openDisk(writer);

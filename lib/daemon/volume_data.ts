@@ -86,7 +86,7 @@ function sizeOf(
     `Cannot open volume "${volume.name}": ${path} has ${size} bytes and should have ${volume.sizeBytes}`,
     {
       hint:
-        "The file was cut from outside. Put it back from a copy, or delete the volume.",
+        "The file was cut from outside. Put the folder back from a copy, its journal too, or delete the volume.",
     },
   );
 }

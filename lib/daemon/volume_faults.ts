@@ -52,6 +52,22 @@ export function notServed(fault: unknown): string {
   return `not served: ${messageOf(fault)}`;
 }
 
+/** What is told to whoever asks for a volume that is not served. */
+export function withoutService(name: string, fault: unknown): VaultError {
+  const hint = fault instanceof VaultError ? fault.hint : undefined;
+  return new VaultError(`Volume "${name}" is ${notServed(fault)}`, {
+    hint: hint ?? "`vault doctor` on the node looks at all its volumes.",
+    cause: fault,
+  });
+}
+
+/** The fault of a volume that could be served and is not any more. */
+export function outOfService(): VaultError {
+  return new VaultError("it was taken out of service", {
+    hint: "It is looked at again when `vault serve` is started again.",
+  });
+}
+
 function placeOf({ name, behind }: VolumeDocument): string {
   return behind ? `${behind.target} ${behind.lun}` : `${name} 0`;
 }
@@ -100,6 +116,20 @@ function expectAlone(
     {
       hint:
         "vault gives no LUN twice, so a volume.json was changed from outside: give one of them another LUN there, or delete it.",
+    },
+  );
+}
+
+/** What somebody wants to do with it that cannot be done while sessions are logged in. */
+export function inUse(name: string, sessions: number): VaultError {
+  return new VaultError(
+    `Volume "${name}" is in use: ${sessions} ${
+      sessions === 1 ? "session is" : "sessions are"
+    } logged in`,
+    {
+      kind: "conflict",
+      hint:
+        "`vault status` shows by whom. Detach it there, and try again: vault detach VOLUME",
     },
   );
 }

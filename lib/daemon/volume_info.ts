@@ -62,7 +62,7 @@ export function volumeInfo(
   const { catalog, nodeId, health } = node;
   const target = behind?.target ?? name;
   const inBucket = document.bucket &&
-    { ...document.bucket, ...node.volumes?.bucketInfo(name) };
+    { ...document.bucket, ...node.volumes?.bucketDisk(name)?.info() };
   // CHAP is the target's.
   const found = catalog.look(target);
   const { chap } = found instanceof VaultError ? document : found;

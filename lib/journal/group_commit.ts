@@ -9,14 +9,25 @@
  * A sync covers what was written before it began, so a flush never joins one that began before it: it joins the next.
  */
 
+/** So much is written until a sync begins that nobody has asked for. */
+const SYNC_EVERY_BYTES = 2 * 1024 * 1024;
+
 export class GroupCommit {
   readonly #sync: () => Promise<void>;
   #running: Promise<void> | undefined;
   #next: Promise<void> | undefined;
+  #unsyncedBytes = 0;
 
   /** `sync` makes stable all that was written before the call. */
   constructor(sync: () => Promise<void>) {
     this.#sync = sync;
+  }
+
+  /** So much was written: what comes fast is made stable meanwhile, so that nobody has to wait for all of it at once. */
+  wrote(bytes: number): void {
+    this.#unsyncedBytes += bytes;
+    // Who needs it to succeed asks for it, and learns.
+    if (this.#unsyncedBytes >= SYNC_EVERY_BYTES) this.flush().catch(() => {});
   }
 
   /** Resolves once a sync that began after this call is over; rejects with what it threw. */
@@ -42,6 +53,7 @@ export class GroupCommit {
   }
 
   #begin(): Promise<void> {
+    this.#unsyncedBytes = 0;
     const running = this.#sync().finally(() => {
       this.#running = undefined;
     });

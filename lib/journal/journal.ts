@@ -138,6 +138,7 @@ export class Journal {
       placed.push({ kind, sector, sectors, number, at: dataAt });
     });
     this.#end = end;
+    this.#commit.wrote(sectorsOf(operation) * SECTOR_BYTES);
     return placed;
   }
 
@@ -192,6 +193,30 @@ export class Journal {
     this.#refuseFailed();
     await this.#putMark(next);
     this.#from = this.#files.trim(next);
+  }
+
+  /**
+   * Nothing that was drained is left on the medium. All of it has to be, and nothing may be appended meanwhile.
+   *
+   * @throws {VaultError}
+   */
+  async scrub(): Promise<void> {
+    invariant(this.#from.sequence > this.appended, "There is more to drain");
+    this.#refuseFailed();
+    await this.#files.wipe();
+    this.#turning ??= this.#turn().finally(() => this.#turning = undefined);
+    await this.#turning;
+    await this.#files.wipe();
+  }
+
+  /** Gives back what it keeps in hand and can do without. @throws {VaultError} */
+  shrink(): void {
+    this.#files.shrink();
+  }
+
+  /** Whoever waits for room now gets `why` instead. */
+  refuseWaiting(why: unknown): void {
+    this.#files.refuse(why);
   }
 
   /** Whoever waits for room gets `why` instead: nothing will be drained any more. */

@@ -10,7 +10,7 @@ import { SECTOR_BYTES } from "./sector.ts";
 /** Names say nothing but that it is one: which file of the journal it is stands in its head. */
 const NAME = /^[0-9]{8}\.journal$/;
 
-/** How much is written at a time when a new file is given its room. */
+/** How much is written at a time where a file is filled with zeros. */
 const FILL_BYTES = 1024 * 1024;
 
 /** A head and the checksum that its first entry names. */
@@ -103,14 +103,19 @@ export function makeJournalFile(
   }
   const file = folder.create(name);
   try {
-    const zeros = new Uint8Array(Math.min(FILL_BYTES, sizeBytes));
-    for (let at = 0; at < sizeBytes; at += zeros.length) {
-      file.write(at, zeros.subarray(0, Math.min(zeros.length, sizeBytes - at)));
-    }
+    fill(file, sizeBytes);
     return new JournalFile(name, file);
   } catch (thrown) {
     file.close();
     folder.remove(name);
     throw thrown;
+  }
+}
+
+/** Zeros, in place of whatever it holds. @throws {VaultError} */
+export function fill(file: File, sizeBytes: number): void {
+  const zeros = new Uint8Array(Math.min(FILL_BYTES, sizeBytes));
+  for (let at = 0; at < sizeBytes; at += zeros.length) {
+    file.write(at, zeros.subarray(0, Math.min(zeros.length, sizeBytes - at)));
   }
 }

@@ -8,12 +8,15 @@
 
 import { invariant } from "../base/errors.ts";
 import type { Folder } from "../base/folder.ts";
-import { type JournalFile, makeJournalFile } from "./journal_file.ts";
+import { fill, type JournalFile, makeJournalFile } from "./journal_file.ts";
 import type { Position } from "./mark.ts";
 import { SECTOR_BYTES } from "./sector.ts";
 
 /** How many spare files are kept for later; what is over is removed. */
 const KEPT_SPARE_FILES = 4;
+
+/** How many of those are for when the journal is opened the next time: there may be no room then, and all others may be live. */
+const RESERVED_FILES = 1;
 
 /** What is known of them. */
 export interface JournalFilesOptions {
@@ -88,24 +91,60 @@ export class JournalFiles {
     }
   }
 
-  /** One to be begun. Waits while all that may be are live. @throws {VaultError} */
+  /** One to be begun. Waits while all that may be are live, or there is no room for another. @throws {VaultError} */
   async take(): Promise<TakenFile> {
-    while (
-      this.#spare.length === 0 && this.#live.size >= this.#options.maxFiles
-    ) {
+    while (this.#spare.length <= RESERVED_FILES) {
+      if (this.#live.size < this.#options.maxFiles) {
+        try {
+          return this.#make();
+        } catch (thrown) {
+          // The one that is being written is never drained to its end.
+          if (this.#live.size < 2 && this.#spare.length === 0) throw thrown;
+          if (this.#live.size < 2) break;
+        }
+      }
       this.#freed ??= Promise.withResolvers();
       await this.#freed.promise;
     }
     return this.takeNow();
   }
 
+  /**
+   * Sees to it that whoever writes can go on where the medium is full, as long as what was written is drained; and that there is one to be begun
+   * when the journal is opened again. @throws {VaultError}
+   */
+  provide(): void {
+    while (this.#spare.length <= RESERVED_FILES) {
+      this.#spare.push(this.#make().file);
+    }
+  }
+
+  /** Those that hold nothing any more hold zeros, and are fewer. @throws {VaultError} */
+  async wipe(): Promise<void> {
+    for (const { file, sizeBytes } of this.#spare) {
+      fill(file, sizeBytes);
+      await file.sync();
+    }
+    this.shrink();
+  }
+
+  /** Removes those that hold nothing, but for what it takes to go on. @throws {VaultError} */
+  shrink(): void {
+    for (const { file, name } of this.#spare.splice(RESERVED_FILES + 1)) {
+      file.close();
+      this.#options.folder.remove(name);
+    }
+  }
+
   /** One to be begun, however many there are. @throws {VaultError} */
   takeNow(): TakenFile {
+    const spare = this.#spare.shift();
+    return spare ? { file: spare, isNew: false } : this.#make();
+  }
+
+  #make(): TakenFile {
     const { folder, fileBytes } = this.#options;
-    const spare = this.#spare.pop();
-    return spare
-      ? { file: spare, isNew: false }
-      : { file: makeJournalFile(folder, fileBytes), isNew: true };
+    return { file: makeJournalFile(folder, fileBytes), isNew: true };
   }
 
   /** Whoever waits for a file gets `why` instead. */

@@ -38,6 +38,17 @@ function words(journal: Journal): string[] {
   );
 }
 
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 50; turn++) await undefined;
+}
+
+/** How many bytes of that value the journal's files have, marks aside. */
+function traces(disk: CrashDisk, value: number): number {
+  return disk.folder("j").list().filter((name) => name !== "mark")
+    .map((name) => disk.bytes(`j/${name}`).filter((byte) => byte === value))
+    .reduce((sum, { length }) => sum + length, 0);
+}
+
 Deno.test("what was appended is there again after opening, over several files", async () => {
   const disk = new CrashDisk(new Dice(1));
   const journal = await open(disk, { maxFiles: 10 });
@@ -176,12 +187,14 @@ Deno.test("what was stable and cannot be read any more is not passed over", asyn
     await append(journal, [write(n, 2, n)]);
     await journal.sync();
   }
-  const names = disk.folder("j").list().filter((name) => name !== "mark");
+  // One more holds nothing.
+  const names = disk.folder("j").list()
+    .filter((name) => name !== "mark" && disk.bytes(`j/${name}`)[0] !== 0);
   expect(names.length).toBe(3);
   for (const name of names) {
     const path = `j/${name}`;
     // Behind the very last one nothing says that it was there, before the journal is closed.
-    for (const sector of path.endsWith("3.journal") ? [1, 2] : [1, 2, 4]) {
+    for (const sector of path.endsWith("4.journal") ? [1, 2] : [1, 2, 4]) {
       const left = disk.copy();
       left.bytes(path)[sector * SECTOR_BYTES + 100]! ^= 1;
       await expect(open(left)).rejects.toThrow(
@@ -239,6 +252,8 @@ Deno.test("a failed sync fails the journal for good", async () => {
 
 Deno.test("a write that found no room leaves the journal as it was", async () => {
   const disk = new CrashDisk(new Dice(1));
+  // Others are made when the journal is opened, or when they are needed.
+  disk.failing = { write: /0000000[23]/, code: "ENOSPC" };
   const journal = await open(disk);
   await append(journal, [write(0, 1, 1)]);
   disk.failing = { write: /journal/, code: "ENOSPC" };
@@ -249,6 +264,57 @@ Deno.test("a write that found no room leaves the journal as it was", async () =>
   await append(journal, [write(2, 14, 4)]);
   expect(words(journal).map((word) => word.slice(-1))).toEqual(["1", "3", "4"]);
   await journal.close();
+});
+
+Deno.test("where the medium has no room for another file, one that is drained does", async () => {
+  const disk = new CrashDisk(new Dice(1));
+  const journal = await open(disk);
+  disk.failing = { write: /00000004/, code: "ENOSPC" };
+  await append(journal, [write(0, 1, 1)]);
+  await append(journal, [write(1, 14, 2)]);
+  let isThere = false;
+  const room = journal.makeRoom(15).then(() => isThere = true);
+  await settle();
+  expect(isThere).toBe(false);
+  const [first] = journal.entries(journal.from, journal.appended);
+  await journal.sync();
+  await journal.drained(first!.next);
+  await room;
+  await append(journal, [write(2, 14, 3)]);
+  expect(words(journal).map((word) => word.slice(-1))).toEqual(["2", "3"]);
+  await journal.close();
+});
+
+Deno.test("who waits for room can be told that there is none", async () => {
+  const disk = new CrashDisk(new Dice(1));
+  const journal = await open(disk);
+  disk.failing = { write: /00000004/, code: "ENOSPC" };
+  await append(journal, [write(0, 1, 1)]);
+  await append(journal, [write(1, 14, 2)]);
+  const room = journal.makeRoom(15);
+  await settle();
+  journal.refuseWaiting(new Error("full"));
+  await expect(room).rejects.toThrow("full");
+  // It is as it was.
+  disk.failing = {};
+  await append(journal, [write(2, 14, 3)]);
+  await journal.close();
+});
+
+Deno.test("what was drained can be wiped off the medium", async () => {
+  const disk = new CrashDisk(new Dice(1));
+  const journal = await open(disk);
+  for (let n = 1; n <= 5; n++) await append(journal, [write(n, 3, 0xa5)]);
+  await expect(journal.scrub()).rejects.toThrow("There is more to drain");
+  await journal.sync();
+  const entries = [...journal.entries(journal.from, journal.appended)];
+  await journal.drained(entries.at(-1)!.next);
+  expect(traces(disk, 0xa5)).toBeGreaterThan(0);
+  await journal.scrub();
+  expect(traces(disk, 0xa5)).toBe(0);
+  await append(journal, [write(7, 3, 7)]);
+  expect(words(journal).map((word) => word.slice(-1))).toEqual(["7"]);
+  expect(traces(disk.survivor(), 0xa5)).toBe(0);
 });
 
 Deno.test("on this system's files", async () => {

@@ -78,6 +78,7 @@ export async function openJournal(options: JournalOptions): Promise<Opened> {
       followsEnd: before?.endSector ?? 0,
     });
     await current.file.sync();
+    provideAnother(files);
     await folder.sync();
     const { next, stable, journal } = said;
     const begun = current.start.number;
@@ -88,6 +89,14 @@ export async function openJournal(options: JournalOptions): Promise<Opened> {
   } catch (thrown) {
     for (const file of open) closeQuietly(file);
     throw thrown;
+  }
+}
+
+function provideAnother(files: JournalFiles): void {
+  try {
+    files.provide();
+  } catch {
+    // Whoever needs it is told.
   }
 }
 

@@ -1,5 +1,6 @@
 /** The machine's own time. */
 
+import { setImmediate } from "node:timers";
 import type { Clock } from "../base/clock.ts";
 
 /** The machine's own time. Its timers are the runtime's. */
@@ -9,6 +10,8 @@ export const systemClock: Clock = {
   sleep: (ms, signal) =>
     new Promise<void>((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
+      // A timer would wait for a millisecond at least, where all that is wanted is that others have their turn.
+      if (ms === 0) return void setImmediate(resolve);
       const stop = () => {
         clearTimeout(timer);
         reject(signal?.reason);

@@ -93,6 +93,10 @@ class SystemFile implements File {
     return this.#holes.punch(offset, length);
   }
 
+  anchor(offset: number, length: number): boolean {
+    return this.#try("allocate", () => this.#holes.anchor(offset, length));
+  }
+
   nextData(offset: number): { offset: number; length: number } | undefined {
     return this.#holes.nextData(offset, this.size());
   }

@@ -1,14 +1,25 @@
 /** Folders of this machine behind the {@linkcode Folder} interface. */
 
 import * as fs from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { messageOf, VaultError } from "../base/errors.ts";
 import type { Folder } from "../base/folder.ts";
-import { listFolder, makeFolder, openFile } from "./file.ts";
+import {
+  listFolder,
+  makeFolder,
+  openFile,
+  syncFolder as syncFolderNow,
+} from "./file.ts";
 
-/** The folder at `path`, made for its owner alone where it is missing. @throws {VaultError} */
+/** The folder at `path`, made for its owner alone where it is missing. Its own name is on stable storage. @throws {VaultError} */
 export function openFolder(path: string): Folder {
   makeFolder(path);
+  // Also where it was there: whoever made it may have been killed before that.
+  try {
+    syncFolderNow(dirname(path));
+  } catch (cause) {
+    throw failure(`sync ${dirname(path)}`, cause);
+  }
   return {
     list: () => listFolder(path),
     create: (name) => openFile(join(path, name), { create: true }),

@@ -1,6 +1,6 @@
 /**
- * Holes in files: giving ranges back and finding what is mapped. Linux alone has both calls; they are reached through the C library
- * because the runtime does not offer them. Elsewhere `punch` says that it cannot, and everything counts as data.
+ * Holes in files: giving ranges back, giving them room, and finding what is mapped. Linux alone has these calls; they are reached through the
+ * C library because the runtime does not offer them. Elsewhere `punch` and `anchor` say that they cannot, and everything counts as data.
  */
 
 import { openLibc } from "./libc.ts";
@@ -8,6 +8,8 @@ import { openLibc } from "./libc.ts";
 export interface Holes {
   /** False where nothing was changed because file system or platform cannot. */
   punch(offset: number, length: number): boolean;
+  /** False where file system or platform cannot. @throws an error with the `code` of the system where there is no room */
+  anchor(offset: number, length: number): boolean;
   nextData(
     offset: number,
     sizeBytes: number,
@@ -19,10 +21,17 @@ const FALLOC_FL_KEEP_SIZE = 0x01;
 const FALLOC_FL_PUNCH_HOLE = 0x02;
 const SEEK_DATA = 3;
 const SEEK_HOLE = 4;
+// asm-generic/errno.h
+const EINTR = 4;
+const NO_ROOM: Readonly<Record<number, readonly [string, string]>> = {
+  28: ["ENOSPC", "No space left on device"],
+  122: ["EDQUOT", "Disk quota exceeded"],
+};
 
 const symbols = {
   fallocate: { parameters: ["i32", "i32", "i64", "i64"], result: "i32" },
   lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
+  __errno_location: { parameters: [], result: "pointer" },
 } as const;
 
 let opened: Deno.DynamicLibrary<typeof symbols> | undefined | "none";
@@ -40,6 +49,7 @@ export function openHoles(fd: number): Holes {
 
 const allData: Holes = {
   punch: () => false,
+  anchor: () => false,
   nextData: (offset, sizeBytes) => rest(offset, sizeBytes),
 };
 
@@ -59,13 +69,35 @@ class LinuxHoles implements Holes {
   }
 
   punch(offset: number, length: number): boolean {
-    const mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
-    return this.#libc.symbols.fallocate(
+    return this.#allocate(FALLOC_FL_PUNCH_HOLE, offset, length);
+  }
+
+  anchor(offset: number, length: number): boolean {
+    for (;;) {
+      if (this.#allocate(0, offset, length)) return true;
+      const errno = this.#errno();
+      if (errno === EINTR) continue;
+      const known = NO_ROOM[errno];
+      if (!known) return false;
+      const [code, words] = known;
+      throw Object.assign(new Error(`${code}: ${words}, fallocate`), { code });
+    }
+  }
+
+  #allocate(mode: number, offset: number, length: number): boolean {
+    const { fallocate } = this.#libc.symbols;
+    return fallocate(
       this.#fd,
-      mode,
+      mode | FALLOC_FL_KEEP_SIZE,
       BigInt(offset),
       BigInt(length),
     ) === 0;
+  }
+
+  /** Of the last call, if nothing was called since. */
+  #errno(): number {
+    const at = this.#libc.symbols.__errno_location();
+    return at ? new Deno.UnsafePointerView(at).getInt32() : 0;
   }
 
   nextData(

@@ -89,7 +89,9 @@ export const systemPrimitives: Primitives = {
           authTagLength: AEAD_TAG_BYTES,
         });
         aead.setAAD(associated, { plaintextLength: plain.length });
-        into.set(aead.update(plain));
+        const sealed = aead.update(plain);
+        into.set(sealed);
+        giveUp(sealed);
         aead.final();
         into.set(aead.getAuthTag(), plain.length);
       },
@@ -199,4 +201,14 @@ function agreeOrThrow(privateKey: KeyObject, peerSpki: Uint8Array): Uint8Array {
   } catch (cause) {
     throw new PeerError("The peer's X25519 key is not usable", { cause });
   }
+}
+
+/**
+ * Gives memory back at once that nobody else has: an upload makes as much of it as it has bytes, and the engine would let 64 MiB lie before it
+ * looks.
+ */
+function giveUp(bytes: Uint8Array): void {
+  const { buffer } = bytes;
+  const alone = bytes.byteLength === buffer.byteLength;
+  if (alone && buffer instanceof ArrayBuffer) buffer.transfer(0);
 }

@@ -8,12 +8,15 @@ import { AEAD_TAG_BYTES } from "../base/primitives.ts";
 import { MAX_NUMBER, SALT_BYTES, type VolumeKeys } from "./keys.ts";
 import { DIGEST_BYTES, LIMITS, type Provenance } from "./preamble.ts";
 import {
+  CHUNK_BYTES,
   type DataPlace,
   type Head,
   openHead,
   openWhole,
   PREAMBLE_END,
-  seal,
+  type Sealed,
+  sealing,
+  toEnd,
 } from "./sealed.ts";
 import { MAX_SECTORS, SECTOR_BYTES } from "./segment.ts";
 import { ByteReader, ByteWriter } from "./varint.ts";
@@ -56,7 +59,7 @@ export interface CheckpointRequest extends Provenance {
   readonly segments: readonly SegmentRecord[];
   /** Numbers, in order. */
   readonly snapshots: readonly number[];
-  /** In the order of the volume, none over another. */
+  /** In the order of the volume, none over another; the same each time they are walked. */
   readonly extents: Iterable<MapExtent>;
 }
 
@@ -77,38 +80,67 @@ export interface Checkpoint extends CheckpointSummary {
 export function encodeCheckpoint(
   keys: VolumeKeys,
   request: CheckpointRequest,
-): { readonly bytes: Uint8Array<ArrayBuffer>; readonly head: Head } {
+): Sealed {
+  return toEnd(encodingCheckpoint(keys, request));
+}
+
+/**
+ * The same in steps, some hundred of them for a long one. The map is walked twice, first for its length: beside the object itself nothing of
+ * its size is held. Nothing of the request may change before the end.
+ */
+export function* encodingCheckpoint(
+  keys: VolumeKeys,
+  request: CheckpointRequest,
+): Generator<void, Sealed> {
   const { volumeBytes, nextSegment, segments, snapshots } = request;
-  const data = new ByteWriter();
-  let last = -1;
-  for (const record of segments) {
-    data.varint(record.number - last - 1);
-    last = record.number;
-    data.raw(record.digest);
-    data.raw(record.salt);
-    data.varint(record.dataStart);
-    data.varint(record.dataBytes);
-    data.varint(record.liveBytes);
+  const body = bodyOf(request);
+  let dataBytes = 0;
+  let step = body.next();
+  for (; !step.done; step = body.next()) {
+    dataBytes += step.value.length;
+    yield;
   }
-  last = -1;
-  for (const snapshot of snapshots) {
-    data.varint(snapshot - last - 1);
-    last = snapshot;
-  }
-  const extents = encodeMap(data, request.extents);
   const table = new ByteWriter();
   for (
     const number of [
       ...[volumeBytes, nextSegment],
-      ...[segments.length, snapshots.length, extents],
+      ...[segments.length, snapshots.length, step.value],
     ]
   ) table.varint(number);
-  return seal(keys, {
+  return yield* sealing(keys, {
     ...request,
     identity: identityOf(request),
     table: table.bytes,
-    data: [data.bytes],
+    data: bodyOf(request),
+    dataBytes,
   });
+}
+
+/** The data in pieces, each lent until the next. Gives the number of extents. */
+function* bodyOf(request: CheckpointRequest): Generator<Uint8Array, number> {
+  const { segments, snapshots, extents } = request;
+  const piece = new ByteWriter();
+  let last = -1;
+  for (const record of segments) {
+    piece.varint(record.number - last - 1);
+    last = record.number;
+    piece.raw(record.digest);
+    piece.raw(record.salt);
+    piece.varint(record.dataStart);
+    piece.varint(record.dataBytes);
+    piece.varint(record.liveBytes);
+    if (piece.length < CHUNK_BYTES) continue;
+    yield piece.bytes;
+    piece.clear();
+  }
+  last = -1;
+  for (const snapshot of snapshots) {
+    piece.varint(snapshot - last - 1);
+    last = snapshot;
+  }
+  const count = yield* encodeMap(piece, extents);
+  yield piece.bytes;
+  return count;
 }
 
 /** What the first bytes of a checkpoint say, or how many of them it takes. @throws {SealError} where they are not of that checkpoint */
@@ -129,7 +161,13 @@ export function openCheckpoint(
   request: CheckpointAddress & { readonly bytes: Uint8Array },
 ): Checkpoint {
   const identity = identityOf(request);
-  const { head, data } = openWhole(keys, { identity, bytes: request.bytes });
+  return readCheckpoint(openWhole(keys, { identity, bytes: request.bytes }));
+}
+
+/** All of a checkpoint, of its head and its data. @throws {SealError} */
+export function readCheckpoint(
+  { head, data }: { readonly head: Head; readonly data: Uint8Array },
+): Checkpoint {
   const summary = decodeSummary(head);
   return { head, ...summary, ...decodeBody(data, summary, head) };
 }
@@ -144,7 +182,7 @@ export function decodeBody(
 ): Pick<Checkpoint, "segments" | "snapshots" | "extents"> {
   const reader = new ByteReader(data, `The checkpoint ${identity.number}`);
   const { counts, nextSegment } = summary;
-  const segments = Array.from(decodeRecords(reader, counts.segments));
+  const segments = decodeRecords(reader, counts.segments);
   if ((segments.at(-1)?.number ?? -1) >= nextSegment) {
     throw reader.malformed("it has segments from after its time");
   }
@@ -161,7 +199,8 @@ function identityOf({ volumeId, number }: CheckpointAddress) {
   return { kind: "checkpoint", volumeId, number } as const;
 }
 
-function decodeSummary(head: Head): CheckpointSummary {
+/** What the table of a checkpoint says. @throws {SealError} */
+export function decodeSummary(head: Head): CheckpointSummary {
   const what = `The table of checkpoint ${head.identity.number}`;
   const reader = new ByteReader(head.table, what);
   const volumeBytes = reader.varint(MAX_SECTORS * SECTOR_BYTES);
@@ -173,21 +212,28 @@ function decodeSummary(head: Head): CheckpointSummary {
   return { volumeBytes, nextSegment, counts };
 }
 
-function* decodeRecords(
-  reader: ByteReader,
-  count: number,
-): Generator<SegmentRecord> {
+function decodeRecords(reader: ByteReader, count: number): SegmentRecord[] {
   const { dataBytes: mostBytes, tableBytes } = LIMITS.segment;
   const mostHead = PREAMBLE_END + tableBytes + mostBytes / AEAD_TAG_BYTES;
+  const hashes = DIGEST_BYTES + SALT_BYTES;
+  if (count * hashes > reader.remaining) {
+    throw reader.malformed(`${count} segments are more than it holds`);
+  }
+  // In one buffer: each of its own would be longer than what it holds.
+  const held = new Uint8Array(count * hashes);
+  const segments: SegmentRecord[] = [];
   for (let i = 0, number = -1; i < count; i++) {
     number = numberAfter(reader, number);
-    const digest = reader.raw(DIGEST_BYTES).slice();
-    const salt = reader.raw(SALT_BYTES).slice();
+    const at = i * hashes;
+    held.set(reader.raw(hashes), at);
+    const digest = held.subarray(at, at + DIGEST_BYTES);
+    const salt = held.subarray(at + DIGEST_BYTES, at + hashes);
     const dataStart = reader.varint(mostHead);
     const dataBytes = reader.varint(mostBytes);
     const liveBytes = reader.varint(dataBytes);
-    yield { number, digest, salt, dataStart, dataBytes, liveBytes };
+    segments.push({ number, digest, salt, dataStart, dataBytes, liveBytes });
   }
+  return segments;
 }
 
 function numberAfter(reader: ByteReader, last: number): number {
@@ -198,18 +244,24 @@ function numberAfter(reader: ByteReader, last: number): number {
 
 /**
  * Each: gap to the end of the one before, sectors, signed distance of its segment from the one before's, signed distance of its place
- * from where the one before ended. Gives how many there are.
+ * from where the one before ended. Gives them in pieces, each lent until the next, but for the last, which is left; and how many there are.
  */
-function encodeMap(writer: ByteWriter, extents: Iterable<MapExtent>): number {
+function* encodeMap(
+  piece: ByteWriter,
+  extents: Iterable<MapExtent>,
+): Generator<Uint8Array, number> {
   let count = 0;
   let [end, lastSegment, lastAt] = [0, 0, 0];
   for (const { sector, sectors, segment, at } of extents) {
-    writer.varint(sector - end);
-    writer.varint(sectors);
-    writer.signed(segment - lastSegment);
-    writer.signed(at - lastAt);
+    piece.varint(sector - end);
+    piece.varint(sectors);
+    piece.signed(segment - lastSegment);
+    piece.signed(at - lastAt);
     [end, lastSegment, lastAt] = [sector + sectors, segment, at + sectors];
     count++;
+    if (piece.length < CHUNK_BYTES) continue;
+    yield piece.bytes;
+    piece.clear();
   }
   return count;
 }

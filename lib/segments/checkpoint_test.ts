@@ -6,6 +6,7 @@ import {
   type CheckpointRequest,
   decodeBody,
   encodeCheckpoint,
+  encodingCheckpoint,
   type MapExtent,
   openCheckpoint,
   openCheckpointHead,
@@ -13,7 +14,7 @@ import {
 } from "./checkpoint.ts";
 import { VolumeKeys } from "./keys.ts";
 import { SealError } from "./seal_error.ts";
-import { openWhole } from "./sealed.ts";
+import { CHUNK_BYTES, openWhole } from "./sealed.ts";
 
 const keys = new VolumeKeys(primitives, primitives.random(32));
 const volumeId = primitives.random(16);
@@ -119,7 +120,7 @@ Deno.test("an extent of a map that was written in order takes few bytes", () => 
   }
   const { bytes } = encodeCheckpoint(keys, {
     ...sample,
-    extents: extents(),
+    extents: { [Symbol.iterator]: extents },
     segments: Array.from({ length: 50 }, (_, i) => record(i)),
     nextSegment: 50,
   });
@@ -130,6 +131,31 @@ Deno.test("an extent of a map that was written in order takes few bytes", () => 
     bytes,
   });
   expect(Array.from(read).at(-1)).toEqual(Array.from(extents()).at(-1));
+});
+
+Deno.test("a long checkpoint is made in steps of little more than a chunk", () => {
+  const extents = Array.from({ length: 100_000 }, (_, i) => ({
+    ...{ sector: i * 999, sectors: 8 },
+    ...{ segment: i * 7919 % 50, at: i % 100 * 8 },
+  }));
+  const segments = Array.from({ length: 50 }, (_, i) => record(i));
+  const request = { ...sample, extents, segments, nextSegment: 50 };
+  const making = encodingCheckpoint(keys, request);
+  let count = 0;
+  let step = making.next();
+  for (; !step.done; step = making.next()) count++;
+  const { bytes, head } = step.value;
+  expect(count).toBeGreaterThanOrEqual(2 * head.dataBytes / CHUNK_BYTES);
+  expect(count).toBeGreaterThan(10);
+  const read = openCheckpoint(keys, { volumeId, number: 3, bytes });
+  expect([...read.extents]).toEqual(extents);
+  // Told another map the second time, it makes nothing of it.
+  let walks = 0;
+  const restless = {
+    [Symbol.iterator]: () => extents.slice(walks++)[Symbol.iterator](),
+  };
+  expect(() => encodeCheckpoint(keys, { ...request, extents: restless }))
+    .toThrow("less data than was said");
 });
 
 Deno.test("a map that makes no sense is refused while it is walked", () => {

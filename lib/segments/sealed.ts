@@ -20,6 +20,7 @@ import {
   type VolumeKeys,
 } from "./keys.ts";
 import { broken, Part, PartSeals } from "./part_seals.ts";
+import type { SealError } from "./seal_error.ts";
 import {
   decodePreamble,
   encodePreamble,
@@ -39,6 +40,21 @@ export interface SealRequest extends Provenance {
   readonly table: Uint8Array;
   /** One after the other. */
   readonly data: readonly Uint8Array[];
+  /** Where the object goes, so many bytes; new memory unless given. */
+  readonly room?: (bytes: number) => Uint8Array<ArrayBuffer>;
+}
+
+/** One whose data comes piece by piece; each is lent until the next is asked for. */
+export interface SealingRequest extends Omit<SealRequest, "data"> {
+  readonly data: Iterable<Uint8Array>;
+  /** Of all pieces together. */
+  readonly dataBytes: number;
+}
+
+/** An object to upload, and what its head proves. */
+export interface Sealed {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly head: Head;
 }
 
 /** What is enough to find, read and prove a chunk. */
@@ -76,20 +92,27 @@ export function chunkExtent(place: DataPlace, index: number): Extent {
   };
 }
 
-/** Seals an object, in one new buffer of exactly its length. */
-export function seal(
-  keys: VolumeKeys,
-  request: SealRequest,
-): { readonly bytes: Uint8Array<ArrayBuffer>; readonly head: Head } {
-  const { identity, table, data } = request;
-  checkNumber(identity.number);
+/** Seals an object, in one buffer of exactly its length. */
+export function seal(keys: VolumeKeys, request: SealRequest): Sealed {
+  const { data } = request;
   const dataBytes = data.reduce((sum, { length }) => sum + length, 0);
+  return toEnd(sealing(keys, { ...request, dataBytes }));
+}
+
+/** The same a chunk at a time: whoever has others to serve lets them have their turn in between. */
+export function* sealing(
+  keys: VolumeKeys,
+  request: SealingRequest,
+): Generator<void, Sealed> {
+  const { identity, table, data, dataBytes } = request;
+  checkNumber(identity.number);
   const tableBytes = table.length;
   checkLimits(identity, { tableBytes, dataBytes });
   const count = chunkCount(dataBytes);
   const dataStart = headBytes(tableBytes, dataBytes);
   const objectBytes = dataStart + dataBytes + count * AEAD_TAG_BYTES;
-  const bytes = new Uint8Array(objectBytes);
+  const bytes = request.room?.(objectBytes) ?? new Uint8Array(objectBytes);
+  invariant(bytes.length === objectBytes, "room of another length");
   const salt = keys.primitives.random(SALT_BYTES);
   bytes.set(salt);
   const seals = new PartSeals(keys.aead(identity, salt), identity);
@@ -99,12 +122,15 @@ export function seal(
   let index = 0;
   for (const chunk of chunksOf(data)) {
     const end = at + chunk.length + AEAD_TAG_BYTES;
+    invariant(index < count && end <= objectBytes, "more data than was said");
     const place = { part: Part.chunk, index, count };
     seals.seal(place, chunk, bytes.subarray(at, end));
     tags.set(bytes.subarray(end - AEAD_TAG_BYTES, end), index * AEAD_TAG_BYTES);
     at = end;
     index++;
+    yield;
   }
+  invariant(at === objectBytes, "less data than was said");
   seals.seal(
     { part: Part.preamble, index: 0, count: 0 },
     encodePreamble(identity, { ...request, tableBytes, dataBytes }),
@@ -120,6 +146,14 @@ export function seal(
   const place = { salt, dataStart, dataBytes };
   const said = { identity, epoch, timeMs, previous, table, tags };
   return { bytes, head: { ...said, ...place, digest, objectBytes } };
+}
+
+/** What work in steps comes to, without a pause. */
+export function toEnd<T>(steps: Iterator<void, T>): T {
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
 }
 
 /**
@@ -188,6 +222,47 @@ export class ChunkOpener {
   }
 }
 
+/** The data of one whole object, taken in parts of whole chunks, each of which proves itself and is that of the table. */
+export class DataReader {
+  /** Filled from the front. */
+  readonly data: Uint8Array;
+  readonly #head: Head;
+  readonly #opener: ChunkOpener;
+  #next = 0;
+
+  constructor(keys: VolumeKeys, head: Head) {
+    this.#head = head;
+    this.data = new Uint8Array(head.dataBytes);
+    const { identity } = head;
+    this.#opener = new ChunkOpener(keys, { identity, place: head });
+  }
+
+  /** The next chunks, as they lie in the object one after the other. @throws {SealError} where they are not what was written */
+  take(sealed: Uint8Array): void {
+    const head = this.#head;
+    for (let at = 0; at < sealed.length; this.#next++) {
+      const index = this.#next;
+      if (index === chunkCount(head.dataBytes)) throw notAsLong(head);
+      const { length } = chunkExtent(head, index);
+      const chunk = sealed.subarray(at, at + length);
+      this.data.set(this.#opener.open(index, chunk), index * CHUNK_BYTES);
+      const tag = chunk.subarray(length - AEAD_TAG_BYTES);
+      const tagAt = index * AEAD_TAG_BYTES;
+      const known = head.tags.subarray(tagAt, tagAt + AEAD_TAG_BYTES);
+      if (!equalBytes(tag, known)) {
+        throw broken(head.identity, `chunk ${index} is not that of the table`);
+      }
+      at += length;
+    }
+  }
+
+  /** @throws {SealError} where there was less */
+  end(): Uint8Array {
+    if (this.#next === chunkCount(this.#head.dataBytes)) return this.data;
+    throw notAsLong(this.#head);
+  }
+}
+
 /** A whole object: its head, and its data in one buffer. @throws {SealError} */
 export function openWhole(
   keys: VolumeKeys,
@@ -196,24 +271,19 @@ export function openWhole(
   const { identity, bytes } = request;
   const head = openHead(keys, request);
   if ("needsBytes" in head || bytes.length !== head.objectBytes) {
-    throw broken(identity, "it is not as long as it was");
+    throw notAsLong({ identity });
   }
-  const opener = new ChunkOpener(keys, { identity, place: head });
-  const data = new Uint8Array(head.dataBytes);
-  for (let index = 0; index < chunkCount(head.dataBytes); index++) {
-    const { offset, length } = chunkExtent(head, index);
-    const sealed = bytes.subarray(offset, offset + length);
-    data.set(opener.open(index, sealed), index * CHUNK_BYTES);
-    const tag = sealed.subarray(length - AEAD_TAG_BYTES);
-    const at = index * AEAD_TAG_BYTES;
-    if (!equalBytes(tag, head.tags.subarray(at, at + AEAD_TAG_BYTES))) {
-      throw broken(identity, `chunk ${index} is not that of the table`);
-    }
-  }
-  return { head, data };
+  const reader = new DataReader(keys, head);
+  reader.take(bytes.subarray(head.dataStart));
+  return { head, data: reader.end() };
 }
 
-function headBytes(tableBytes: number, dataBytes: number): number {
+function notAsLong({ identity }: Pick<Head, "identity">): SealError {
+  return broken(identity, "it is not as long as it was");
+}
+
+/** The length of a head, with a table of that length. */
+export function headBytes(tableBytes: number, dataBytes: number): number {
   return PREAMBLE_END + tableBytes +
     (chunkCount(dataBytes) + 1) * AEAD_TAG_BYTES;
 }
@@ -223,7 +293,7 @@ function chunkBytes(dataBytes: number, index: number): number {
 }
 
 /** The pieces cut anew into chunks: views where a chunk lies in one piece, else a buffer that is lent until the next. */
-function* chunksOf(pieces: readonly Uint8Array[]): Generator<Uint8Array> {
+function* chunksOf(pieces: Iterable<Uint8Array>): Generator<Uint8Array> {
   const gathered = new Uint8Array(CHUNK_BYTES);
   let held = 0;
   for (const piece of pieces) {

@@ -11,10 +11,12 @@ import {
   chunkCount,
   chunkExtent,
   ChunkOpener,
+  DataReader,
   openHead,
   openWhole,
   PREAMBLE_END,
   seal,
+  SEALED_CHUNK_BYTES,
 } from "./sealed.ts";
 
 const key = primitives.random(32);
@@ -105,6 +107,32 @@ Deno.test("one chunk is read and proved alone, by what the head says of it", () 
   const shorter = { ...place, dataBytes: 2 * CHUNK_BYTES };
   const other = new ChunkOpener(keys, { identity: IDENTITY, place: shorter });
   expect(() => other.open(0, part(0))).toThrow(SealError);
+});
+
+Deno.test("data is taken in parts of whole chunks, and no other", () => {
+  const { bytes, head, data } = sealed(3 * CHUNK_BYTES + 512);
+  const part = (from: number, to: number) =>
+    bytes.subarray(
+      head.dataStart + from * SEALED_CHUNK_BYTES,
+      head.dataStart + to * SEALED_CHUNK_BYTES,
+    );
+  const taken = (...parts: readonly Uint8Array[]) => () => {
+    const reader = new DataReader(keys, head);
+    for (const part of parts) reader.take(part);
+    return reader.end();
+  };
+  expect(toHex(taken(part(0, 2), part(2, 4))())).toBe(toHex(data));
+  expect(toHex(taken(part(0, 4), part(0, 0))())).toBe(toHex(data));
+  for (
+    const parts of [
+      [part(0, 3)],
+      [part(0, 4), part(3, 4)],
+      [part(0, 4), new Uint8Array(1)],
+      [part(0, 2), part(3, 4)],
+      [part(1, 2), part(0, 1), part(2, 4)],
+      [part(0, 1.5), part(1.5, 4)],
+    ]
+  ) expect(taken(...parts)).toThrow(SealError);
 });
 
 Deno.test("every flipped bit is refused", () => {

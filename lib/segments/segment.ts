@@ -7,7 +7,13 @@ import { invariant } from "../base/errors.ts";
 import { MAX_NUMBER, type VolumeKeys } from "./keys.ts";
 import { decodeNote, encodeNote, type Note } from "./note.ts";
 import type { Provenance } from "./preamble.ts";
-import { type Head, openHead, openWhole, seal } from "./sealed.ts";
+import {
+  type Head,
+  openHead,
+  openWhole,
+  seal,
+  type SealRequest,
+} from "./sealed.ts";
 import { ByteReader, ByteWriter } from "./varint.ts";
 
 /** The unit of places and lengths in a volume, whatever its block size. */
@@ -48,7 +54,7 @@ export type PlacedExtent = SegmentExtent & { readonly at: number | undefined };
 
 const CODES = { data: 1, zero: 2, moved: 3 } as const;
 
-export interface SegmentRequest extends Provenance {
+export interface SegmentRequest extends Provenance, Pick<SealRequest, "room"> {
   readonly volumeId: Uint8Array;
   readonly number: number;
   readonly extents: readonly SegmentExtent[];
@@ -116,7 +122,8 @@ export function identityOf({ volumeId, number }: SegmentAddress) {
   return { kind: "segment", volumeId, number } as const;
 }
 
-function withExtents(head: Head): SegmentHead {
+/** A head that is proven, with what its table says. @throws {SealError} */
+export function withExtents(head: Head): SegmentHead {
   const what = `The table of segment ${head.identity.number}`;
   const reader = new ByteReader(head.table, what);
   const table = decodeTable(reader);

@@ -19,6 +19,15 @@ export class ByteWriter {
     return this.#bytes.subarray(0, this.#length);
   }
 
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Begins anew, in the room that is there. */
+  clear(): void {
+    this.#length = 0;
+  }
+
   /** @throws {RangeError} unless `value` is a safe integer of 0 or more */
   varint(value: number): void {
     if (!Number.isSafeInteger(value) || value < 0) {

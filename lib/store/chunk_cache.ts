@@ -14,7 +14,6 @@
 import { equalBytes, putU16, putU32, u16, u32, utf8 } from "../base/bytes.ts";
 import { messageOf } from "../base/errors.ts";
 import type { File } from "../base/file.ts";
-import type { Hash } from "./write_intent.ts";
 
 /** The longest chunk. */
 export const CHUNK_BYTES = 64 * 1024;
@@ -50,7 +49,7 @@ export interface ChunkCacheOptions {
   /** Of the volume, 16 bytes: another one's cache is not believed. */
   readonly volumeId: Uint8Array;
   /** SHA-256. */
-  readonly hash: Hash;
+  readonly hash: (...parts: Uint8Array[]) => Uint8Array;
 }
 
 /** Which chunk of which segment. */

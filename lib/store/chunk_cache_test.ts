@@ -35,6 +35,9 @@ class MemoryFile implements File {
   punch(): boolean {
     return false;
   }
+  anchor(): boolean {
+    return false;
+  }
   nextData(): undefined {
     return undefined;
   }

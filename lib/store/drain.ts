@@ -36,6 +36,8 @@ export interface DrainOptions {
   readonly idleMs?: number;
   /** These are in the target now; where they are in the journal. */
   readonly applied: (runs: readonly Run[]) => void;
+  /** The target did not take something; it is tried again. */
+  readonly paused?: (why: unknown) => void;
   /** It is over: nothing will be drained any more. */
   readonly stopped: (why: unknown) => void;
 }
@@ -47,12 +49,16 @@ interface Batch {
   readonly first: number;
   readonly next: Position;
   readonly bytes: number;
+  /** What the pieces lie in. */
+  readonly buffer: Uint8Array;
 }
 
 export class Drain {
   readonly #options: DrainOptions;
   readonly #ended: Promise<void>;
   readonly #closing = new AbortController();
+  /** Of batches that are over, for those to come: each of its own would wait long for its collection. */
+  readonly #buffers: Uint8Array[] = [];
   #undrainedBytes: number;
   /** Somebody waits: everything is wanted, not only whole batches. */
   #hurry = false;
@@ -61,6 +67,7 @@ export class Drain {
   #awaited: {
     readonly upTo: number;
     readonly done: PromiseWithResolvers<void>;
+    readonly isPatient: boolean;
   }[] = [];
   #trouble: string | undefined;
   /** When entries were appended: the first of those up to each number that come after those before. */
@@ -98,14 +105,18 @@ export class Drain {
     this.#wake?.();
   }
 
-  /** Resolves when all that was appended before the call is drained. @throws what stopped it */
-  all(): Promise<void> {
+  /**
+   * Resolves when all that was appended before the call is drained.
+   *
+   * @throws what stopped it; and what kept it from going on for a while, which who is patient waits out
+   */
+  all({ isPatient = false } = {}): Promise<void> {
     if (this.#stopped) return Promise.reject(this.#stopped.why);
     const { journal } = this.#options;
     const upTo = journal.appended;
     if (journal.from.sequence > upTo) return Promise.resolve();
     const done = Promise.withResolvers<void>();
-    this.#awaited.push({ upTo, done });
+    this.#awaited.push({ upTo, done, isPatient });
     this.hurry();
     return done.promise;
   }
@@ -150,6 +161,8 @@ export class Drain {
           ? target.retryAfterMs(thrown.cause, attempt++)
           : undefined;
         if (ms === undefined) return this.#stop(thrown);
+        this.#sendAway(thrown);
+        this.#options.paused?.(thrown);
         await clock.sleep(ms, signal).catch(() => {});
       }
     }
@@ -168,14 +181,13 @@ export class Drain {
       // The rest may become a whole one yet.
       if (batch.bytes < target.batchBytes) break;
     }
-    if (batches.length === 0) {
-      this.#hurry = false;
-      return;
-    }
+    if (batches.length === 0) return this.#rest();
     const outcomes = await Promise.allSettled(batches.map((batch) => {
       const { pieces, first, next } = batch;
       return target.apply({ first, last: next.sequence - 1, pieces });
     }));
+    // Nobody looks at the pieces any more.
+    this.#buffers.push(...batches.map(({ buffer }) => buffer));
     for (const [n, outcome] of outcomes.entries()) {
       if (outcome.status === "rejected") {
         const { reason: cause } = outcome;
@@ -186,13 +198,14 @@ export class Drain {
   }
 
   async #applied({ runs, next, bytes }: Batch): Promise<void> {
-    const { journal, applied } = this.#options;
+    const { journal, target, applied } = this.#options;
     // Before the journal may use its files again: from here on the target is read.
     applied(runs);
     await journal.drained(next);
     this.#undrainedBytes -= bytes;
-    if (journal.from.sequence > journal.stable) this.#hurry = false;
+    if (journal.from.sequence > journal.stable) this.#rest();
     this.#tell();
+    target.backlog?.(this.#undrainedBytes);
   }
 
   /** The next entries, each found whole, as many as a batch has. Of what they did to a byte only the last counts. */
@@ -201,6 +214,8 @@ export class Drain {
     const { stable } = journal;
     if (from.sequence > stable) return undefined;
     const entries: Omit<Entry, "next">[] = [];
+    const buffer = this.#buffers.pop() ?? new Uint8Array(target.batchBytes);
+    let held = 0;
     const map = new ExtentMap();
     let next = from;
     let bytes = 0;
@@ -209,7 +224,15 @@ export class Drain {
       const holder = entries.length + (entry.kind === "zero" ? FIXED : 0);
       const { sector, sectors: length } = entry;
       map.insert({ sector, length, holder, at: 0 });
-      entries.push({ ...entry, data: entry.data.slice() });
+      const end = held + entry.data.length;
+      // The last operation may be a long one.
+      const fits = end <= buffer.length;
+      const data = fits ? buffer.subarray(held, end) : entry.data.slice();
+      if (fits) {
+        data.set(entry.data);
+        held = end;
+      }
+      entries.push({ ...entry, data });
       next = entry.next;
       bytes += (1 + entry.dataSectors) * SECTOR_BYTES;
       if (bytes >= target.batchBytes && !entry.goesOn) break;
@@ -225,7 +248,14 @@ export class Drain {
       const piece = cutAt(pieceOf(entry, run), target.sizeBytes);
       if (piece) pieces.push(piece);
     }
-    return { pieces, runs, first: from.sequence, next, bytes };
+    return { pieces, runs, first: from.sequence, next, bytes, buffer };
+  }
+
+  /** All that was wanted is drained. What was appended since has its own time, also where that was over while others were drained. */
+  #rest(): void {
+    this.#hurry = false;
+    this.#buffers.length = 0;
+    this.#watch();
   }
 
   #note(): void {
@@ -246,6 +276,13 @@ export class Drain {
     for (const { done } of over) done.resolve();
     // Whoever still waits wants the rest.
     if (this.#awaited.length > 0) this.#hurry = true;
+  }
+
+  /** Who waits may be in everybody's way. */
+  #sendAway(why: unknown): void {
+    const awaited = this.#awaited;
+    this.#awaited = awaited.filter(({ isPatient }) => isPatient);
+    for (const { isPatient, done } of awaited) if (!isPatient) done.reject(why);
   }
 
   #stop(why: unknown): void {

@@ -5,8 +5,10 @@
 import type { Clock } from "../base/clock.ts";
 import { type Extent, extentEnd } from "../base/extent.ts";
 import type { File } from "../base/file.ts";
+import type { Part } from "../journal/operation.ts";
+import { SECTOR_BYTES } from "../journal/sector.ts";
 import { FileStore } from "./file_store.ts";
-import type { Maybe, Store } from "./store.ts";
+import type { Health, Maybe, Store } from "./store.ts";
 
 /** What a batch does to one extent of the volume. */
 export type DrainPiece =
@@ -45,6 +47,10 @@ export interface DrainTarget {
   nextMapped(offset: number): Extent | undefined;
   /** As in {@linkcode Store}. */
   allocatedBytes(): number;
+  /** As in {@linkcode Store}: what is written there is to find room when it is drained. */
+  anchor?(extent: Extent): void;
+  /** As in {@linkcode Store}; undefined where it has nothing to say of itself. */
+  readonly health?: Health;
   /**
    * Carries out a batch. When it resolves, all of it is read, and is on stable storage. Until then a read of its extents may see what it
    * likes: nobody asks.
@@ -54,6 +60,8 @@ export interface DrainTarget {
    * after them comes again too before anybody reads.
    */
   apply(batch: DrainBatch): Promise<void>;
+  /** Told after each batch how many bytes of entries are waiting: what has time waits until they are few. */
+  backlog?(bytes: number): void;
   /** What to do about what `apply` threw for the `attempt`th time in a row, from 1: try again so much later; undefined: never. */
   retryAfterMs(thrown: unknown, attempt: number): number | undefined;
   /** As in {@linkcode Store}. Everything was drained before. */
@@ -63,7 +71,7 @@ export interface DrainTarget {
 }
 
 /** How much is drained at a time into a store: what waits in memory meanwhile, and how rarely it is made stable. */
-const BATCH_BYTES = 4 * 1024 * 1024;
+const BATCH_BYTES = 8 * 1024 * 1024;
 
 /** After so much others have their turn. */
 const PAUSE_EVERY_BYTES = 256 * 1024;
@@ -123,13 +131,22 @@ export class DrainIntoStore implements DrainTarget {
     return this.#store.nextMapped(offset);
   }
 
+  get health(): Health {
+    return this.#store.health;
+  }
+
   allocatedBytes(): number {
     return this.#store.allocatedBytes();
   }
 
+  anchor(extent: Extent): void {
+    this.#store.anchor?.(extent);
+  }
+
   async apply({ pieces }: DrainBatch): Promise<void> {
     let sincePause = 0;
-    for (const piece of pieces) {
+    // Room that is given back is there for what is written.
+    for (const piece of zerosFirst(pieces)) {
       const pending = piece.kind === "write"
         ? this.#store.write(piece.offset, piece.data)
         : this.#store.unmap(piece);
@@ -153,6 +170,23 @@ export class DrainIntoStore implements DrainTarget {
 
   close(): Promise<void> {
     return this.#store.close();
+  }
+}
+
+function* zerosFirst(pieces: readonly DrainPiece[]): Generator<DrainPiece> {
+  for (const kind of ["zero", "write"]) {
+    for (const piece of pieces) if (piece.kind === kind) yield piece;
+  }
+}
+
+/** Sees to it that what an operation writes finds room there later. */
+export function anchor(target: DrainTarget, operation: readonly Part[]): void {
+  if (!target.anchor) return;
+  for (const part of operation) {
+    if (part.kind === "zero") continue;
+    const offset = part.sector * SECTOR_BYTES;
+    const length = Math.min(part.data.length, target.sizeBytes - offset);
+    target.anchor({ offset, length });
   }
 }
 

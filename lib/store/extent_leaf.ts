@@ -2,7 +2,7 @@
  * A leaf of an extent map: some hundreds of extents in order, each four 32-bit words and no object.
  *
  *     word 0   the sector's low 32 bits
- *     word 1   its high 2 bits, and the length in 30
+ *     word 1   its high 11 bits, and the length in 21
  *     word 2   holder: a segment's or a journal file's number
  *     word 3   at: the sector in the holder
  */
@@ -27,22 +27,21 @@ export interface Run extends SectorRange, Place {}
 export const FIXED = 0x8000_0000;
 
 /** The longest extent that a leaf can say. */
-export const MAX_EXTENT_SECTORS = 2 ** 30 - 1;
+export const MAX_EXTENT_SECTORS = 2 ** 21 - 1;
 
 /** How many extents a leaf has room for. */
 export const LEAF_EXTENTS = 256;
 
 const WORDS = 4;
-const LENGTH_BITS = 30;
-const LENGTH_MASK = 0x3fff_ffff;
+const LENGTH_BITS = 21;
+const LENGTH_MASK = 0x1f_ffff;
 const WORD = 2 ** 32;
+
+/** A leaf that was split gets room for so many more at a time: half of each would lie empty where writes are scattered. */
+const GROWTH_EXTENTS = 32;
 
 /** What an array costs beside its bytes, about. */
 const ARRAY_BYTES = 200;
-
-/** What a leaf takes in memory, about. */
-export const LEAF_BYTES = LEAF_EXTENTS * WORDS * Uint32Array.BYTES_PER_ELEMENT +
-  ARRAY_BYTES;
 
 /** Where a place is `sectors` further on. */
 export function atAfter(place: Place, sectors: number): number {
@@ -51,7 +50,13 @@ export function atAfter(place: Place, sectors: number): number {
 
 export class ExtentLeaf {
   count = 0;
-  readonly #words = new Uint32Array(LEAF_EXTENTS * WORDS);
+  /** Room for all at first: what is written in order fills it. */
+  #words = new Uint32Array(LEAF_EXTENTS * WORDS);
+
+  /** What it takes in memory, about. */
+  get stateBytes(): number {
+    return this.#words.byteLength + ARRAY_BYTES;
+  }
 
   start(index: number): number {
     const at = index * WORDS;
@@ -99,6 +104,7 @@ export class ExtentLeaf {
 
   /** Puts one before that of `index`. There must be room. */
   insert(index: number, run: Run): void {
+    this.#expectRoom(this.count + 1);
     this.#words.copyWithin(
       (index + 1) * WORDS,
       index * WORDS,
@@ -133,16 +139,41 @@ export class ExtentLeaf {
   /** A new leaf with all from `from` on, which are not here any more. */
   split(from: number): ExtentLeaf {
     const other = new ExtentLeaf();
-    other.#words.set(this.#words.subarray(from * WORDS, this.count * WORDS));
+    if (from === this.count) return other;
     other.count = this.count - from;
+    other.#words = roomFor(
+      this.#words.subarray(from * WORDS, this.count * WORDS),
+      other.count + GROWTH_EXTENTS,
+    );
     this.count = from;
+    this.#words = roomFor(
+      this.#words.subarray(0, from * WORDS),
+      from + GROWTH_EXTENTS,
+    );
     return other;
   }
 
   /** Takes all of the leaf behind it. There must be room. */
   append(other: ExtentLeaf): void {
+    this.#expectRoom(this.count + other.count);
     const words = other.#words.subarray(0, other.count * WORDS);
     this.#words.set(words, this.count * WORDS);
     this.count += other.count;
   }
+
+  #expectRoom(extents: number): void {
+    if (extents * WORDS <= this.#words.length) return;
+    const room = Math.min(LEAF_EXTENTS, extents + GROWTH_EXTENTS);
+    this.#words = roomFor(this.#words, room);
+  }
+}
+
+/** A copy that has room for so many extents. */
+function roomFor(
+  words: Uint32Array,
+  extents: number,
+): Uint32Array<ArrayBuffer> {
+  const longer = new Uint32Array(extents * WORDS);
+  longer.set(words);
+  return longer;
 }

@@ -5,14 +5,13 @@
  *     leaves   [      leaf      │      leaf      │      leaf      │ … ]   of extents in order, never empty
  *
  * A volume of 10 GiB that was written in scattered pieces of 4 KiB has 2.6 million extents, so an extent is 16 bytes and no object. A sector
- * number has 34 bits, which is a volume of 2^43 bytes. What is longer than an extent can say is kept in pieces.
+ * number has 43 bits, which is a volume of 2^52 bytes. What is longer than an extent can say, some GiB, is kept in pieces.
  */
 
 import { invariant } from "../base/errors.ts";
 import {
   atAfter,
   ExtentLeaf,
-  LEAF_BYTES,
   LEAF_EXTENTS,
   MAX_EXTENT_SECTORS,
   type Place,
@@ -28,8 +27,8 @@ export {
   type SectorRange,
 } from "./extent_leaf.ts";
 
-/** Sectors of the longest volume: 2^43 bytes. */
-export const MAX_SECTORS = 2 ** 34;
+/** Sectors of the longest volume: 2^52 bytes. */
+export const MAX_SECTORS = 2 ** 43;
 
 /** A piece of what was looked up; a hole where there is no holder. */
 export type Piece = Run | Hole;
@@ -63,7 +62,10 @@ export class ExtentMap {
 
   /** Bytes of memory that it takes, about. */
   get stateBytes(): number {
-    return this.#leaves.length * LEAF_BYTES + this.#firsts.byteLength;
+    return this.#leaves.reduce(
+      (sum, leaf) => sum + leaf.stateBytes,
+      this.#firsts.byteLength,
+    );
   }
 
   /** Puts a run over all that is there; `displaced` is told of that, piece by piece. */

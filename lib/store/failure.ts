@@ -94,6 +94,13 @@ export function resizeError(thrown: unknown): MediaError {
     });
 }
 
+/** What to throw for what could not be brought to its place now, and stays where it is. */
+export function undrained(thrown: unknown): MediaError {
+  const why = `Could not drain: ${messageOf(thrown)}`;
+  const fault = isNoSpace(thrown) ? "no-space" : "medium";
+  return new MediaError(fault, why, { cause: thrown });
+}
+
 function noSpace(what: "write" | "resize", thrown: unknown): MediaError {
   return new MediaError(
     "no-space",
@@ -105,7 +112,7 @@ function noSpace(what: "write" | "resize", thrown: unknown): MediaError {
 }
 
 /** Whether somewhere down the causes the operating system said that there is no room. */
-function isNoSpace(thrown: unknown): boolean {
+export function isNoSpace(thrown: unknown): boolean {
   for (let at = thrown; at instanceof Error; at = at.cause) {
     if (at instanceof MediaError && at.fault === "no-space") return true;
     if (

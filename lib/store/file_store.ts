@@ -4,25 +4,14 @@
  * Reads and writes answer at once, out of the system's page cache; only a flush waits.
  */
 
-import { equalBytes } from "../base/bytes.ts";
 import { invariant } from "../base/errors.ts";
-import type { Extent } from "../base/extent.ts";
+import { type Extent, extentEnd } from "../base/extent.ts";
 import type { File } from "../base/file.ts";
 import { MediaError } from "../base/media_error.ts";
 import { Failure, readError, resizeError } from "./failure.ts";
 import { GroupCommit } from "../journal/group_commit.ts";
 import { checkRange, checkSize } from "./range.ts";
-import type {
-  AtomicWrites,
-  BeforeChange,
-  Health,
-  Maybe,
-  Store,
-} from "./store.ts";
-import { MAX_INTENT_BYTES, type WriteIntent } from "./write_intent.ts";
-
-/** What the system allocates at a time: a write that found no room has changed all of such a piece or nothing. */
-const RESTORED_BYTES = 4096;
+import type { BeforeChange, Health, Maybe, Store } from "./store.ts";
 
 /** How much is zeroed in one write where the file system cannot punch holes. */
 const ZEROS_BYTES = 1024 * 1024;
@@ -41,41 +30,15 @@ export class FileStore implements Store {
    */
   #written = 1;
   #stable = 0;
-  /**
-   * All or nothing, by a record beside the data:
-   *
-   *     record kept, stable ──> written ──> stable ──> record cleared, stable ──> resolved
-   *
-   * A crash before the first arrow has left nothing, one after it is made good when the store is opened again: the record is made stable,
-   * carried out and cleared before anybody may ask for anything. Otherwise it is cleared before any later flush is answered, and nothing else
-   * touches its bytes until then. So it never undoes what came after it.
-   */
-  readonly atomic?: AtomicWrites;
-  readonly #intent: WriteIntent | undefined;
-  /** Counts records that were written out; equal to `#cleared` where none is left. */
-  #kept = 0;
-  #cleared = 0;
-  #turn: Promise<unknown> = Promise.resolve();
+  /** Found to have its room, when last looked at. */
+  #mapped: Extent = { offset: 0, length: 0 };
   #beforeChange: BeforeChange | undefined;
 
-  /** The volume is as long as the file. The store closes the files. @throws {VaultError} where an unfinished atomic write cannot be ended */
-  constructor(file: File, intent?: WriteIntent) {
+  /** The volume is as long as the file. The store closes it. */
+  constructor(file: File) {
     this.#file = file;
     this.#sizeBytes = file.size();
     checkSize(this.#sizeBytes);
-    this.#intent = intent;
-    if (!intent) return;
-    this.atomic = {
-      maxBytes: MAX_INTENT_BYTES,
-      write: (offset, from) => this.#writeAtomically(offset, from),
-    };
-    intent.finish(({ offset, data }) => {
-      // What lies behind the end was cut off since.
-      const room = this.#sizeBytes - offset;
-      if (room <= 0) return;
-      file.write(offset, data.subarray(0, room));
-      file.syncNow();
-    });
   }
 
   get sizeBytes(): number {
@@ -107,9 +70,26 @@ export class FileStore implements Store {
     checkRange(this.#sizeBytes, offset, length);
     if (length === 0) return;
     this.#beforeChange?.(extent);
+    this.#mapped = { offset: 0, length: 0 };
     this.#mutate(() => {
       if (!this.#file.punch(offset, length)) this.#zero(offset, length);
     });
+  }
+
+  anchor(extent: Extent): void {
+    const end = extentEnd(extent);
+    checkRange(this.#sizeBytes, extent.offset, extent.length);
+    for (let at = extent.offset; at < end;) {
+      const mapped = this.#mappedFrom(at);
+      if (mapped && mapped.offset <= at) {
+        this.#mapped = mapped;
+        at = extentEnd(mapped);
+        continue;
+      }
+      const stop = Math.min(end, mapped?.offset ?? end);
+      this.#giveRoom({ offset: at, length: stop - at });
+      at = stop;
+    }
   }
 
   watch(before: BeforeChange): () => void {
@@ -143,6 +123,7 @@ export class FileStore implements Store {
     const lost = this.#sizeBytes - sizeBytes;
     if (lost > 0) this.#beforeChange?.({ offset: sizeBytes, length: lost });
     this.#written++;
+    this.#mapped = { offset: 0, length: 0 };
     try {
       this.#file.truncate(sizeBytes);
     } catch (thrown) {
@@ -158,58 +139,23 @@ export class FileStore implements Store {
     } finally {
       await this.#commit.settled();
       this.#file.close();
-      this.#intent?.close();
     }
   }
 
-  /** One at a time: there is one record. */
-  #writeAtomically(offset: number, from: Uint8Array): Promise<void> {
-    const written = this.#turn.then(() => this.#writeWhole(offset, from));
-    this.#turn = written.catch(() => {});
-    return written;
+  #mappedFrom(at: number): Extent | undefined {
+    const known = this.#mapped;
+    return known.offset <= at && at < extentEnd(known)
+      ? known
+      : this.nextMapped(at);
   }
 
-  async #writeWhole(offset: number, from: Uint8Array): Promise<void> {
-    const intent = this.#intent;
-    if (!intent) throw new MediaError("read-only", "No atomic writes");
-    checkRange(this.#sizeBytes, offset, from.length);
-    if (this.#kept !== this.#cleared) await this.flush();
+  /** To a hole. What can be said of its room without writing there is said now. */
+  #giveRoom({ offset, length }: Extent): void {
     this.#failure.refuse();
-    const before = new Uint8Array(from.length);
-    this.read(offset, before);
     try {
-      intent.put({ offset, data: from });
+      if (this.#file.anchor(offset, length)) this.#failure.foundRoom();
     } catch (thrown) {
       throw this.#failure.ofWrite(thrown);
-    }
-    try {
-      await intent.sync();
-    } catch (thrown) {
-      // Even for want of room: a record that may be there yet would undo what is written after it.
-      throw this.#failure.ofSync(thrown);
-    }
-    try {
-      this.write(offset, from);
-    } catch (thrown) {
-      await this.#takeBack(offset, before);
-      throw thrown;
-    }
-    this.#kept++;
-    await this.flush();
-  }
-
-  /** The write found no room for some of it: nothing of it may stay, here or in the record. */
-  async #takeBack(offset: number, before: Uint8Array): Promise<void> {
-    try {
-      for (let at = 0; at < before.length; at += RESTORED_BYTES) {
-        const was = before.subarray(at, at + RESTORED_BYTES);
-        const is = new Uint8Array(was.length);
-        this.#file.read(offset + at, is);
-        if (!equalBytes(was, is)) this.#file.write(offset + at, was);
-      }
-      await this.#intent?.clear();
-    } catch (thrown) {
-      throw this.#failure.ofSync(thrown);
     }
   }
 
@@ -254,13 +200,8 @@ export class FileStore implements Store {
   async #sync(): Promise<void> {
     this.#failure.refuse();
     const covers = this.#written;
-    const kept = this.#kept;
     try {
       await this.#file.sync();
-      if (kept !== this.#cleared) {
-        await this.#intent?.clear();
-        this.#cleared = kept;
-      }
     } catch (thrown) {
       throw this.#failure.ofSync(thrown);
     }

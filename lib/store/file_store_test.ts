@@ -224,3 +224,43 @@ Deno.test("unmapping gives space back where the file can", () => {
   expect(store.allocatedBytes()).toBe(0);
   expect(store.nextMapped(0)).toBeUndefined();
 });
+
+Deno.test("what is to be written later has its room, once it was asked for", async () => {
+  const { file, store } = setUp();
+  const asked: number[][] = [];
+  const { anchor } = file;
+  file.anchor = (offset, length) => {
+    asked.push([offset, length]);
+    return anchor.call(file, offset, length);
+  };
+  store.write(4096, pattern(4096, 1));
+  store.anchor({ offset: 0, length: 12288 });
+  expect(asked.splice(0)).toEqual([[0, 4096], [8192, 4096]]);
+  // What is mapped has it.
+  store.anchor({ offset: 4096, length: 4096 });
+  store.anchor({ offset: 5000, length: 100 });
+  expect(asked).toEqual([]);
+  store.unmap({ offset: 4096, length: 4096 });
+  store.anchor({ offset: 5000, length: 100 });
+  expect(asked.splice(0)).toEqual([[5000, 100]]);
+  store.write(0, pattern(8192, 1));
+  store.anchor({ offset: 0, length: 512 });
+  await store.resize(512);
+  await store.resize(SIZE_BYTES);
+  store.anchor({ offset: 4096, length: 96 });
+  expect(asked.splice(0)).toEqual([[4096, 96]]);
+  file.failing.write = "ENOSPC";
+  expect(await faultOf(() => store.anchor({ offset: 8192, length: 1 })))
+    .toBe("no-space");
+  expect(store.health).toMatchObject({
+    state: "ok",
+    noRoom: expect.stringContaining("ENOSPC"),
+  });
+  delete file.failing.write;
+  store.anchor({ offset: 8192, length: 1 });
+  expect(store.health).toEqual({ state: "ok" });
+  file.failing.write = "EIO";
+  expect(await faultOf(() => store.anchor({ offset: 8192, length: 1 })))
+    .toBe("medium");
+  expect(store.health.state).toBe("failed");
+});

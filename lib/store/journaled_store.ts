@@ -18,14 +18,12 @@
 import type { Clock } from "../base/clock.ts";
 import type { Extent } from "../base/extent.ts";
 import { invariant } from "../base/errors.ts";
-import { MAX_DATA_SECTORS, MAX_ENTRY_SECTORS } from "../journal/entry.ts";
 import type { Journal } from "../journal/journal.ts";
 import { type Part, type Placed, sectorsOf } from "../journal/operation.ts";
 import { SECTOR_BYTES } from "../journal/sector.ts";
 import { Drain } from "./drain.ts";
-import type { DrainTarget } from "./drain_target.ts";
-import { MAX_SECTORS } from "./extent_map.ts";
-import { Failure } from "./failure.ts";
+import { anchor, type DrainTarget } from "./drain_target.ts";
+import { Failure, isNoSpace, undrained } from "./failure.ts";
 import { Overlay } from "./overlay.ts";
 import { checkRange, checkSize } from "./range.ts";
 import type {
@@ -35,7 +33,13 @@ import type {
   Maybe,
   Store,
 } from "./store.ts";
-import { andThen, Turns } from "./turns.ts";
+import { Turns } from "./turns.ts";
+import {
+  andThen,
+  longestWrite,
+  unmappedSectors,
+  wholeSectors,
+} from "./whole_sectors.ts";
 
 /** The longest write that is done whole or not at all. */
 const MAX_ATOMIC_BYTES = 1024 * 1024;
@@ -74,12 +78,7 @@ export class JournaledStore implements Store {
     this.#target = target;
     this.#journal = journal;
     this.#overlay = new Overlay(journal, target);
-    // With a head for each entry begun, and two sectors that are not all its own.
-    const sectors = (journal.maxSectors - 4) *
-      (MAX_DATA_SECTORS / MAX_ENTRY_SECTORS);
-    const most = Math.floor(sectors) * SECTOR_BYTES;
-    invariant(most > 0, "A journal whose files hold no operation");
-    this.#mostBytes = Math.min(MAX_OPERATION_BYTES, most);
+    this.#mostBytes = Math.min(MAX_OPERATION_BYTES, longestWrite(journal));
     this.atomic = {
       maxBytes: Math.min(MAX_ATOMIC_BYTES, this.#mostBytes),
       write: (offset, from) => this.#writeAtomically(offset, from),
@@ -90,6 +89,10 @@ export class JournaledStore implements Store {
       ...{ journal, target, clock },
       ...(idleMs !== undefined && { idleMs }),
       applied: (runs) => this.#overlay.drop(runs),
+      paused: (why) => {
+        // Room may be made outside at any time, or never: who waits is told.
+        if (isNoSpace(why)) this.#journal.refuseWaiting(why);
+      },
       stopped: (why) => {
         this.#failedBy ??= why;
         this.#journal.refuse(this.#failure.ofDrain(why));
@@ -101,8 +104,37 @@ export class JournaledStore implements Store {
     return this.#target.sizeBytes;
   }
 
+  /** All that was written is in the target when it resolves. */
+  async drain(): Promise<void> {
+    this.#failure.refuse();
+    await this.#turns.take(() => this.#drainAll());
+  }
+
+  /**
+   * Resolves when all that was written before the call is in the target, however long that takes: who writes meanwhile does not wait.
+   *
+   * @throws what has ended the draining
+   */
+  drained(): Promise<void> {
+    return this.#drain.all({ isPatient: true });
+  }
+
+  async scrub(): Promise<void> {
+    this.#failure.refuse();
+    await this.#turns.take(async () => {
+      await this.#drainAll();
+      try {
+        await this.#journal.scrub();
+      } catch (thrown) {
+        throw this.#failure.ofSync(thrown);
+      }
+    });
+  }
+
   get health(): Health {
-    return this.#failure.health;
+    const { health } = this.#failure;
+    const isWell = health.state === "ok" && health.noRoom === undefined;
+    return isWell ? this.#target.health ?? health : health;
   }
 
   /** Why writers wait, or why nothing is drained at the moment; undefined where all is well. */
@@ -157,29 +189,10 @@ export class JournaledStore implements Store {
     checkRange(this.sizeBytes, offset, length);
     this.#failure.refuse();
     if (length === 0) return;
-    const first = Math.ceil(offset / SECTOR_BYTES);
-    const last = Math.floor((offset + length) / SECTOR_BYTES);
-    // The last sector of a volume may be half of one.
-    const end = offset + length === this.sizeBytes
-      ? Math.ceil(this.sizeBytes / SECTOR_BYTES)
-      : last;
-    // Less than a sector, or parts of two.
-    if (first >= end) return this.write(offset, new Uint8Array(length));
-    const zeros = {
-      kind: "zero",
-      sector: first,
-      sectors: end - first,
-    } as const;
-    const head = first * SECTOR_BYTES - offset;
-    const tail = Math.max(0, offset + length - end * SECTOR_BYTES);
     return this.#turns.take(() =>
       andThen(
-        this.#merged(offset, new Uint8Array(head)),
-        (head) =>
-          andThen(
-            this.#merged(end * SECTOR_BYTES, new Uint8Array(tail)),
-            (tail) => this.#append([...head, zeros, ...tail], extent),
-          ),
+        unmappedSectors(this, extent),
+        (parts) => this.#append(parts, extent),
       )
     );
   }
@@ -206,11 +219,6 @@ export class JournaledStore implements Store {
   /** All that the journal holds is drained before, so nothing in it says anything of bytes that are not there. */
   async resize(sizeBytes: number): Promise<void> {
     checkSize(sizeBytes);
-    if (sizeBytes > MAX_SECTORS * SECTOR_BYTES) {
-      throw new RangeError(
-        `A journaled store cannot be ${sizeBytes} bytes long`,
-      );
-    }
     await this.changeTarget(async () => {
       const lost = this.sizeBytes - sizeBytes;
       if (lost > 0) this.#beforeChange?.({ offset: sizeBytes, length: lost });
@@ -222,15 +230,9 @@ export class JournaledStore implements Store {
   async changeTarget(change: () => Promise<void>): Promise<void> {
     this.#failure.refuse();
     await this.#turns.take(async () => {
-      await this.drain();
-      this.#failure.refuse();
+      await this.#drainAll();
       await change();
     });
-  }
-
-  /** Resolves when all that was written before the call is in the target. @throws what has ended the draining */
-  drain(): Promise<void> {
-    return this.#drain.all();
   }
 
   /** Drains nothing that is not under way: it is found when the journal is opened again. */
@@ -247,6 +249,16 @@ export class JournaledStore implements Store {
     }
   }
 
+  async #drainAll(): Promise<void> {
+    try {
+      await this.#drain.all();
+    } catch (thrown) {
+      this.#failure.refuse();
+      throw undrained(thrown);
+    }
+    this.#failure.refuse();
+  }
+
   #watch(before: BeforeChange): () => void {
     invariant(!this.#beforeChange, "A store that is watched already");
     this.#beforeChange = before;
@@ -256,7 +268,7 @@ export class JournaledStore implements Store {
   #writeOne(offset: number, from: Uint8Array): Maybe {
     const extent = { offset, length: from.length };
     return andThen(
-      this.#merged(offset, from),
+      wholeSectors(this, offset, from),
       (parts) => this.#append(parts, extent),
     );
   }
@@ -275,43 +287,26 @@ export class JournaledStore implements Store {
     await this.flush();
   }
 
-  /** A write of whole sectors: what of the first and the last one is not in `from` stays as it is. Nothing for nothing. */
-  #merged(
-    offset: number,
-    from: Uint8Array,
-  ): readonly Part[] | Promise<readonly Part[]> {
-    if (from.length === 0) return [];
-    const head = offset % SECTOR_BYTES;
-    const start = offset - head;
-    const end = offset + from.length;
-    const tail = end === this.sizeBytes ? 0 : end % SECTOR_BYTES;
-    const sector = start / SECTOR_BYTES;
-    const sectors = Math.ceil(end / SECTOR_BYTES) - sector;
-    const length = sectors * SECTOR_BYTES;
-    if (length === from.length) return [{ kind: "write", sector, data: from }];
-    const data = new Uint8Array(length);
-    const readSector = (at: number): Maybe => {
-      const room = Math.min(SECTOR_BYTES, this.sizeBytes - start - at);
-      return this.read(start + at, data.subarray(at, at + room));
-    };
-    const first = head > 0 ? readSector(0) : undefined;
-    const isRead = head > 0 && sectors === 1;
-    const last = tail > 0 && !isRead
-      ? readSector(length - SECTOR_BYTES)
-      : undefined;
-    const done = (): readonly Part[] => {
-      data.set(from, head);
-      return [{ kind: "write", sector, data }];
-    };
-    return first || last ? Promise.all([first, last]).then(done) : done();
-  }
-
   /** One operation, whole or not at all, once there is room for it. */
   #append(operation: readonly Part[], extent: Extent): Maybe {
-    const sectors = sectorsOf(operation);
-    return this.#journal.fits(sectors)
-      ? this.#appendNow(operation, { extent, sectors })
-      : this.#appendLater(operation, { extent, sectors });
+    const what = { extent, sectors: sectorsOf(operation) };
+    try {
+      anchor(this.#target, operation);
+    } catch (thrown) {
+      if (!isNoSpace(thrown)) throw thrown;
+      return this.#makeRoomBelow(operation)
+        .then(() => this.#appendLater(operation, what));
+    }
+    return this.#journal.fits(what.sectors)
+      ? this.#appendNow(operation, what)
+      : this.#appendLater(operation, what);
+  }
+
+  /** What the journal has taken and does not need may be what is missing. */
+  async #makeRoomBelow(operation: readonly Part[]): Promise<void> {
+    await this.#drainAll();
+    this.#journal.shrink();
+    anchor(this.#target, operation);
   }
 
   async #appendLater(
@@ -328,6 +323,7 @@ export class JournaledStore implements Store {
         this.#failure.refuse();
         throw this.#failure.ofWrite(thrown);
       }
+      this.#failure.foundRoom();
     }
     this.#appendNow(operation, what);
   }

@@ -1,9 +1,10 @@
 import { expect } from "expect";
+import { equalBytes } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { CrashDisk } from "../journal/testing/crash_disk.ts";
 import { Dice } from "../../tests/fuzz/dice.ts";
-import { faultOf } from "./conformance.ts";
-import { DrainIntoStore } from "./drain_target.ts";
+import { faultOf, pattern } from "./conformance.ts";
+import { drainIntoFile, DrainIntoStore } from "./drain_target.ts";
 import { FaultStore } from "./fault_store.ts";
 import { FileStore } from "./file_store.ts";
 import { JournaledStore } from "./journaled_store.ts";
@@ -12,13 +13,22 @@ import { FakeFile } from "./testing.ts";
 import { read, settle, SIZE_BYTES } from "./testing/held_target.ts";
 import { intoMemory, noTime, openJournal } from "./testing/journaled.ts";
 
-Deno.test("a target that finds no room stops the drain until it does, and the volume goes on", async () => {
-  const full = Object.assign(new Error("ENOSPC"), { code: "ENOSPC" });
-  let isFull = true;
-  const inner = new FaultStore(
+function noSpace(): Error {
+  return Object.assign(new Error("ENOSPC"), { code: "ENOSPC" });
+}
+
+/** Cannot tell before it is written to that it has no room, as where files share their bytes. */
+class FullPlace {
+  isFull = true;
+  readonly store = new FaultStore(
     new MemoryStore(SIZE_BYTES),
-    ({ kind }) => kind === "write" && isFull ? { before: full } : undefined,
+    ({ kind }) =>
+      kind === "write" && this.isFull ? { before: noSpace() } : undefined,
   );
+}
+
+Deno.test("a target that finds no room stops the drain until it does, and the volume goes on", async () => {
+  const place = new FullPlace();
   const sleeps: { ms: number; wake: () => void }[] = [];
   const clock: Clock = {
     ...noTime,
@@ -26,7 +36,7 @@ Deno.test("a target that finds no room stops the drain until it does, and the vo
       new Promise((wake) => ms === 0 ? wake() : sleeps.push({ ms, wake })),
   };
   const journal = await openJournal(new CrashDisk(new Dice(1)).folder("j"));
-  const target = new DrainIntoStore(inner, { clock, batchBytes: 1 });
+  const target = new DrainIntoStore(place.store, { clock, batchBytes: 1 });
   const store = new JournaledStore({ target, journal, clock });
   store.write(0, new Uint8Array(512).fill(1));
   await settle();
@@ -36,11 +46,114 @@ Deno.test("a target that finds no room stops the drain until it does, and the vo
   store.write(512, new Uint8Array(512).fill(2));
   await store.flush();
   expect(read(store, 0, 1024)[1023]).toBe(2);
-  isFull = false;
+  place.isFull = false;
   sleeps[0]!.wake();
   await settle();
   expect(store.trouble).toBeUndefined();
   expect(store.undrainedBytes).toBe(0);
+  await store.close();
+});
+
+Deno.test("where the target has no room, writers wait for none that nobody makes", async () => {
+  const place = new FullPlace();
+  const sleeps: (() => void)[] = [];
+  const clock: Clock = {
+    ...noTime,
+    sleep: (ms) => new Promise((wake) => ms === 0 ? wake() : sleeps.push(wake)),
+  };
+  const journal = await openJournal(new CrashDisk(new Dice(1)).folder("j"));
+  const target = new DrainIntoStore(place.store, { clock, batchBytes: 1 });
+  const store = new JournaledStore({ target, journal, clock });
+  const bytes = pattern(16 * 1024, 7);
+  const writes: Promise<void>[] = [];
+  while (!journal.full) {
+    const pending = store.write(0, bytes);
+    if (pending) writes.push(pending);
+    await settle();
+  }
+  const last = writes.at(-1)!;
+  const tryAgain = async () => {
+    await settle();
+    sleeps.splice(0).forEach((wake) => wake());
+  };
+  await tryAgain();
+  expect(await faultOf(() => last)).toBe("no-space");
+  const drained = faultOf(() => store.drain());
+  await tryAgain();
+  expect(await drained).toBe("no-space");
+  expect(store.health).toMatchObject({
+    state: "ok",
+    noRoom: expect.stringContaining("ENOSPC"),
+  });
+  await store.flush();
+  place.isFull = false;
+  await tryAgain();
+  await store.write(512, bytes);
+  expect(store.health).toEqual({ state: "ok" });
+  await store.drain();
+  expect(equalBytes(read(store, 512, bytes.length), bytes)).toBe(true);
+  await store.close();
+});
+
+Deno.test("what the target has no room for is not taken", async () => {
+  const file = new FakeFile(SIZE_BYTES, { canPunch: true });
+  const journal = await openJournal(new CrashDisk(new Dice(1)).folder("j"));
+  const target = drainIntoFile(file, { clock: noTime });
+  const store = new JournaledStore({ target, journal, clock: noTime });
+  store.write(0, pattern(4096, 1));
+  await store.drain();
+  file.failing.write = "ENOSPC";
+  expect(await faultOf(() => store.write(8192, pattern(512, 2)))).toBe(
+    "no-space",
+  );
+  expect(store.health).toMatchObject({
+    noRoom: expect.stringContaining("ENOSPC"),
+  });
+  expect(store.undrainedBytes).toBe(0);
+  // What is there may be written over, and given back.
+  store.write(0, pattern(4096, 3));
+  store.unmap({ offset: 512, length: 512 });
+  delete file.failing.write;
+  await store.drain();
+  store.write(8192, pattern(512, 2));
+  expect(store.health).toEqual({ state: "ok" });
+  await store.close();
+});
+
+Deno.test("a target that is full gets what the journal took and can do without", async () => {
+  const disk = new CrashDisk(new Dice(1));
+  const folder = disk.folder("j");
+  const journal = await openJournal(folder, { maxFiles: 9 });
+  const file = new FakeFile(SIZE_BYTES, { canPunch: true });
+  const target = drainIntoFile(file, { clock: noTime });
+  const store = new JournaledStore({ target, journal, clock: noTime });
+  for (let n = 0; n < 30; n++) await store.write(0, pattern(16 * 1024, n));
+  await store.drain();
+  const before = folder.list().length;
+  file.anchor = () => {
+    if (folder.list().length < before) return true;
+    throw noSpace();
+  };
+  await store.write(32 * 1024, pattern(512, 1));
+  expect(folder.list().length).toBeLessThan(before);
+  expect(equalBytes(read(store, 32 * 1024, 512), pattern(512, 1))).toBe(true);
+  expect(store.health).toEqual({ state: "ok" });
+  await store.close();
+});
+
+Deno.test("room that is given back is there for what is written with it", async () => {
+  const done: string[] = [];
+  const inner = new FaultStore(new MemoryStore(SIZE_BYTES), ({ kind }) => {
+    done.push(kind);
+    return undefined;
+  });
+  const journal = await openJournal(new CrashDisk(new Dice(1)).folder("j"));
+  const target = new DrainIntoStore(inner, { clock: noTime });
+  const store = new JournaledStore({ target, journal, clock: noTime });
+  store.write(0, pattern(512, 1));
+  store.unmap({ offset: 4096, length: 512 });
+  await store.drain();
+  expect(done).toEqual(["unmap", "write", "flush"]);
   await store.close();
 });
 

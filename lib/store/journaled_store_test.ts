@@ -9,6 +9,7 @@ import { JournaledStore } from "./journaled_store.ts";
 import { MemoryStore } from "./memory_store.ts";
 import {
   drained,
+  HeldTarget,
   holding,
   read,
   settle,
@@ -218,6 +219,37 @@ Deno.test("what was written is drained after a while, even where it is little", 
   await store.close();
 });
 
+Deno.test("what was written while others were drained is drained, too, although its time was over meanwhile", async () => {
+  let timers: (() => void)[] = [];
+  const clock: Clock = {
+    ...noTime,
+    after(_ms, then) {
+      timers.push(then);
+      return () => timers = timers.filter((other) => other !== then);
+    },
+  };
+  const pass = () => timers.splice(0).forEach((then) => then());
+  const held = new HeldTarget(SIZE_BYTES);
+  const disk = new CrashDisk(new Dice(1));
+  const journal = await openJournal(disk.folder("j"));
+  const store = new JournaledStore({ target: held.target, journal, clock });
+  store.write(0, new Uint8Array(512).fill(1));
+  pass();
+  await settle();
+  expect(held.batches).toHaveLength(1);
+  store.write(512, new Uint8Array(512).fill(2));
+  pass();
+  await settle();
+  for (let n = 0; n < 3; n++) {
+    held.letGo();
+    await settle();
+    pass();
+    await settle();
+  }
+  expect(store.undrainedBytes).toBe(0);
+  await store.close();
+});
+
 Deno.test("whoever watches is told before anything changes", async () => {
   const { held, store } = await holding();
   store.write(0, pattern(4096, 1));
@@ -252,4 +284,29 @@ Deno.test("an atomic write is stable when it resolves, and one operation of the 
   expect(read(after, 512, 2048)).toEqual(new Uint8Array(2048).fill(7));
   await after.close();
   expect(held.batches).toEqual([]);
+});
+
+Deno.test("drained, all of it is in the target, and scrubbed, nothing is in the journal", async () => {
+  const { held, disk, store } = await holding(2 ** 30);
+  const secret = new Uint8Array(1024).fill(0xa5);
+  store.write(512, secret);
+  await drained(held, store.drain());
+  const there = new Uint8Array(1024);
+  held.inner.read(512, there);
+  expect(equalBytes(there, secret)).toBe(true);
+  expect(store.undrainedBytes).toBe(0);
+  const traces = () =>
+    disk.folder("j").list().filter((name) =>
+      disk.bytes(`j/${name}`).includes(0xa5)
+    );
+  store.unmap({ offset: 0, length: SIZE_BYTES });
+  await drained(held, store.drain());
+  expect(traces()).toHaveLength(1);
+  store.write(8192, new Uint8Array(512).fill(1));
+  await drained(held, store.scrub());
+  expect(traces()).toEqual([]);
+  expect(read(store, 8192, 1)[0]).toBe(1);
+  expect(read(store, 512, 1)[0]).toBe(0);
+  store.write(0, new Uint8Array(512).fill(2));
+  await drained(held, store.close());
 });

@@ -9,15 +9,12 @@ import { JournaledStore } from "./journaled_store.ts";
 import { MemoryStore } from "./memory_store.ts";
 import { ReadOnlyStore } from "./read_only_store.ts";
 import type { Store } from "./store.ts";
-import type { WriteIntent } from "./write_intent.ts";
 
 /** Where a volume's bytes are. */
 export type Bottom =
   | {
     readonly kind: "file";
     readonly file: File;
-    /** Where a write is kept that is to be done whole or not at all. Without it there are none. */
-    readonly intent?: WriteIntent;
   }
   | {
     /** A file behind a journal: after any crash it is a prefix of its operations. */
@@ -45,7 +42,7 @@ export function stackStore(options: StackOptions): Store {
 function bottomStore(bottom: Bottom): Store {
   switch (bottom.kind) {
     case "file":
-      return new FileStore(bottom.file, bottom.intent);
+      return new FileStore(bottom.file);
     case "journaled file": {
       const { file, journal, clock } = bottom;
       const target = drainIntoFile(file, { clock });

@@ -81,11 +81,30 @@ export interface Store {
   unmap(extent: Extent): Maybe;
 
   /**
+   * Sees to it that a write to the extent will find room, as far as the medium can promise that (SBC-4: anchored). Changes no byte. Missing
+   * where nothing of that kind is known.
+   *
+   * @throws {MediaError} like `write`
+   */
+  anchor?(extent: Extent): void;
+
+  /**
    * What completed before the call is on stable storage when the promise resolves.
    *
    * A flush that failed is never retried into silence: the store turns `failed`, this and every later flush and write rejects.
    */
   flush(): Promise<void>;
+
+  /**
+   * Brings all that a layer keeps above the bottom down to it, on stable storage: what lies there is then the whole, for as long as nobody
+   * writes. Missing where nothing is ever kept above it.
+   *
+   * @throws {MediaError} where it cannot be brought there now; it is kept as before then, and nothing is lost
+   */
+  drain?(): Promise<void>;
+
+  /** The same, and what layers have kept of bytes that were overwritten or unmapped is gone from their media, too. */
+  scrub?(): Promise<void>;
 
   /** The first extent at or after `offset` that may hold data, cut at the store's end; undefined where none follows. */
   nextMapped(offset: number): Extent | undefined;

@@ -76,6 +76,11 @@ export class FakeFile implements File {
     return this.#options.canPunch;
   }
 
+  anchor(_offset: number, _length: number): boolean {
+    this.#fail("write");
+    return this.#options.canPunch;
+  }
+
   nextData(offset: number): { offset: number; length: number } | undefined {
     if (this.#options.canPunch) return this.#bytes.nextMapped(offset);
     const length = this.size() - offset;

@@ -20,11 +20,3 @@ export class Turns {
     return over;
   }
 }
-
-/** What `next` makes of a value, at once where it is there. */
-export function andThen<T>(
-  value: T | Promise<T>,
-  next: (value: T) => Maybe,
-): Maybe {
-  return value instanceof Promise ? value.then(next) : next(value);
-}

@@ -87,12 +87,15 @@ class Work {
   }
 
   async done(): Promise<boolean> {
+    const { store } = this.#volume;
     for (const pass of this.#erasure.passes) {
       if (!await this.#pass(pass)) return false;
       // One pass is on the medium before the next takes its place.
-      await this.#volume.store.flush();
+      await store.flush();
+      await store.drain?.();
       this.#passesDone++;
     }
+    await store.scrub?.();
     return true;
   }
 

@@ -94,12 +94,14 @@ export class Volume {
     return inTurn(this, { extent: whole, company: "alone" }, work);
   }
 
-  /** Puts other bytes under the disk while no session is there. The store that it had is the caller's to close. */
-  replaceStore(store: Store): void {
-    invariant(this.order.idle, "Bytes replaced under somebody's hands");
-    this.store = store;
-    this.waits = false;
-    if (store.sizeBytes !== this.#sizeBytes) this.resized(store.sizeBytes);
+  /** Puts other bytes under the disk while nothing reaches it: those that `next` gives, which closes the ones that it has. */
+  replaceStore(next: (before: Store) => Promise<Store>): Promise<void> {
+    return this.standStill(async () => {
+      this.store = await next(this.store);
+      this.waits = false;
+      const { sizeBytes } = this.store;
+      if (sizeBytes !== this.#sizeBytes) this.resized(sizeBytes);
+    });
   }
 
   /** Whether that was done: see {@linkcode VolumeOptions.keep}. */

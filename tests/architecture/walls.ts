@@ -61,7 +61,7 @@ const ROOTS = [
   /^cli\/main\.ts$/,
   /^tools\/compile\.ts$/,
   /^tests\/run\.ts$/,
-  /^tests\/bench\/(main|bare_target|extent_map|journal|sealing)\.ts$/,
+  /^tests\/bench\/(main|bare_target|bucket|extent_map|journal|memory|opening|sealing)\.ts$/,
   /^tests\/harness\/scribbler\.ts$/,
   /^tests\/(conformance|crash|fuzz)\/main\.ts$/,
 ];

@@ -3,18 +3,18 @@
  *
  *     deno run -A tests/bench/bare_target.ts PORT SIZE_BYTES FILE [512|4096] [--read-only] [--removable] [--chap=USER:SECRET]
  *
- * Atomic writes are kept in FILE.atomic. What is being erased is noted nowhere: end it in the middle, and it stays half erased.
+ * What was written lately is in the folder FILE.journal. What is being erased is noted nowhere: end it in the middle, and it stays half erased.
  */
 
 import { utf8 } from "../../lib/base/bytes.ts";
 import { silent } from "../../lib/base/log.ts";
+import { openVolumeJournal } from "../../lib/daemon/volume_journal.ts";
 import { systemClock } from "../../lib/os/clock.ts";
 import { openFile } from "../../lib/os/file.ts";
 import { systemPrimitives } from "../../lib/os/primitives.ts";
 import { listenTcp } from "../../lib/os/tcp.ts";
 import { Disk } from "../../lib/scsi/disk.ts";
 import { stackStore } from "../../lib/store/stack.ts";
-import { WriteIntent } from "../../lib/store/write_intent.ts";
 import { serveConnection } from "../../lib/target/connection.ts";
 import { Targets } from "../../lib/target/targets.ts";
 import { Volume } from "../../lib/target/volume.ts";
@@ -32,12 +32,14 @@ const chap = Deno.args.find((arg) => arg.startsWith("--chap="))?.slice(7);
 
 const file = openFile(path, { create: !exists(path) });
 if (file.size() !== Number(size)) file.truncate(Number(size));
-const record = `${path}.atomic`;
-const intent = new WriteIntent(
-  openFile(record, { create: !exists(record) }),
-  (...parts) => systemPrimitives.hash("sha256", ...parts),
-);
-const store = stackStore({ bottom: { kind: "file", file, intent }, readOnly });
+const journal = await openVolumeJournal(`${path}.journal`, {
+  sizeBytes: Number(size),
+  primitives: systemPrimitives,
+});
+const store = stackStore({
+  bottom: { kind: "journaled file", file, journal, clock: systemClock },
+  readOnly,
+});
 const unit = new Disk({
   identity: {
     vendor: "VAULT",

@@ -11,8 +11,15 @@ import {
   BLOCK_BYTES,
   numbersIn,
 } from "../../lib/store/testing/known_content.ts";
-import { judge, KILLED } from "../../lib/store/testing/oracle.ts";
+import {
+  type Contract,
+  judge,
+  KILLED,
+  KILLED_WHOLE,
+  LOST,
+} from "../../lib/store/testing/oracle.ts";
 import { pause, within } from "../harness/until.ts";
+import { BucketHome } from "./bucket_home.ts";
 import { CELLS, Chores, SIZES_MIB } from "./chores.ts";
 import { type Login, Machines } from "./machines.ts";
 import { planRound, type RoundPlan, type Victims } from "./plan.ts";
@@ -25,16 +32,20 @@ export interface CrashCampaignOptions {
   readonly rounds: number;
   /** Whom a round may kill. */
   readonly victims: readonly Victims[];
+  /** Where the volume lies: in a file unless given. In a bucket it has no chores, and in some rounds all of the node's state is lost. */
+  readonly store?: "file" | "bucket";
   /** Told after every round. */
   readonly heed?: (so: CrashStanding) => void;
   /** Called while `serve` is dead, for who wants to see that a loss is found out. */
-  readonly whileDead?: (round: number, dataPath: string) => void;
+  readonly whileDead?: (round: number, volumeFolder: string) => Promise<void>;
 }
 
 /** How it stands. */
 export interface CrashStanding {
   rounds: number;
   readonly kills: Record<Victims, number>;
+  /** How often all of the node's state was lost, too. */
+  losses: number;
   /** Operations: sent, acknowledged, and flushes among these. */
   sent: number;
   acknowledged: number;
@@ -69,7 +80,7 @@ export async function crashCampaign(
 
 class Campaign {
   readonly standing: CrashStanding = {
-    ...{ rounds: 0, kills: { serve: 0, attach: 0, both: 0 } },
+    ...{ rounds: 0, kills: { serve: 0, attach: 0, both: 0 }, losses: 0 },
     ...{ sent: 0, acknowledged: 0, flushes: 0, landed: 0 },
     chores: { snapshot: 0, restore: 0, resize: 0, cutShort: 0 },
   };
@@ -86,21 +97,30 @@ class Campaign {
   }
 
   async run(): Promise<CrashStanding> {
-    const { folder, rounds, heed } = this.#options;
-    await using machines = await Machines.make(folder, `${SIZES_MIB[0]}MiB`);
+    const { folder, rounds, heed, store } = this.#options;
+    await using home = store === "bucket"
+      ? await BucketHome.start(folder)
+      : undefined;
+    const size = `${SIZES_MIB[0]}MiB`;
+    await using machines = await Machines.make(folder, { size, home });
     const chores = new Chores(machines, this.#history);
     let login = await machines.login();
     for (let round = 0; round < rounds; round++) {
       const { seed, victims } = this.#options;
       const plan = planRound({ seed, round, victims });
-      if (plan.chore) {
+      const loses = home !== undefined && plan.bucket.loses;
+      if (plan.chore && !home) {
         await login.session.logout();
         const killed = await chores.carryOut(plan, this.#cells);
         if (killed) await machines.start("serve");
-        login = await this.#look(machines);
+        login = await this.#look(machines, KILLED);
       }
-      await this.#crash(machines, { plan, login, round });
-      login = await this.#look(machines);
+      // What the round begins with is not to be lost with it.
+      if (loses) await machines.uploaded();
+      await this.#crash(machines, { plan, login, round, loses });
+      // In a bucket lies what a journal made of it: each operation is whole.
+      const kept = home ? KILLED_WHOLE : KILLED;
+      login = await this.#look(machines, loses ? LOST : kept);
       this.standing.rounds++;
       this.standing.chores = { ...chores.done, cutShort: chores.cutShort };
       heed?.(this.standing);
@@ -111,9 +131,14 @@ class Campaign {
 
   async #crash(
     machines: Machines,
-    { plan, login, round }: { plan: RoundPlan; login: Login; round: number },
+    { plan, login, round, loses }: {
+      readonly plan: RoundPlan;
+      readonly login: Login;
+      readonly round: number;
+      readonly loses: boolean;
+    },
   ): Promise<void> {
-    const { seed, whileDead } = this.#options;
+    const { seed, whileDead, store } = this.#options;
     const writer = new Writer({
       ...{ session: login.session, history: this.#history, seed, round, plan },
       ...{ cells: this.#cells, repeated: this.#repeated },
@@ -125,22 +150,26 @@ class Campaign {
       writer.reached(plan.afterOperations),
       pause(ENOUGH_MS),
     ]);
-    await pause(plan.thenMs);
+    await pause(plan.thenMs + (store === "bucket" ? plan.bucket.lingerMs : 0));
     machines.check();
     await machines.kill(plan.victims);
-    if (plan.victims !== "attach") whileDead?.(round, machines.dataPath);
+    if (plan.victims !== "attach") {
+      await whileDead?.(round, machines.volumeFolder);
+    }
     if (plan.stumbleMs !== undefined) await machines.stumble(plan.stumbleMs);
-    await machines.start(plan.victims);
+    if (loses) await machines.lose();
+    else await machines.start(plan.victims);
     await within(written, { what: "the session's end", timeoutMs: LATEST_MS });
     const { standing } = this;
     standing.kills[plan.victims]++;
+    if (loses) standing.losses++;
     standing.sent += writer.sent;
     standing.acknowledged += writer.acknowledged;
     standing.flushes += writer.flushes;
   }
 
   /** Logs in, reads all and judges it. */
-  async #look(machines: Machines): Promise<Login> {
+  async #look(machines: Machines, contract: Contract): Promise<Login> {
     const login = await machines.login();
     const { blocks } = login.disk.capacity;
     const bytes = await login.disk.read(0, blocks);
@@ -148,7 +177,7 @@ class Campaign {
     found.set(numbersIn(bytes, this.#options.seed));
     found[CELLS - 1] = blocks;
     this.#history.crash();
-    const verdict = judge(this.#history, found, KILLED);
+    const verdict = judge(this.#history, found, contract);
     if (verdict !== undefined) throw new Error(verdict);
     this.standing.landed +=
       this.#history.changes.filter((change) =>

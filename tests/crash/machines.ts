@@ -4,6 +4,7 @@ import { openDisk, type RemoteDisk } from "../../lib/initiator/disk.ts";
 import type { InitiatorSession } from "../../lib/initiator/initiator_session.ts";
 import { systemPrimitives } from "../../lib/os/primitives.ts";
 import { connectTcp } from "../../lib/os/tcp.ts";
+import { exists } from "../harness/exists.ts";
 import { freePort } from "../harness/loopback.ts";
 import { Program } from "../harness/process.ts";
 import { eventually, pause, within } from "../harness/until.ts";
@@ -15,6 +16,7 @@ import {
   startServe,
   vaultCommand,
 } from "../harness/vault.ts";
+import type { BucketHome } from "./bucket_home.ts";
 import type { Victims } from "./plan.ts";
 
 export const VOLUME = "disk";
@@ -43,23 +45,30 @@ export class Machines implements AsyncDisposable {
   #serve: Program | undefined;
   #attach: Program | undefined;
   #iqn = "";
+  readonly #home: BucketHome | undefined;
 
-  private constructor(folder: string) {
+  private constructor(folder: string, home: BucketHome | undefined) {
     this.node = new Machine(`${folder}/node`);
     this.device = new Machine(`${folder}/device`);
+    this.#home = home;
+    if (home) this.node.daemonEnv = home.env;
   }
 
-  /** Makes them in the folder, with one volume of that size. */
-  static async make(folder: string, size: string): Promise<Machines> {
-    const machines = new Machines(folder);
+  /** Makes them in the folder, with one volume of that size: in a file, or where `home` says. */
+  static async make(
+    folder: string,
+    { size, home }: {
+      readonly size: string;
+      readonly home: BucketHome | undefined;
+    },
+  ): Promise<Machines> {
+    const machines = new Machines(folder, home);
     try {
-      await machines.start("serve");
-      const { node, device } = machines;
-      await createVolume(node, { name: VOLUME, size });
-      const port = machines.#servePort;
-      await enrol({ node, device, name: "laptop", port });
-      await machines.start("attach");
-      machines.#iqn = await machines.#discover();
+      await machines.#begin((node) =>
+        home
+          ? home.create(node, VOLUME, size)
+          : createVolume(node, { name: VOLUME, size })
+      );
       return machines;
     } catch (thrown) {
       await machines[Symbol.asyncDispose]();
@@ -67,9 +76,35 @@ export class Machines implements AsyncDisposable {
     }
   }
 
+  /** Both machines are lost with all that is on their disks, and two new ones find the volume in its bucket. */
+  async lose(): Promise<void> {
+    const home = this.#home;
+    if (!home) throw new Error("There is no bucket to find it in");
+    await this.kill("both");
+    for (const { state } of [this.node, this.device]) {
+      if (exists(state)) Deno.removeSync(state, { recursive: true });
+    }
+    await this.#begin((node) => home.recover(node, VOLUME));
+  }
+
+  /** Nothing of the volume is on the node's disk alone any more. */
+  async uploaded(): Promise<void> {
+    await this.#home?.uploaded(this.node, VOLUME);
+  }
+
+  async #begin(make: (node: Machine) => Promise<void>): Promise<void> {
+    this.#serve = await startServe(this.node, this.#servePort);
+    const { node, device } = this;
+    await make(node);
+    const port = this.#servePort;
+    await enrol({ node, device, name: "laptop", port });
+    await this.start("attach");
+    this.#iqn = await this.#discover();
+  }
+
   /** Where the volume's bytes are. */
-  get dataPath(): string {
-    return `${this.node.state}/node/volumes/${VOLUME}/data`;
+  get volumeFolder(): string {
+    return `${this.node.state}/node/volumes/${VOLUME}`;
   }
 
   /** kill -9. Nothing of them runs any more when it resolves. */
@@ -86,6 +121,7 @@ export class Machines implements AsyncDisposable {
   async start(victims: Victims): Promise<void> {
     if (victims !== "attach") {
       this.#serve = await startServe(this.node, this.#servePort);
+      await this.#home?.served(this.node, VOLUME);
     }
     if (victims !== "serve") {
       const portalPort = this.#portalPort;
@@ -98,7 +134,7 @@ export class Machines implements AsyncDisposable {
     if (this.#serve?.exited === undefined) return;
     const serve = new Program({
       ...vaultCommand(["serve", "--listen", `127.0.0.1:${this.#servePort}`]),
-      env: this.node.env,
+      env: { ...this.node.env, ...this.node.daemonEnv },
     });
     await serve.write("");
     await pause(ms);

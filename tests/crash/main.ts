@@ -6,6 +6,8 @@
  *     --rounds 200        how many crashes (default: 200)
  *     --seed 20260101     the dice (default: another one each time; it is printed)
  *     --kill both         only this kind: serve, attach or both (default: all three, as the dice fall)
+ *     --store bucket      the volume lies in a bucket of Ceph's gateway (default: file); in one round of four all of the node's state is
+ *                         lost with the kill, and the volume is found again with `vault volume recover`
  *     --folder DIR        where the two machines are made (default: a temporary one)
  *
  * A seed repeats the plan: for each round whom the kill hits, after how many acknowledged operations and ms, how many operations are under way
@@ -31,6 +33,7 @@ const { values: options } = parseArgs({
     rounds: { type: "string", default: "200" },
     seed: { type: "string" },
     kill: { type: "string" },
+    store: { type: "string", default: "file" },
     folder: { type: "string" },
   },
 });
@@ -43,6 +46,10 @@ const victims = ALL.filter((name) =>
   options.kill === undefined || options.kill === name
 );
 if (victims.length === 0) throw new Error(`Nobody is called "${options.kill}"`);
+const { store } = options;
+if (store !== "file" && store !== "bucket") {
+  throw new Error(`A volume lies in a file or in a bucket, not "${store}"`);
+}
 const seed = options.seed === undefined
   ? crypto.getRandomValues(new Uint32Array(1))[0]! >>> 1
   : Number(options.seed);
@@ -54,7 +61,7 @@ const began = performance.now();
 say(`seed ${seed}`);
 try {
   const end = await crashCampaign({
-    ...{ folder, seed, rounds, victims },
+    ...{ folder, seed, rounds, victims, store },
     heed: (standing) => {
       if (standing.rounds % TELL_ROUNDS === 0) say(line(standing));
     },
@@ -78,6 +85,7 @@ function line(standing: CrashStanding): string {
     seconds.toFixed(0).padStart(5)
   } s  round ${standing.rounds}/${rounds}` +
     `  killed: serve ${kills.serve}, attach ${kills.attach}, both ${kills.both}` +
+    (store === "bucket" ? `, lost ${standing.losses}` : "") +
     `  operations: ${standing.sent} sent, ${standing.acknowledged} acknowledged` +
     ` (${standing.flushes} flushes), ${standing.landed} seen of those lost` +
     `  snapshots ${chores.snapshot}, restores ${chores.restore},` +

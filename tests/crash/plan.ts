@@ -13,6 +13,8 @@ const MAX_COMPARED_BLOCKS = 32;
 /** Half of all operations go to so few blocks, where they get at each other. */
 const HOT_BLOCKS = 192;
 const MAX_DEPTH = 24;
+/** What was written is uploaded after 5 s at the latest, and when there are 8 MiB of it. */
+const MAX_LINGER_MS = 1500;
 /** A command does nothing before. */
 const COMMAND_STARTS_MS = 150;
 
@@ -36,6 +38,13 @@ export interface RoundPlan {
   /** Chooses the snapshot or the size. */
   readonly choreDice: Dice;
   readonly hotAt: number;
+  /** Of a volume in a bucket. */
+  readonly bucket: {
+    /** The writer goes on for so long before the kill: some of what it has written is being uploaded then. */
+    readonly lingerMs: number;
+    /** With the kill all of the node's state is lost. */
+    readonly loses: boolean;
+  };
 }
 
 export function planRound(
@@ -61,7 +70,15 @@ export function planRound(
     }),
     choreDice: dice,
     hotAt: dice.next(2 ** 20),
+    bucket: planBucket(seed, round),
   };
+}
+
+/** With dice of its own: what a seed plans for other volumes stays as it is. */
+function planBucket(seed: number, round: number): RoundPlan["bucket"] {
+  const dice = Dice.forCase(seed, round * ROUND_STRIDE + ROUND_STRIDE - 1);
+  const lingerMs = dice.once(2) ? 0 : dice.next(MAX_LINGER_MS);
+  return { lingerMs, loses: dice.once(4) };
 }
 
 export type Kind =

@@ -46,9 +46,12 @@ Deno.test("every kind of kill and of chore comes", () => {
       seen.add(plan.chore + (plan.choreKillMs === undefined ? "" : ", killed"));
     }
     if (plan.stumbleMs !== undefined) seen.add("stumble");
+    if (plan.bucket.loses) seen.add("lost");
+    if (plan.bucket.lingerMs > 0) seen.add("lingers");
   }
   expect([...seen].sort()).toEqual([
-    ...["attach", "both", "resize", "resize, killed", "restore"],
+    ...["attach", "both", "lingers", "lost"],
+    ...["resize", "resize, killed", "restore"],
     ...["restore, killed", "serve", "snapshot", "snapshot, killed", "stumble"],
   ]);
 });

@@ -26,7 +26,7 @@ scenario(
   },
   async () => {
     using dir = new TempDir();
-    const syncs = await FailingSync.make(dir, "/disk/data");
+    const syncs = await FailingSync.make(dir, ".journal");
     await using tunnel = await Tunnel.open({
       volumes: [{ name: "disk", size: "32MiB" }],
       serveEnv: syncs.env,

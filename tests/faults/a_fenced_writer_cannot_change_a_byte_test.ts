@@ -46,16 +46,16 @@ scenario(
     await using writer = await scribbler(both);
     attach.signal("SIGSTOP");
     await both.attachDesktop("--take-over", "--now");
-    const then = both.data();
+    const then = await both.data();
     await pause(SETTLE_MS);
-    expect(equalBytes(both.data(), then)).toBe(true);
+    expect(equalBytes(await both.data(), then)).toBe(true);
     const after = await desktopWrites(both);
     attach.signal("SIGCONT");
     expect(await attach.exitWithin(30_000)).toBe(FENCED);
     expect(attach.stderr).toContain('Volume "disk" was taken by desktop');
     expect(await writer.exitWithin(30_000)).toBe(REFUSED);
     await pause(SETTLE_MS);
-    expect(equalBytes(both.data(), after)).toBe(true);
+    expect(equalBytes(await both.data(), after)).toBe(true);
     expect(await both.holders()).toEqual(["desktop write 2 up"]);
   },
 );
@@ -76,7 +76,7 @@ scenario(
     expect(await attach.exitWithin(30_000)).toBe(FENCED);
     expect(await writer.exitWithin(30_000)).toBe(REFUSED);
     await pause(SETTLE_MS);
-    expect(equalBytes(both.data(), after)).toBe(true);
+    expect(equalBytes(await both.data(), after)).toBe(true);
   },
 );
 
@@ -94,7 +94,7 @@ scenario(
     expect(await writer.exitWithin(30_000)).toBe(REFUSED);
     expect(writer.stderr).toMatch(/cut: [^]*refused: /);
     await pause(SETTLE_MS);
-    expect(equalBytes(both.data(), after)).toBe(true);
+    expect(equalBytes(await both.data(), after)).toBe(true);
   },
 );
 
@@ -121,7 +121,7 @@ scenario(
     );
     expect(await writer.exitWithin(30_000)).toBe(REFUSED);
     await pause(SETTLE_MS);
-    expect(equalBytes(both.data(), after)).toBe(true);
+    expect(equalBytes(await both.data(), after)).toBe(true);
     expect((await device.run(["status", "--json"])).code).toBe(0);
   },
 );

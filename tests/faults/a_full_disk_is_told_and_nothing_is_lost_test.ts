@@ -211,14 +211,15 @@ function fillUp(path: string): void {
   }
 }
 
-/** Everything below `node/` but data and locks: its text by its path. */
+/** Everything below `node/` but data, journals and logs: its text by its path. */
 function documentsOf(state: string): Readonly<Record<string, string>> {
   const found: Record<string, string> = {};
   const look = (folder: string) => {
     for (const { name, isDirectory } of Deno.readDirSync(folder)) {
       const path = `${folder}/${name}`;
+      if (name === "journal") continue;
       if (isDirectory) look(path);
-      else if (name.endsWith(".log") || name === "data" || name === "atomic") {
+      else if (name.endsWith(".log") || name === "data") {
         found[path] = "";
       } else found[path] = Deno.readTextFileSync(path);
     }

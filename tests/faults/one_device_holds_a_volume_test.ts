@@ -131,7 +131,7 @@ scenario(
     const disk = await both.disk();
     await disk.write(0, blocks(7));
     await disk.flush();
-    expect(both.data().subarray(0, 4096)).toEqual(blocks(7));
+    expect((await both.data()).subarray(0, 4096)).toEqual(blocks(7));
   },
 );
 

@@ -48,11 +48,16 @@ export class TwoDevices implements AsyncDisposable {
     return both;
   }
 
-  /** The volume's bytes, as they lie on the node. */
-  data(): Uint8Array {
-    return Deno.readFileSync(
-      `${this.tunnel.node.state}/node/volumes/disk/data`,
-    );
+  /** The volume's bytes, as the node has them: all that it took, stable or not. */
+  async data(): Promise<Uint8Array> {
+    const { node } = this.tunnel;
+    await node.ok("snapshot", "create", "disk", "now");
+    try {
+      const folder = `${node.state}/node/volumes/disk/snapshots/now`;
+      return Deno.readFileSync(`${folder}/data`);
+    } finally {
+      await node.ok("snapshot", "delete", "disk", "now", "--yes");
+    }
   }
 
   async holders(): Promise<string[]> {

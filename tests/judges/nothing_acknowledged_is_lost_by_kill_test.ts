@@ -4,7 +4,8 @@
  */
 import { expect } from "expect";
 import { crashCampaign } from "../crash/campaign.ts";
-import { scenario } from "../harness/scenario.ts";
+import { runOk } from "../harness/process.ts";
+import { CEPH_PEERS, scenario } from "../harness/scenario.ts";
 import { TempDir } from "../harness/temp_dir.ts";
 
 const ROUNDS = Number(Deno.env.get("CRASH_ROUNDS") ?? 12);
@@ -12,6 +13,8 @@ const SEED = Number(
   Deno.env.get("CRASH_SEED") ??
     crypto.getRandomValues(new Uint32Array(1))[0]! >>> 1,
 );
+/** Each of these takes some seconds. */
+const BUCKET_ROUNDS = Math.min(ROUNDS, 6);
 /** Its first rounds are long ones. */
 const KNOWN_SEED = 18;
 const ALL = ["serve", "attach", "both"] as const;
@@ -30,18 +33,37 @@ scenario(
   },
 );
 
+scenario(
+  `kill -9 and the loss of a whole machine leave a volume in a bucket at a prefix of its operations (seed ${SEED})`,
+  { peers: CEPH_PEERS, timeoutMs: 60_000 + 20_000 * BUCKET_ROUNDS },
+  async () => {
+    using dir = new TempDir();
+    const { kills, losses, acknowledged, rounds } = await crashCampaign({
+      ...{ folder: dir.path, seed: SEED, rounds: BUCKET_ROUNDS },
+      ...{ victims: ALL, store: "bucket" },
+    });
+    expect(rounds).toBe(BUCKET_ROUNDS);
+    expect(kills.serve + kills.attach + kills.both).toBe(BUCKET_ROUNDS);
+    expect(losses).toBeLessThan(BUCKET_ROUNDS);
+    expect(acknowledged).toBeGreaterThan(10 * BUCKET_ROUNDS);
+  },
+);
+
 scenario("a write that was lost is found out, with the seed", {
   peers: ["linux"],
   timeoutMs: 60_000,
 }, async () => {
   using dir = new TempDir();
-  let before: Uint8Array | undefined;
+  const before = dir.at("before");
   const campaign = crashCampaign({
     ...{ folder: dir.path, seed: KNOWN_SEED, rounds: 3, victims: ["serve"] },
-    // In the second round the volume's file is that of the first again.
-    whileDead: (round, dataPath) => {
-      if (round === 0) before = Deno.readFileSync(dataPath);
-      if (round === 1) Deno.writeFileSync(dataPath, before!);
+    // In the second round the volume's files are those of the first again.
+    whileDead: async (round, volumeFolder) => {
+      const copy = { command: "cp", args: ["-a", volumeFolder, before] };
+      if (round === 0) await runOk(copy);
+      if (round !== 1) return;
+      Deno.removeSync(volumeFolder, { recursive: true });
+      Deno.renameSync(before, volumeFolder);
     },
   });
   await expect(campaign).rejects.toThrow(

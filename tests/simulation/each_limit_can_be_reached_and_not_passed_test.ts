@@ -10,7 +10,7 @@ const SMALL_BYTES = 4096 * BLOCK;
 const BIG_BYTES = 4 * 1024 * 1024 * 1024;
 
 Deno.test("each limit can be reached and not be passed", async () => {
-  await using disk = served(sparseStore(BIG_BYTES));
+  await using disk = served(await sparseStore(BIG_BYTES));
   const client = await disk.connect();
   const page = await vpd(client, 0xb0);
   const verdict = async (cdb: Uint8Array, dataOut?: Uint8Array) =>
@@ -107,7 +107,7 @@ Deno.test("a disk without atomic writes has no limits for them", async () => {
 });
 
 Deno.test("what is told of giving back is so: LBPME, LBPRZ, LBPU, LBPWS, LBPWS10", async () => {
-  await using disk = served(sparseStore(SMALL_BYTES));
+  await using disk = served(await sparseStore(SMALL_BYTES));
   const client = await disk.connect();
   const page = await vpd(client, 0xb2);
   expect(page[5]).toBe(0xe4);

@@ -78,7 +78,7 @@ interface Scene {
 }
 
 async function onBigDisk(play: (scene: Scene) => Promise<void>): Promise<void> {
-  await using place = served(sparseStore(SIZE_BYTES));
+  await using place = served(await sparseStore(SIZE_BYTES));
   const client = await place.connect();
   const disk = await openDisk(client.session);
   expect(disk.capacity.blocks).toBe(BLOCKS);

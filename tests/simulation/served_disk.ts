@@ -1,6 +1,7 @@
 /** A disk that can do all there is, on a sparse file or on any store, and the project's own initiator in front of it. */
 import { duplexPair } from "../../lib/base/duplex_pair.ts";
 import { silent } from "../../lib/base/log.ts";
+import { openVolumeJournal } from "../../lib/daemon/volume_journal.ts";
 import type { Command } from "../../lib/initiator/command.ts";
 import { connectInitiator } from "../../lib/initiator/initiator.ts";
 import type { InitiatorSession } from "../../lib/initiator/initiator_session.ts";
@@ -9,9 +10,8 @@ import { systemClock } from "../../lib/os/clock.ts";
 import { openFile } from "../../lib/os/file.ts";
 import { systemPrimitives } from "../../lib/os/primitives.ts";
 import { Disk, type DiskOptions } from "../../lib/scsi/disk.ts";
-import { FileStore } from "../../lib/store/file_store.ts";
+import { stackStore } from "../../lib/store/stack.ts";
 import type { Store } from "../../lib/store/store.ts";
-import { WriteIntent } from "../../lib/store/write_intent.ts";
 import { serveConnection } from "../../lib/target/connection.ts";
 import { Targets } from "../../lib/target/targets.ts";
 import { Volume } from "../../lib/target/volume.ts";
@@ -82,16 +82,21 @@ export interface ServedDisk extends AsyncDisposable {
   connect(name?: string): Promise<Client>;
 }
 
-/** A store on a sparse file that is gone with the test. */
-export function sparseStore(sizeBytes: number): Store & Disposable {
+/** A store on a sparse file, as a node's volumes have it, that is gone with the test. */
+export async function sparseStore(
+  sizeBytes: number,
+): Promise<Store & Disposable> {
   const dir = new TempDir();
   const file = openFile(dir.at("data"), { create: true });
   file.truncate(sizeBytes);
-  const intent = new WriteIntent(
-    openFile(dir.at("atomic"), { create: true }),
-    (...parts) => systemPrimitives.hash("sha256", ...parts),
-  );
-  const store = new FileStore(file, intent);
+  const primitives = systemPrimitives;
+  const journal = await openVolumeJournal(dir.at("journal"), {
+    sizeBytes,
+    primitives,
+  });
+  const clock = systemClock;
+  const bottom = { kind: "journaled file", file, journal, clock } as const;
+  const store = stackStore({ bottom, readOnly: false });
   return Object.assign(store, {
     [Symbol.dispose]: () => dir[Symbol.dispose](),
   });

@@ -5,6 +5,7 @@
 import { expect } from "expect";
 import { u16, u32 } from "../../lib/base/bytes.ts";
 import { MemoryStore } from "../../lib/store/memory_store.ts";
+import type { Store } from "../../lib/store/store.ts";
 import type { DiskOptions } from "../../lib/scsi/disk.ts";
 import { SAMPLES } from "./samples.ts";
 import { type Client, fetch, served, sparseStore, vpd } from "./served_disk.ts";
@@ -27,7 +28,7 @@ const DISKS: readonly {
   { name: "one without atomic writes", options: {}, atomic: false },
 ];
 
-function storeOf(atomic: boolean) {
+function storeOf(atomic: boolean): Store | Promise<Store> {
   return atomic ? sparseStore(BLOCKS * BLOCK) : new MemoryStore(BLOCKS * BLOCK);
 }
 
@@ -66,7 +67,7 @@ async function listed(client: Client): Promise<Listed[]> {
 
 for (const { name, options, atomic } of DISKS) {
   Deno.test(`every command that a disk lists does its work, and no other does anything: ${name}`, async () => {
-    await using disk = served(storeOf(atomic), options);
+    await using disk = served(await storeOf(atomic), options);
     const client = await disk.connect();
     const all = await listed(client);
     const isListed = ({ cdb }: { cdb: Uint8Array }) =>
@@ -107,7 +108,7 @@ for (const { name, options, atomic } of DISKS) {
 }
 
 Deno.test("each command is told alone as it is told in the list, with its bits and time-outs", async () => {
-  await using disk = served(storeOf(true));
+  await using disk = served(await storeOf(true));
   const client = await disk.connect();
   for (const { opcode, action, length } of await listed(client)) {
     const options = action === undefined ? 1 : 2;
@@ -141,7 +142,7 @@ Deno.test("each command is told alone as it is told in the list, with its bits a
 });
 
 Deno.test("the pages that are listed can be read, and no others", async () => {
-  await using disk = served(storeOf(true));
+  await using disk = served(await storeOf(true));
   const client = await disk.connect();
   const pages = await vpd(client, 0);
   const codes = [...pages.subarray(4)];
@@ -177,7 +178,7 @@ Deno.test("the pages that are listed can be read, and no others", async () => {
 });
 
 Deno.test("each mode page that is told can be asked for alone, and of its bits those and no others be changed that are told", async () => {
-  await using disk = served(storeOf(true));
+  await using disk = served(await storeOf(true));
   const client = await disk.connect();
   const sense = async (control: number, code: number, subpage: number) => {
     const asked = (control << 6) | code;
@@ -230,7 +231,7 @@ const FUNCTIONS = [[0x80, 1], [0x40, 2], [0x20, 3], [0x10, 4], [0x08, 5], [
 ], [0x02, 7]] as const;
 
 Deno.test("the task management functions that are told are there, and no others", async () => {
-  await using disk = served(storeOf(true));
+  await using disk = served(await storeOf(true));
   for (const [bit, number] of FUNCTIONS) {
     const client = await disk.connect(`f${number}`);
     const data = await fetch(

@@ -236,6 +236,10 @@ export class CrashDisk {
         return medium.now.length;
       },
       truncate: (sizeBytes) => change({ kind: "size", sizeBytes }),
+      anchor() {
+        check();
+        return false;
+      },
       punch(offset, length) {
         const end = Math.min(medium.now.length, offset + length);
         if (offset < end) {

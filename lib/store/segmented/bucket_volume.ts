@@ -19,7 +19,7 @@ import {
   type VolumeKeys,
 } from "../../segments/keys.ts";
 import { SealError } from "../../segments/seal_error.ts";
-import { SECTOR_BYTES, type SegmentHead } from "../../segments/segment.ts";
+import { SECTOR_BYTES } from "../../segments/segment.ts";
 import {
   encodeSuperblock,
   openSuperblock,
@@ -35,15 +35,22 @@ import {
   follow,
 } from "./chain.ts";
 import { Checkpoints } from "./checkpoints.ts";
+import { Cleaner } from "./cleaner.ts";
 import { takeNote } from "./note_taking.ts";
 import { SegmentReader } from "./segment_reader.ts";
-import { type Pin, SegmentRow, UPLOADS } from "./segment_row.ts";
+import { UPLOADS } from "./row_queue.ts";
+import { type Pin, SegmentRow } from "./segment_row.ts";
 import { SegmentTarget } from "./segment_target.ts";
-import { VolumeMap } from "./volume_map.ts";
+import { knownOf, VolumeMap } from "./volume_map.ts";
 import { VolumeSnapshots } from "./volume_snapshots.ts";
 
 /** How much data a segment is meant to hold. */
 export const SEGMENT_BYTES = 8 * 1024 * 1024;
+
+/** How often a volume's past is read where another goes on writing. */
+const MAX_READS = 8;
+
+const HEX_DIGITS = "0123456789abcdef";
 
 /** What of a volume is the same for all its life. */
 export interface NewVolume {
@@ -98,21 +105,43 @@ export interface Past {
   readonly sizeBytes: number;
   /** Whether the row goes through the place that was kept. */
   readonly passed: boolean;
-  /** Whether a claim was found that was about to be made here, when nobody heard of it any more. */
-  readonly claimed: boolean;
+  /** The epoch of the last claim that was found and was about to be made here, when nobody heard of it any more. */
+  readonly claimed: number | undefined;
 }
 
-/** Reads it. @throws {SealError} where it is not what was written */
-export async function readPast(
-  options: ChainOptions & {
-    readonly volumeBytes: number;
-    readonly pin: Pin | undefined;
-  },
+interface PastOptions extends ChainOptions {
+  readonly volumeBytes: number;
+  readonly pin: Pin | undefined;
+  readonly clock: Clock;
+}
+
+/**
+ * Reads it. Where another goes on writing meanwhile, what was to be read may be deleted a moment before; then there is a checkpoint that goes
+ * further, and it is read from there.
+ *
+ * @throws {SealError} where it is not what was written
+ */
+export async function readPast(options: PastOptions): Promise<Past> {
+  for (let tries = 1;; tries++) {
+    const checkpoints = new Checkpoints(options);
+    try {
+      return await readFrom(checkpoints, options);
+    } catch (thrown) {
+      if (!(thrown instanceof SealError) || tries === MAX_READS) throw thrown;
+      if (!await checkpoints.goFurther(checkpoints.last)) throw thrown;
+    }
+  }
+}
+
+async function readFrom(
+  checkpoints: Checkpoints,
+  options: PastOptions,
 ): Promise<Past> {
-  const { pin } = options;
-  const checkpoints = new Checkpoints(options);
+  const { pin, clock } = options;
   const checkpoint = await checkpoints.find();
-  const map = checkpoint ? VolumeMap.of(checkpoint) : new VolumeMap();
+  const map = checkpoint
+    ? await VolumeMap.of(checkpoint, clock)
+    : new VolumeMap();
   let end = CHAIN_START;
   let sizeBytes = options.volumeBytes;
   if (checkpoint) {
@@ -120,17 +149,18 @@ export async function readPast(
     end = { next: checkpoint.nextSegment, digest: previous, epoch, timeMs };
     sizeBytes = checkpoint.volumeBytes;
   }
-  let claimed = false;
+  let claimed: number | undefined;
   let passed = isPinned(end, pin);
   for (let looked: ChainEnd | undefined;; looked = end) {
     for await (const { segment, end: after } of follow(options, end)) {
       const { head, note } = segment;
-      claimed ||= pin?.claim !== undefined &&
-        equalBytes(head.digest, pin.claim.digest);
+      if (pin?.claims?.some(({ digest }) => equalBytes(head.digest, digest))) {
+        claimed = head.epoch;
+      }
       if (note) {
         const { number } = head.identity;
-        sizeBytes = await takeNote({ map, checkpoints }, note, number) ??
-          sizeBytes;
+        const volume = { map, checkpoints, clock };
+        sizeBytes = await takeNote(volume, note, number) ?? sizeBytes;
       }
       const endSector = Math.ceil(sizeBytes / SECTOR_BYTES);
       // Nothing is written past the end before a checkpoint tells of a later one.
@@ -165,17 +195,17 @@ async function goesOnBehind(
   { bucket, keys }: ChainOptions,
   end: ChainEnd,
 ): Promise<boolean> {
-  for await (const { name } of listAll(bucket, SEGMENT_FOLDER)) {
-    const parsed = keys.parseName(name);
-    const { number } = parsed?.kind === "segment" ? parsed : { number: 0 };
-    if (number >= end.next + UPLOADS) return true;
-  }
-  return false;
-}
-
-function knownOf({ head }: SegmentHead) {
-  const { digest, salt, dataStart, dataBytes, identity } = head;
-  return { number: identity.number, digest, salt, dataStart, dataBytes };
+  const goesOn = async (digit: string): Promise<boolean> => {
+    for await (const { name } of listAll(bucket, SEGMENT_FOLDER + digit)) {
+      const parsed = keys.parseName(name);
+      const { number } = parsed?.kind === "segment" ? parsed : { number: 0 };
+      if (number >= end.next + UPLOADS) return true;
+    }
+    return false;
+  };
+  // A page of a listing says where the next begins. Names are as good as random: by their first digit they are listed side by side.
+  const found = await Promise.all(Array.from(HEX_DIGITS, goesOn));
+  return found.includes(true);
 }
 
 /** @throws {VaultError} where the row is not that which was written here, or less of it */
@@ -198,9 +228,9 @@ export function expectPinned(
     );
   }
   // A checkpoint that goes further than the pin is another's: ours are written after it. So is whatever follows our claim and is not of it.
-  const ours = claimed
-    ? end.epoch === pin.claim?.epoch
-    : passed && end.epoch === pin.epoch;
+  const ours = claimed === undefined
+    ? passed && end.epoch === pin.epoch
+    : end.epoch === claimed;
   if (ours) return;
   throw new VaultError("Another node has written to this volume since", {
     kind: "conflict",
@@ -223,6 +253,8 @@ export interface OpenVolumeOptions {
   readonly idleMs?: number;
   /** Segments from one checkpoint to the next. */
   readonly checkpointEvery?: number;
+  /** Whether segments are rewritten of which little is wanted; they are unless given. */
+  readonly cleans?: boolean;
 }
 
 /** A volume that is open. */
@@ -232,7 +264,12 @@ export interface BucketVolume {
   readonly map: VolumeMap;
   readonly reader: SegmentReader;
   readonly snapshots: VolumeSnapshots;
+  readonly cleaner: Cleaner | undefined;
+  /** All that is in the bucket of it, as far as it is known: what is to be deleted, too. */
+  readonly storedBytes: number;
   readonly superblock: Superblock;
+  /** The end of the row as it was found, before it was claimed. */
+  readonly found: ChainEnd;
 }
 
 /**
@@ -247,7 +284,7 @@ export async function openBucketVolume(
   const superblock = await readSuperblock(bucket, keys);
   const { volumeId, volumeBytes, segmentBytes } = superblock;
   const chain = { bucket, keys, volumeId };
-  const past = await readPast({ ...chain, volumeBytes, pin });
+  const past = await readPast({ ...chain, volumeBytes, pin, clock });
   if (pin) expectPinned(past, pin);
   const { map, checkpoints, end, sizeBytes } = past;
   const cache = options.cache?.(volumeId);
@@ -256,15 +293,20 @@ export async function openBucketVolume(
   const reader = new SegmentReader({ ...chain, cache });
   const row = new SegmentRow({
     ...chain,
-    ...{ map, checkpoints, reader, cache, sizeBytes, end, clock },
-    pin: options.keepPin,
+    ...{ map, checkpoints, reader, cache, sizeBytes, segmentBytes, end, clock },
+    ...{ kept: pin, pin: options.keepPin },
     ...(options.checkpointEvery === undefined
       ? {}
       : { checkpointEvery: options.checkpointEvery }),
   });
   await row.open();
+  const cleaner = options.cleans === false ? undefined : new Cleaner({
+    ...{ ...chain, map, checkpoints, row, clock, segmentBytes },
+    // What it fetches is not what is read here.
+    reader: new SegmentReader({ ...chain, cache, keeps: false }),
+  });
   const target = new SegmentTarget({
-    ...{ map, reader, cache, bucket, row, segmentBytes },
+    ...{ map, reader, cache, bucket, row, segmentBytes, cleaner },
   });
   const store = new JournaledStore({
     ...{ target, journal, clock },
@@ -273,5 +315,12 @@ export async function openBucketVolume(
   const snapshots = new VolumeSnapshots({
     ...{ ...chain, store, row, map, checkpoints, reader, clock },
   });
-  return { store, row, map, reader, snapshots, superblock };
+  cleaner?.wake();
+  return {
+    ...{ store, row, map, reader, snapshots, cleaner, superblock, found: end },
+    get storedBytes() {
+      const { objectBytes: strayBytes } = cleaner?.strays ?? { objectBytes: 0 };
+      return map.objectBytes + checkpoints.objectBytes + strayBytes;
+    },
+  };
 }

@@ -4,7 +4,7 @@
  * is lost, some older one. CRASH_SEEDS=20000 tries so many lives in place of some hundreds, CRASH_SEED=n one of them again.
  */
 import { expect } from "expect";
-import { fromHex, fromUtf8, toHex, utf8 } from "../../base/bytes.ts";
+import { fromUtf8, utf8 } from "../../base/bytes.ts";
 import type { Bucket, Created, ObjectPage } from "../../bucket/bucket.ts";
 import type { Extent } from "../../base/extent.ts";
 import { FaultBucket } from "../../bucket/fault_bucket.ts";
@@ -32,6 +32,8 @@ import {
   openBucketVolume,
 } from "./bucket_volume.ts";
 import { KEPT_CHECKPOINTS } from "./checkpoints.ts";
+import type { Cleaner } from "./cleaner.ts";
+import type { Claim } from "./own_claims.ts";
 import type { Pin } from "./segment_row.ts";
 import { keys, namesIn, openOn, put } from "./testing/volumes.ts";
 import type { VolumeSnapshots } from "./volume_snapshots.ts";
@@ -44,10 +46,18 @@ const SIZE_BYTES = 64 * BLOCK_BYTES;
 class Reached implements Bucket {
   readonly #inner: Bucket;
   readonly #expectAlive: () => void;
+  readonly #deleted: (names: readonly string[]) => void;
 
-  constructor(inner: Bucket, expectAlive: () => void) {
+  constructor(
+    inner: Bucket,
+    told: {
+      readonly expectAlive: () => void;
+      readonly deleted: (names: readonly string[]) => void;
+    },
+  ) {
     this.#inner = inner;
-    this.#expectAlive = expectAlive;
+    this.#expectAlive = told.expectAlive;
+    this.#deleted = told.deleted;
   }
   create(name: string, bytes: Uint8Array): Promise<Created> {
     return this.#ask(() => this.#inner.create(name, bytes));
@@ -59,6 +69,7 @@ class Reached implements Bucket {
     return this.#ask(() => this.#inner.list(prefix, startAfter));
   }
   delete(names: readonly string[]): Promise<void> {
+    this.#deleted(names);
     return this.#ask(() => this.#inner.delete(names));
   }
   close(): Promise<void> {
@@ -79,7 +90,32 @@ interface Variant {
   readonly loses: boolean;
 }
 
-function bucketVolume(seed: number, variant: Variant): CrashSubject {
+/** What happened to what is in the bucket. */
+class Seen {
+  readonly cleaners: Cleaner[] = [];
+  /** Segments that an earlier life has left, and that were deleted. */
+  left = 0;
+
+  deleted(names: readonly string[], by: BucketVolume | undefined): void {
+    const claimedAt = by?.row.claimedAt ?? 0;
+    for (const name of names) {
+      const parsed = keys.parseName(name);
+      if (parsed?.kind === "segment" && parsed.number < claimedAt) this.left++;
+    }
+  }
+
+  sum(of: (cleaner: Cleaner) => number): number {
+    return this.cleaners.reduce((sum, cleaner) => sum + of(cleaner), 0);
+  }
+}
+
+function bucketVolume(
+  seed: number,
+  { seen, ...variant }: Variant & {
+    readonly seen: Seen;
+    readonly snapshots: boolean;
+  },
+): CrashSubject {
   const memory = new MemoryBucket({ pageObjects: 5 });
   const share = seed % 3 === 0 ? 0 : 0.1;
   const bucket = new FaultBucket(memory, endurable(troubled(seed, share, 40)));
@@ -89,8 +125,12 @@ function bucketVolume(seed: number, variant: Variant): CrashSubject {
     open: async (process) => {
       const local = variant.loses ? `${lives++}/` : "";
       const alive = process.folder("alive");
+      const here: { volume?: BucketVolume } = {};
       const reached = new RetryingBucket(
-        new Reached(bucket, () => void alive.list()),
+        new Reached(bucket, {
+          expectAlive: () => void alive.list(),
+          deleted: (names) => seen.deleted(names, here.volume),
+        }),
         { clock: new HurriedClock(), primitives: seededRandom(seed) },
       );
       const superblock = keys.nameOf("superblock", SUPERBLOCK_NUMBER);
@@ -104,7 +144,7 @@ function bucketVolume(seed: number, variant: Variant): CrashSubject {
         });
       }
       const pin = pinIn(process, `${local}pin`);
-      const volume = await openBucketVolume({
+      const volume = here.volume = await openBucketVolume({
         bucket: reached,
         keys,
         journal: await openJournal(process.folder(`${local}journal`), {
@@ -124,10 +164,13 @@ function bucketVolume(seed: number, variant: Variant): CrashSubject {
         clock: soon,
         checkpointEvery: variant.checkpointEvery,
       });
+      seen.cleaners.push(volume.cleaner!);
       volumes.set(volume.store, volume);
       return volume.store;
     },
-    snapshotsOf: (store) => handOf(volumes.get(store)!.snapshots),
+    ...(variant.snapshots && {
+      snapshotsOf: (store) => handOf(volumes.get(store)!.snapshots),
+    }),
     atEnd: async () => {
       await bucket.settle();
       await expectCleared(memory);
@@ -162,6 +205,8 @@ async function expectCleared(bucket: Bucket): Promise<void> {
     await put(volume, { sector: n, value: 1 });
     await volume.row.checkpoint();
   }
+  await volume.cleaner!.settled();
+  await volume.row.settled();
   const kinds = (await namesIn(bucket))
     .map((name) => keys.parseName(name)?.kind);
   const count = (kind: ObjectKind) =>
@@ -170,30 +215,34 @@ async function expectCleared(bucket: Bucket): Promise<void> {
   expect(count("checkpoint")).toBe(KEPT_CHECKPOINTS);
 }
 
-/** In one sector, which is never torn. */
+type Packed = readonly [number: number, epoch: number, digest: string];
+
+/** In one sector, which is never torn: there is room for eight claims. */
 function pinIn(process: Process, name: string) {
   const file = process.open(name, BLOCK_BYTES);
+  const unpacked = ([number, epoch, digest]: Packed) => ({
+    ...{ number, epoch },
+    digest: Uint8Array.from(atob(digest), (char) => char.charCodeAt(0)),
+  });
+  const packed = (number: number, { epoch, digest }: Omit<Claim, "number">) => [
+    ...[number, epoch, btoa(String.fromCharCode(...digest))],
+  ];
   return {
     read(): Pin | undefined {
       const sector = new Uint8Array(BLOCK_BYTES);
       file.read(0, sector);
       const text = fromUtf8(sector)!.replaceAll("\0", "");
-      return text === "" ? undefined : JSON.parse(
-        text,
-        (key, value) => key === "digest" ? fromHex(value) : value,
-      );
+      if (text === "") return undefined;
+      const [end, claims] = JSON.parse(text) as [Packed, Packed[] | null];
+      const { number: next, ...rest } = unpacked(end);
+      return { next, ...rest, ...(claims && { claims: claims.map(unpacked) }) };
     },
     write(pin: Pin): void {
       const sector = new Uint8Array(BLOCK_BYTES);
-      const { claim, ...rest } = pin;
-      const plain = <T extends { readonly digest: Uint8Array }>(of: T) => ({
-        ...of,
-        digest: toHex(of.digest),
-      });
-      sector.set(utf8(JSON.stringify({
-        ...plain(rest),
-        ...(claim && { claim: plain(claim) }),
-      })));
+      sector.set(utf8(JSON.stringify([
+        packed(pin.next, pin),
+        pin.claims?.map((claim) => packed(claim.number, claim)) ?? null,
+      ])));
       file.write(0, sector);
       file.syncNow();
     },
@@ -221,17 +270,48 @@ const VARIANTS: readonly (Variant & { readonly name: string })[] = [
   },
 ];
 
-for (const variant of VARIANTS) {
-  Deno.test(`a volume in a bucket is a prefix of its operations after any crash: ${variant.name}`, async () => {
-    const runs = await crashRuns(SEEDS, (seed) => bucketVolume(seed, variant));
-    if (!runs) return;
+const TITLE =
+  "a volume in a bucket is a prefix of its operations after any crash";
+
+for (const { name, ...variant } of VARIANTS) {
+  const run = async (snapshots: boolean) => {
+    const seen = new Seen();
+    const runs = await crashRuns(
+      SEEDS,
+      (seed) => bucketVolume(seed, { ...variant, snapshots, seen }),
+    );
+    if (!runs) return undefined;
     const { seeds, tally } = runs;
+    const moves = seen.sum(({ moved }) => moved.segments);
+    const strays = seen.sum(({ strays }) => strays.deleted);
     // It has not gone blind.
     expect(tally.cuts).toBeGreaterThan(seeds);
     expect(tally.kills).toBeGreaterThan(seeds / 2);
+    // What they met was the crash, and nothing that is wrong in the bucket.
+    expect(new Set(seen.cleaners.map(({ trouble }) => trouble)))
+      .toEqual(new Set([undefined, "Could not clean up: There was a crash"]));
+    return { seeds, tally, moves, strays, left: seen.left };
+  };
+
+  Deno.test(`${TITLE}: ${name}`, async () => {
+    const done = await run(false);
+    if (!done) return;
+    const { seeds, tally, moves, strays, left } = done;
+    expect(tally.operations).toBeGreaterThan(10 * seeds);
+    expect(moves).toBeGreaterThan(seeds);
+    expect(left).toBeGreaterThan(seeds / 2);
+    expect(strays).toBeGreaterThan(seeds / 50);
+  });
+
+  Deno.test(`${TITLE}, and so are its snapshots: ${name}`, async () => {
+    const done = await run(true);
+    if (!done) return;
+    const { seeds, tally, moves, left } = done;
     expect(tally.operations).toBeGreaterThan(5 * seeds);
     expect(tally.snapshots).toBeGreaterThan(seeds / 2);
     expect(tally.restores).toBeGreaterThan(seeds / 10);
     expect(tally.releases).toBeGreaterThan(seeds / 10);
+    expect(moves).toBeGreaterThan(seeds / 4);
+    expect(left).toBeGreaterThan(seeds / 2);
   });
 }

@@ -25,13 +25,13 @@ import type { Bucket } from "../../bucket/bucket.ts";
 import type { VolumeKeys } from "../../segments/keys.ts";
 import { SealError } from "../../segments/seal_error.ts";
 import {
-  encodeSegment,
   FIRST_READ_BYTES,
   openSegmentHead,
   type SegmentHead,
 } from "../../segments/segment.ts";
 import { AEAD_TAG_BYTES } from "../../base/primitives.ts";
 import { PREAMBLE_END } from "../../segments/sealed.ts";
+import type { Claim, OwnClaims } from "./own_claims.ts";
 import { MAX_SEGMENT_NUMBER } from "./volume_map.ts";
 
 /** How far behind a claim its writer begins: more than a writer ever has under way. */
@@ -119,11 +119,13 @@ export async function* follow(
   }
 }
 
-/** A claim that is about to be made, or was. */
-export interface Claim {
-  readonly number: number;
+/** What the local disk remembers of the row, so that nobody can put an older one in its place. */
+export interface Pin {
+  readonly next: number;
   readonly epoch: number;
   readonly digest: Uint8Array;
+  /** Claims that may have been made. */
+  readonly claims?: readonly Claim[];
 }
 
 /**
@@ -138,31 +140,24 @@ export async function claim(
   options: ChainOptions & {
     readonly from: ChainEnd;
     readonly timeMs: number;
-    readonly found: (
-      segment: SegmentHead,
-      number: number,
-      end: ChainEnd,
-    ) => void | Promise<void>;
+    readonly found: (segment: SegmentHead, end: ChainEnd) => Promise<void>;
     readonly about: (claim: Claim) => void | Promise<void>;
+    readonly claims: Pick<OwnClaims, "seal">;
   },
 ): Promise<ChainEnd> {
-  const { bucket, keys, volumeId, timeMs, found, about } = options;
+  const { bucket, keys, timeMs, found, about, claims } = options;
   let end = options.from;
   for (let tries = 0; tries < MAX_CLAIMS; tries++) {
     const number = end.next;
-    const epoch = end.epoch + 1;
-    const { bytes, head } = encodeSegment(keys, {
-      ...{ volumeId, number, epoch, timeMs, previous: end.digest },
-      ...{ extents: [], data: [] },
-    });
-    await about({ number, epoch, digest: head.digest });
+    const { bytes, head } = claims.seal(options, { from: end, timeMs });
+    await about({ ...head, number });
     const name = keys.nameOf("segment", number);
     if (await bucket.create(name, bytes) === "created") {
-      return behind(end, { number, epoch, digest: head.digest, timeMs });
+      return behind(end, { ...head, number });
     }
     const before = end;
     for await (const one of follow(options, end)) {
-      await found(one.segment, end.next, one.end);
+      await found(one.segment, one.end);
       end = one.end;
     }
     if (end === before) {

@@ -6,27 +6,33 @@
  * that counts is that which goes furthest, whatever its number.
  */
 
-import { concat, equalBytes } from "../../base/bytes.ts";
+import { equalBytes } from "../../base/bytes.ts";
+import type { Clock } from "../../base/clock.ts";
 import { VaultError } from "../../base/errors.ts";
-import { BucketError, listAll, MAX_READ_BYTES } from "../../bucket/bucket.ts";
+import { BucketError, listAll } from "../../bucket/bucket.ts";
 import {
   type Checkpoint,
-  encodeCheckpoint,
-  openCheckpoint,
+  encodingCheckpoint,
+  type MapExtent,
   openCheckpointHead,
+  readCheckpoint,
 } from "../../segments/checkpoint.ts";
 import { SMALL_FOLDER } from "../../segments/keys.ts";
-import type { Head } from "../../segments/sealed.ts";
 import { SealError } from "../../segments/seal_error.ts";
+import type { Head } from "../../segments/sealed.ts";
 import type { ChainEnd, ChainOptions } from "./chain.ts";
 import { Kept } from "./kept.ts";
 import type { VolumeMap } from "./volume_map.ts";
+import { readData } from "./whole_data.ts";
 
 /** Enough to have the head of any. */
 const HEAD_READ_BYTES = 128 * 1024;
 
 /** How many are kept: the one before the last is of use as long as somebody is reading it. */
 export const KEPT_CHECKPOINTS = 2;
+
+/** After so many steps of making one, each of a chunk, others have their turn. */
+const STEPS_A_TURN = 4;
 
 /** How often they are looked at anew where one has gone meanwhile. */
 const MAX_LOOKS = 8;
@@ -37,6 +43,7 @@ interface Known {
   readonly nextSegment: number;
   /** Segments that it needs. */
   readonly needs: ReadonlySet<number>;
+  readonly objectBytes: number;
 }
 
 /** A checkpoint that was written. */
@@ -48,11 +55,13 @@ export class Checkpoints {
   readonly #options: ChainOptions;
   /** Those that go furthest, the last one last. */
   #known: Known[] = [];
-  /** Later ones stand for them. Those that are held stay. */
-  readonly #stale = new Set<number>();
+  /** Later ones stand for them, and how long they are. Those that are held stay. */
+  readonly #stale = new Map<number, number>();
   /** Objects of snapshots that were there when they were looked for, or that were made here. */
   readonly #named = new Set<number>();
   #next = 1;
+  /** As of which change the map knows what is kept. */
+  #marked: number | undefined;
 
   constructor(options: ChainOptions) {
     this.#options = options;
@@ -60,7 +69,6 @@ export class Checkpoints {
 
   /** The one that goes furthest; undefined where there is none. @throws {SealError} where it is not what was written */
   async find(): Promise<Checkpoint | undefined> {
-    const { keys, volumeId } = this.#options;
     for (let tries = 0; tries < MAX_LOOKS; tries++) {
       // None of later than that: it may be of one who has claimed the row since.
       const summaries = await this.#summaries(this.#named);
@@ -70,13 +78,14 @@ export class Checkpoints {
       );
       const best = summaries.pop();
       this.#stale.clear();
-      for (const { number } of summaries) this.#stale.add(number);
+      for (const { number, head } of summaries) {
+        this.#stale.set(number, head.objectBytes);
+      }
       if (!best) return undefined;
-      const { number } = best;
-      const bytes = await this.#whole(number, best.objectBytes);
-      if (!bytes) continue;
-      const checkpoint = openCheckpoint(keys, { volumeId, number, bytes });
-      this.#remember(number, checkpoint);
+      const { number, head } = best;
+      const checkpoint = await this.#whole(number, head);
+      if (!checkpoint) continue;
+      this.#remember(number, head.objectBytes, checkpoint);
       this.kept.begin(checkpoint.snapshots);
       return checkpoint;
     }
@@ -85,18 +94,13 @@ export class Checkpoints {
 
   /** One that is known to be there. @throws {SealError} where it is not, or is another */
   async read(number: number, digest?: Uint8Array): Promise<Checkpoint> {
-    const { keys, volumeId } = this.#options;
     const summary = await this.#summary(number);
-    const bytes = summary &&
-      await this.#whole(number, summary.head.objectBytes);
-    if (!bytes) {
-      throw new SealError(`Checkpoint ${number}, of a snapshot, is missing`);
+    if (summary && digest && !equalBytes(summary.head.digest, digest)) {
+      throw new SealError(`Checkpoint ${number} is not that of its snapshot`);
     }
-    const checkpoint = openCheckpoint(keys, { volumeId, number, bytes });
-    if (!digest || equalBytes(checkpoint.head.digest, digest)) {
-      return checkpoint;
-    }
-    throw new SealError(`Checkpoint ${number} is not that of its snapshot`);
+    const whole = summary && await this.#whole(number, summary.head);
+    if (whole) return whole;
+    throw new SealError(`Checkpoint ${number}, of a snapshot, is missing`);
   }
 
   /** Whether somebody has written one of a row that goes further than up to `next`. */
@@ -105,15 +109,15 @@ export class Checkpoints {
     return summaries.some(({ nextSegment }) => nextSegment > next);
   }
 
-  /** Writes what the map is now, at that end of the row. */
+  /** Writes what the map is now, at that end of the row. Until this settles it must stay so: others have their turn meanwhile. */
   async write(state: {
     readonly map: VolumeMap;
     readonly end: ChainEnd;
     readonly volumeBytes: number;
-    readonly timeMs: number;
+    readonly clock: Clock;
   }): Promise<Written> {
     const { bucket, keys, volumeId } = this.#options;
-    const { map, end, volumeBytes, timeMs } = state;
+    const { map, end, volumeBytes, clock } = state;
     // Those of which nothing lives, too: who opens the volume finds out that they may go.
     const segments = [...map.segments()]
       .map(({ liveSectors, ...record }) => ({
@@ -122,21 +126,24 @@ export class Checkpoints {
       }))
       .sort((a, b) => a.number - b.number);
     const request = {
-      ...{ volumeId, volumeBytes, timeMs, epoch: end.epoch },
+      ...{ volumeId, volumeBytes, timeMs: clock.now(), epoch: end.epoch },
       ...{ previous: end.digest, nextSegment: end.next, segments },
-      snapshots: this.kept.snapshots,
+      ...{ snapshots: this.kept.snapshots, extents: extentsOf(map) },
     };
     for (let tries = 0; tries < 100; tries++) {
       const number = this.#next++;
-      const { bytes, head } = encodeCheckpoint(keys, {
-        ...request,
-        number,
-        extents: extentsOf(map),
-      });
+      const making = encodingCheckpoint(keys, { ...request, number });
+      let step = making.next();
+      for (let count = 1; !step.done; step = making.next(), count++) {
+        if (count % STEPS_A_TURN === 0) await clock.sleep(0);
+      }
+      const { bytes, head: { digest } } = step.value;
       const name = keys.nameOf("checkpoint", number);
       if (await bucket.create(name, bytes) !== "created") continue;
-      this.#remember(number, { nextSegment: end.next, segments });
-      return { number, digest: head.digest };
+      const { length: objectBytes } = bytes;
+      const written = { nextSegment: end.next, segments };
+      this.#remember(number, objectBytes, written);
+      return { number, digest };
     }
     throw new VaultError("There is no number left for another checkpoint");
   }
@@ -160,23 +167,39 @@ export class Checkpoints {
     const before = this.#known[0]?.nextSegment ?? 0;
     for (const number of this.kept.forget(before)) {
       const known = this.#known.some((known) => known.number === number);
-      if (!known) this.#stale.add(number);
+      if (!known) this.#stale.set(number, this.#stale.get(number) ?? 0);
     }
-    if (!map.dead().some(({ number }) => !this.#lastNeed(number))) return;
+    for (const { number } of map.dead()) {
+      if (!this.#lastNeed(number)) return await this.learn();
+    }
+  }
+
+  /** Finds out what those snapshots need that nobody has tried to read yet. */
+  async learn(): Promise<void> {
     for (const number of this.kept.unread) {
       try {
         this.kept.learn(number, wanted(await this.read(number)));
       } catch (thrown) {
         // What nobody can read may need whatever is there.
         if (!(thrown instanceof SealError)) throw thrown;
+        this.kept.giveUp(number, thrown.message);
       }
     }
+  }
+
+  /** Tells the map which segments stay for others. */
+  mark(map: VolumeMap): void {
+    const { changes } = this.kept;
+    if (this.#marked === changes) return;
+    this.#marked = changes;
+    map.keep((number) => this.kept.needs(number));
   }
 
   /** Deletes those that later ones stand for. */
   async sweep(): Promise<void> {
     const { bucket, keys } = this.#options;
-    const gone = [...this.#stale].filter((number) => !this.kept.holds(number));
+    const gone = [...this.#stale.keys()]
+      .filter((number) => !this.kept.holds(number));
     if (gone.length === 0) return;
     await bucket.delete(
       gone.map((number) => keys.nameOf("checkpoint", number)),
@@ -197,14 +220,48 @@ export class Checkpoints {
       );
   }
 
+  /** Whether that is only until another is written: the last one does not need it, though one before does. */
+  freesNext(segment: number): boolean {
+    const last = this.#known.at(-1);
+    return last !== undefined && this.#lastNeed(segment) &&
+      segment < last.nextSegment && !last.needs.has(segment) &&
+      !this.kept.needs(segment);
+  }
+
+  /** What is said of segments below is said by all that are kept; 0 where fewer are kept than should be. */
+  get covered(): number {
+    return this.#known.length < KEPT_CHECKPOINTS
+      ? 0
+      : Math.min(...this.#known.map(({ nextSegment }) => nextSegment));
+  }
+
+  /** How far the last one goes; 0 where there is none. */
+  get last(): number {
+    return this.#known.at(-1)?.nextSegment ?? 0;
+  }
+
+  /** What the last one takes in the bucket. */
+  get lastBytes(): number {
+    return this.#known.at(-1)?.objectBytes ?? 0;
+  }
+
+  /** What those that are kept take, and those that are not deleted yet. */
+  get objectBytes(): number {
+    const stale = this.#stale.values().reduce((sum, bytes) => sum + bytes, 0);
+    return this.#known
+      .reduce((sum, { objectBytes }) => sum + objectBytes, stale);
+  }
+
   #remember(
     number: number,
+    objectBytes: number,
     { nextSegment, segments }: Pick<Checkpoint, "nextSegment" | "segments">,
   ): void {
     const needs = new Set(wanted({ segments }));
-    this.#known.push({ number, nextSegment, needs });
+    this.#known.push({ number, nextSegment, needs, objectBytes });
     while (this.#known.length > KEPT_CHECKPOINTS) {
-      this.#stale.add(this.#known.shift()!.number);
+      const { number, objectBytes } = this.#known.shift()!;
+      this.#stale.set(number, objectBytes);
     }
   }
 
@@ -232,8 +289,8 @@ export class Checkpoints {
       for (const number of await this.#numbers(found)) {
         const summary = await this.#summary(number);
         if (!summary) continue looks;
-        const { nextSegment, head: { objectBytes } } = summary;
-        summaries.push({ number, nextSegment, objectBytes });
+        const { nextSegment, head } = summary;
+        summaries.push({ number, nextSegment, head });
         this.#next = Math.max(this.#next, number + 1);
       }
       return summaries;
@@ -255,24 +312,11 @@ export class Checkpoints {
     throw new SealError(`Checkpoint ${number} is cut off`);
   }
 
-  /**
-   * As long as its head says that it is, in parts no longer than one read; one byte more is asked for, so that a longer one is seen. Undefined
-   * where it is gone.
-   */
-  async #whole(
-    number: number,
-    objectBytes: number,
-  ): Promise<Uint8Array | undefined> {
-    const { bucket, keys } = this.#options;
-    const name = keys.nameOf("checkpoint", number);
-    const parts: Uint8Array[] = [];
-    for (let offset = 0; offset <= objectBytes; offset += MAX_READ_BYTES) {
-      const length = Math.min(MAX_READ_BYTES, objectBytes + 1 - offset);
-      const part = await bucket.get(name, { offset, length });
-      if (!part) return undefined;
-      parts.push(part);
-    }
-    return concat(parts);
+  /** Undefined where it is gone. */
+  async #whole(number: number, head: Head): Promise<Checkpoint | undefined> {
+    const name = this.#options.keys.nameOf("checkpoint", number);
+    const data = await readData(this.#options, { name, head });
+    return data && readCheckpoint({ head, data });
   }
 }
 
@@ -290,8 +334,12 @@ function restless(): BucketError {
   );
 }
 
-function* extentsOf(map: VolumeMap) {
-  for (const { sector, length, holder, at } of map.runs()) {
-    yield { sector, sectors: length, segment: holder, at };
-  }
+function extentsOf(map: VolumeMap): Iterable<MapExtent> {
+  return {
+    *[Symbol.iterator]() {
+      for (const { sector, length, holder, at } of map.runs()) {
+        yield { sector, sectors: length, segment: holder, at };
+      }
+    },
+  };
 }

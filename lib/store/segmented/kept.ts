@@ -16,6 +16,8 @@ interface Entry {
   counts: boolean;
   /** What is in its map; undefined while that was not read: then it may be anything. */
   needs: Segments | undefined;
+  /** Why it cannot be read. */
+  why?: string;
 }
 
 export class Kept {
@@ -25,11 +27,13 @@ export class Kept {
   #restores: { readonly segment: number; readonly snapshot: number }[] = [];
   readonly #views = new Set<Segments>();
   #restored = 0;
+  #changes = 0;
 
   /** Of the checkpoint that the row is read from. */
   begin(snapshots: readonly number[]): void {
     this.#entries.clear();
     this.#restores = [];
+    this.#changes++;
     for (const number of snapshots) this.#add(number);
   }
 
@@ -52,6 +56,11 @@ export class Kept {
   /** How many restores were read or written. */
   get restored(): number {
     return this.#restored;
+  }
+
+  /** It is another where other segments may be needed. */
+  get changes(): number {
+    return this.#changes;
   }
 
   /** The snapshots that count, in order. */
@@ -79,23 +88,40 @@ export class Kept {
     return false;
   }
 
-  /** Those of which nobody has read yet what they need. */
+  /** Those of which nobody has tried yet to read what they need. */
   get unread(): number[] {
-    return [...this.#entries].filter(([, { needs }]) => !needs)
+    return [...this.#entries].filter(([, { needs, why }]) => !needs && !why)
       .map(([number]) => number);
+  }
+
+  /** Why nothing goes any more; undefined where something may. */
+  get trouble(): string | undefined {
+    return this.#entries.values().find(({ needs, why }) => !needs && why)?.why;
   }
 
   /** What it needs. */
   learn(snapshot: number, segments: Iterable<number>): void {
     const entry = this.#entries.get(snapshot);
-    if (entry) entry.needs = inOrder(segments);
+    if (!entry) return;
+    entry.needs = inOrder(segments);
+    this.#changes++;
+  }
+
+  /** Nobody can read what it needs. */
+  giveUp(snapshot: number, why: string): void {
+    const entry = this.#entries.get(snapshot);
+    if (entry) entry.why = why;
   }
 
   /** Segments stay until the returned function is called. */
   view(segments: Iterable<number>): () => void {
     const needs = inOrder(segments);
     this.#views.add(needs);
-    return () => this.#views.delete(needs);
+    this.#changes++;
+    return () => {
+      this.#views.delete(needs);
+      this.#changes++;
+    };
   }
 
   /** Nobody begins to read the row before that segment any more. Gives the checkpoints that may go. */
@@ -105,12 +131,14 @@ export class Kept {
       !counts && !this.#restores.some(({ snapshot }) => snapshot === number)
     ).map(([number]) => number);
     for (const number of gone) this.#entries.delete(number);
+    if (gone.length > 0) this.#changes++;
     return gone;
   }
 
   #add(snapshot: number): void {
     if (this.#entries.has(snapshot)) return;
     this.#entries.set(snapshot, { counts: true, needs: undefined });
+    this.#changes++;
   }
 }
 

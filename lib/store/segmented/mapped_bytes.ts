@@ -3,9 +3,11 @@
 import type { Extent } from "../../base/extent.ts";
 import { SealError } from "../../segments/seal_error.ts";
 import { SECTOR_BYTES } from "../../segments/segment.ts";
+import type { Piece } from "../extent_map.ts";
 import type { Maybe } from "../store.ts";
 import type { SegmentReader } from "./segment_reader.ts";
-import type { KnownSegment, VolumeMap } from "./volume_map.ts";
+import type { KnownSegment } from "./ledger.ts";
+import type { VolumeMap } from "./volume_map.ts";
 
 export class MappedBytes {
   readonly #map: VolumeMap;
@@ -35,11 +37,8 @@ export class MappedBytes {
       const at = piece.at * SECTOR_BYTES + from - start;
       const waits = this.#reader.read(this.#segment(piece.holder), at, part);
       if (waits) {
-        (pending ??= []).push(this.#orMoved(waits, {
-          segment: piece.holder,
-          offset: from,
-          into: part,
-        }));
+        const what = { piece, offset: from, into: part };
+        (pending ??= []).push(this.#orMoved(waits, what));
       }
     }
     if (pending) return Promise.all(pending).then(() => {});
@@ -58,7 +57,7 @@ export class MappedBytes {
   async #orMoved(
     reading: Promise<void>,
     what: {
-      readonly segment: number;
+      readonly piece: Piece;
       readonly offset: number;
       readonly into: Uint8Array;
     },
@@ -66,8 +65,12 @@ export class MappedBytes {
     try {
       await reading;
     } catch (thrown) {
-      if (this.#map.segment(what.segment)) throw thrown;
-      await this.read(what.offset, what.into);
+      const { piece, offset, into } = what;
+      // What is there yet was not deleted.
+      const isThere = this.#map.lookup(piece)
+        .some(({ holder }) => holder === piece.holder);
+      if (isThere) throw thrown;
+      await this.read(offset, into);
     }
   }
 

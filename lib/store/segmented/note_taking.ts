@@ -1,5 +1,6 @@
 /** Notes in the row: how they are written, and what they do to what is known of the volume, for who reads the row and for who writes it. */
 
+import type { Clock } from "../../base/clock.ts";
 import type { Note } from "../../segments/note.ts";
 import type { Checkpoints, Written } from "./checkpoints.ts";
 import { VolumeMap } from "./volume_map.ts";
@@ -20,9 +21,10 @@ export interface Hand {
  * @throws {SealError} where the state that is restored is not there, or not what was written
  */
 export async function takeNote(
-  { map, checkpoints }: {
+  { map, checkpoints, clock }: {
     readonly map: VolumeMap;
     readonly checkpoints: Checkpoints;
+    readonly clock: Clock;
   },
   note: Note,
   segment: number,
@@ -33,7 +35,7 @@ export async function takeNote(
     return undefined;
   }
   const checkpoint = await checkpoints.read(snapshot, digest);
-  const then = VolumeMap.of(checkpoint);
+  const then = await VolumeMap.of(checkpoint, clock);
   checkpoints.kept.note(note, segment);
   map.become(then);
   return checkpoint.volumeBytes;

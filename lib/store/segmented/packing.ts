@@ -2,19 +2,25 @@
 
 import { invariant } from "../../base/errors.ts";
 import type { Note } from "../../segments/note.ts";
-import { CHUNK_BYTES } from "../../segments/sealed.ts";
 import {
   SECTOR_BYTES,
   type SegmentExtent,
   type SegmentHead,
 } from "../../segments/segment.ts";
+import { CHUNK_BYTES } from "../../segments/sealed.ts";
 import type { ChunkCache } from "../chunk_cache.ts";
 import type { DrainPiece } from "../drain_target.ts";
+import type { VolumeMap } from "./volume_map.ts";
+
+/** The most extents of what is moved, each of which takes at most 17 bytes of a table that may have a MiB. */
+export const MAX_MOVED = 32_768;
 
 /** What one segment is to hold. */
 export interface Packed {
   readonly extents: readonly SegmentExtent[];
   readonly data: readonly Uint8Array[];
+  /** Nobody has read it lately. */
+  readonly cold?: boolean;
   /** Of one without extents. */
   readonly note?: Note;
 }
@@ -40,8 +46,51 @@ export function pack(pieces: readonly DrainPiece[]): Packed {
   return { extents, data };
 }
 
+/**
+ * What of moved extents the map still has where they were read, and so ends with the volume, which may have become shorter since. There is one
+ * piece of data for each.
+ */
+export function stillThere(packed: Packed, map: VolumeMap): Packed {
+  const extents: SegmentExtent[] = [];
+  const data: Uint8Array[] = [];
+  const there = { ...packed, extents, data };
+  for (const [n, extent] of packed.extents.entries()) {
+    invariant(extent.kind === "moved", "A move of what is not moved");
+    const { sector, sectors, from } = extent;
+    for (const piece of map.lookup({ sector, length: sectors })) {
+      const into = piece.sector - sector;
+      if (piece.holder !== from.segment || piece.at !== from.sector + into) {
+        continue;
+      }
+      // What is too much stays where it is.
+      if (extents.length === MAX_MOVED) return there;
+      extents.push({
+        ...{ kind: "moved", sector: piece.sector, sectors: piece.length },
+        from: { segment: piece.holder, sector: piece.at },
+      });
+      const start = into * SECTOR_BYTES;
+      const end = start + piece.length * SECTOR_BYTES;
+      data.push(packed.data[n]!.subarray(start, end));
+    }
+  }
+  return there;
+}
+
+/** Keeps a segment's data in the cache, chunk by chunk. */
+export function keepIn(
+  cache: ChunkCache | undefined,
+  segment: number,
+  data: readonly Uint8Array[],
+): void {
+  if (!cache) return;
+  let chunk = 0;
+  for (const bytes of runsOf(data, CHUNK_BYTES)) {
+    cache.put({ segment, chunk: chunk++ }, bytes);
+  }
+}
+
 /** Bytes that lie in pieces one after the other, in runs of `length`, the last one shorter. Each is lent until the next. */
-export function* runsOf(
+function* runsOf(
   data: readonly Uint8Array[],
   length: number,
 ): Generator<Uint8Array> {
@@ -64,18 +113,6 @@ export function* runsOf(
     }
   }
   if (filled > 0) yield buffer.subarray(0, filled);
-}
-
-/** Puts the data of a segment into the cache. */
-export function cacheData(
-  cache: ChunkCache,
-  segment: number,
-  data: readonly Uint8Array[],
-): void {
-  let chunk = 0;
-  for (const bytes of runsOf(data, CHUNK_BYTES)) {
-    cache.put({ segment, chunk: chunk++ }, bytes);
-  }
 }
 
 /** Where each extent's data lie, as whoever reads the segment finds them. */

@@ -18,7 +18,7 @@ import {
 import { identityOf } from "../../segments/segment.ts";
 import type { ChunkCache } from "../chunk_cache.ts";
 import type { Maybe } from "../store.ts";
-import type { KnownSegment } from "./volume_map.ts";
+import type { KnownSegment } from "./ledger.ts";
 
 /** The most chunks of one fetch. */
 export const MAX_FETCH_CHUNKS = 16;
@@ -34,6 +34,8 @@ export interface SegmentReaderOptions {
   readonly keys: VolumeKeys;
   readonly volumeId: Uint8Array;
   readonly cache: ChunkCache | undefined;
+  /** Whether what is fetched goes into the cache; it does unless given. */
+  readonly keeps?: boolean;
 }
 
 export class SegmentReader {
@@ -143,7 +145,7 @@ export class SegmentReader {
     segment: KnownSegment,
     { chunk, chunks }: { readonly chunk: number; readonly chunks: number },
   ): Promise<void> {
-    const { bucket, keys, cache } = this.#options;
+    const { bucket, keys, cache, keeps = true } = this.#options;
     const { number } = segment;
     const first = chunkExtent(segment, chunk);
     const last = chunkExtent(segment, chunk + chunks - 1);
@@ -159,7 +161,7 @@ export class SegmentReader {
         const from = offset - first.offset;
         const bytes = this.#opener(segment)
           .open(chunk + n, sealed.subarray(from, from + length));
-        cache?.put({ segment: number, chunk: chunk + n }, bytes);
+        if (keeps) cache?.put({ segment: number, chunk: chunk + n }, bytes);
         this.#hold(`${number}/${chunk + n}`, bytes);
       }
     } catch (cause) {

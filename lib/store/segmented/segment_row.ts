@@ -1,109 +1,67 @@
 /**
- * The writer of a volume's row of segments: claims it, uploads several at a time, takes them into the map in order, writes checkpoints and
- * deletes what nobody needs any more.
+ * The writer of a volume's row of segments: what waits for its turn, and what is done at the end of the row in turns (row_end.ts).
  *
- *     packed ──▶ sealed ──▶ uploaded, several at once ──▶ in the map, in order ──▶ pinned
- *                              │ exists: another has the volume ──▶ fenced, for good
- *                              └ uncertain ──▶ the row is claimed anew, with what of it has arrived, and all of it comes again
- *
- * Invariant: the map is that of the row up to its end, and the end is one that this writer has written.
+ *     writes, moves ──▶ RowQueue ──▶ ┐
+ *     notes, checkpoints, sizes ───▶ ┴ one after the other ──▶ RowEnd
  */
 
-import { toHex } from "../../base/bytes.ts";
-import type { Clock } from "../../base/clock.ts";
-import { messageOf } from "../../base/errors.ts";
-import { BucketError } from "../../bucket/bucket.ts";
-import { SealError } from "../../segments/seal_error.ts";
-import { SECTOR_BYTES, type SegmentHead } from "../../segments/segment.ts";
-import type { ChunkCache } from "../chunk_cache.ts";
-import {
-  type ChainEnd,
-  type ChainOptions,
-  type Claim,
-  claim,
-  readHead,
-} from "./chain.ts";
-import type { Checkpoints, Written } from "./checkpoints.ts";
-import { Fenced } from "./fenced.ts";
-import { type Hand, takeNote } from "./note_taking.ts";
-import { cacheData, type Packed, place } from "./packing.ts";
-import { sealBehind } from "./sealing.ts";
-import type { SegmentReader } from "./segment_reader.ts";
-import { sweep } from "./sweep.ts";
-import type { VolumeMap } from "./volume_map.ts";
+import type { ChainEnd } from "./chain.ts";
+import type { Hand } from "./note_taking.ts";
+import type { Packed } from "./packing.ts";
+import { RowEnd, type RowEndOptions } from "./row_end.ts";
+import { RowQueue } from "./row_queue.ts";
 
-/** Segments that are uploaded at once. */
-export const UPLOADS = 4;
-/** A checkpoint is written after so many segments, unless told otherwise. */
-export const CHECKPOINT_SEGMENTS = 64;
-/** What the local disk remembers of the row, so that nobody can put an older one in its place. */
-export interface Pin {
-  readonly next: number;
-  readonly epoch: number;
-  readonly digest: Uint8Array;
-  /** A claim that may have been made. */
-  readonly claim?: Claim;
-}
+export type { Pin } from "./chain.ts";
+export { CHECKPOINT_SEGMENTS } from "./row_end.ts";
 
-export interface SegmentRowOptions extends ChainOptions {
-  readonly map: VolumeMap;
-  readonly checkpoints: Checkpoints;
-  readonly reader: SegmentReader;
-  readonly cache: ChunkCache | undefined;
-  readonly sizeBytes: number;
-  /** Where the row ends. */
-  readonly end: ChainEnd;
-  /** Keeps it; on stable storage when it returns. */
-  readonly pin: (pin: Pin) => void;
-  readonly clock: Clock;
-  /** Segments from one checkpoint to the next. */
-  readonly checkpointEvery?: number;
+export type SegmentRowOptions = RowEndOptions;
+
+/** Whoever rewrites what is in the row. */
+export interface Cleaning {
+  /** Whether that is as urgent as new writes are. */
+  readonly presses: boolean;
+  /** There is more in the row. */
+  wake(): void;
 }
 
 export class SegmentRow {
-  readonly #options: SegmentRowOptions;
-  /** Of the volume, which the map does not go beyond. */
-  sizeBytes: number;
-  #end: ChainEnd;
-  /** At first, and where it is not known what of the last segments has arrived. */
-  #mustClaim = true;
-  /** When the volume is opened, who wrote before does not matter. */
-  #opening = true;
-  /** The digests of those that may have been made. */
-  readonly #claims = new Set<string>();
-  #waiting: {
-    readonly packed: Packed;
-    readonly resolve: () => void;
-    readonly reject: (why: unknown) => void;
-  }[] = [];
+  /** What moves in it. */
+  cleaner: Cleaning | undefined;
+  readonly #end: RowEnd;
+  readonly #queue: RowQueue;
   #turn: Promise<unknown> = Promise.resolve();
-  #sinceCheckpoint = 0;
-  /** Nothing may be written before a checkpoint: it is not known what size the bucket tells. */
-  #owesCheckpoint = false;
-  #trouble: string | undefined;
-  /** Nothing is written any more. */
-  #failed: { readonly why: unknown } | undefined;
-  #uploadedBytes = 0;
 
   constructor(options: SegmentRowOptions) {
-    this.#options = options;
-    this.sizeBytes = options.sizeBytes;
-    this.#end = options.end;
+    this.#end = new RowEnd(options);
+    this.#queue = new RowQueue(
+      options.map,
+      () => this.cleaner?.presses ?? false,
+    );
   }
 
   /** Where the row ends. */
   get end(): ChainEnd {
-    return this.#end;
+    return this.#end.at;
+  }
+
+  /** Of the volume. */
+  get sizeBytes(): number {
+    return this.#end.sizeBytes;
   }
 
   /** To the bucket, since it was opened. */
   get uploadedBytes(): number {
-    return this.#uploadedBytes;
+    return this.#end.uploadedBytes;
   }
 
-  /** Why no checkpoint could be written, and the row grows; undefined where nothing is wrong. */
+  /** The number of the last segment with which this writer has claimed it. */
+  get claimedAt(): number {
+    return this.#end.claimedAt;
+  }
+
+  /** As in {@linkcode RowEnd}. */
   get trouble(): string | undefined {
-    return this.#trouble;
+    return this.#end.trouble;
   }
 
   /**
@@ -113,8 +71,8 @@ export class SegmentRow {
    */
   open(): Promise<void> {
     return this.#inTurn(async () => {
-      await this.#claim();
-      await this.#checkpoint();
+      await this.#end.claimed();
+      await this.#end.checkpoint();
     });
   }
 
@@ -126,64 +84,65 @@ export class SegmentRow {
    */
   append(packed: Packed): Promise<void> {
     if (packed.extents.length === 0) return Promise.resolve();
-    const { promise, ...settle } = Promise.withResolvers<void>();
-    this.#waiting.push({ packed, ...settle });
+    const written = this.#queue.write(packed);
     void this.#inTurn(() => this.#writeWaiting());
-    return promise;
+    return written;
+  }
+
+  /** As in {@linkcode RowQueue}. */
+  expectMoves(): () => void {
+    return this.#queue.expectMoves();
+  }
+
+  /**
+   * The same for what was moved, of which only what is not written anew meanwhile counts. Gives how many bytes went.
+   */
+  move(packed: Packed): Promise<number> {
+    const moved = this.#queue.move(packed);
+    void this.#inTurn(() => this.#writeWaiting());
+    return moved;
   }
 
   /** Writes a checkpoint, where there is anything new. */
   checkpoint(): Promise<void> {
     return this.#inTurn(async () => {
-      if (this.#sinceCheckpoint > 0) await this.#checkpoint();
+      if (this.#end.sinceCheckpoint > 0) await this.#end.checkpoint();
     });
   }
 
   /** Runs `work` between all that is written, on a row that is this writer's as far as it knows. What it writes proves that it is. */
   alone<T>(work: (hand: Hand) => Promise<T>): Promise<T> {
     return this.#inTurn(async () => {
-      if (this.#failed) throw this.#failed.why;
-      if (this.#mustClaim) await this.#claim();
-      if (this.#owesCheckpoint) await this.#checkpoint();
-      return await work({
-        note: async (note) => {
-          await this.#write([{ extents: [], data: [], note }]);
-          this.#pin();
-        },
-        checkpoint: () => this.#writeCheckpoint(),
-        checkpointSoon: () => this.#checkpointWhereDue(1),
+      const end = this.#end;
+      await end.ready();
+      const done = await work({
+        note: (note) => end.write([{ extents: [], data: [], note }]),
+        checkpoint: () => end.writeCheckpoint(),
+        checkpointSoon: () => end.checkpointsWhereDue({ isWanted: true }),
       });
+      this.cleaner?.wake();
+      return done;
     });
   }
 
-  /** Gives what `look` sees where nothing is half done. */
-  between<T>(look: () => T): Promise<T> {
-    return this.#inTurn(() => Promise.resolve(look()));
+  /** Gives what `look` sees where nothing is half done: nothing changes before it is over. */
+  between<T>(look: () => Promise<T>): Promise<T> {
+    return this.#inTurn(look);
   }
 
   /** Changes the size of the volume; what lies behind its end is lost, also where this rejects. On stable storage when it resolves. */
   resize(sizeBytes: number): Promise<void> {
     return this.#inTurn(async () => {
-      if (this.#mustClaim) await this.#claim();
+      await this.#end.claimed();
       // Nobody who has lost the volume changes its size: an empty segment shows that it is ours.
-      await this.#write([{ extents: [], data: [] }]);
-      this.#pin();
-      // Where nobody hears whether it was written, the next one says which size it is.
-      this.#owesCheckpoint = true;
-      const endSector = Math.ceil(sizeBytes / SECTOR_BYTES);
-      if (sizeBytes < this.sizeBytes) this.#options.map.cut(endSector);
-      await this.#checkpoint(sizeBytes);
-      this.sizeBytes = sizeBytes;
+      await this.#end.write([{ extents: [], data: [] }]);
+      await this.#end.resize(sizeBytes);
     });
   }
 
   /** @throws {Fenced} where another has gone on with the row */
   expectOurs(): Promise<void> {
-    return this.#inTurn(async () => {
-      if (this.#mustClaim) return;
-      const found = await readHead(this.#options, this.#end.next);
-      if (found) throw new Fenced(found.head.timeMs);
-    });
+    return this.#inTurn(() => this.#end.expectOurs());
   }
 
   /** Resolves when nothing is written any more. */
@@ -197,151 +156,21 @@ export class SegmentRow {
     return done;
   }
 
-  async #claim(): Promise<void> {
-    const { clock } = this.#options;
-    let { epoch } = this.#end;
-    let number = 0;
-    const end = await claim({
-      ...this.#options,
-      from: this.#end,
-      timeMs: clock.now(),
-      about: (claim) => {
-        number = claim.number;
-        this.#claims.add(toHex(claim.digest));
-        this.#pin(claim);
-      },
-      found: async (segment, number, end) => {
-        const { head } = segment;
-        // Of our own is what has arrived although nobody heard of it. What another has claimed is not to be claimed back.
-        const ours = this.#claims.has(toHex(head.digest));
-        if (head.epoch > epoch && !ours && !this.#opening) {
-          throw new Fenced(head.timeMs);
-        }
-        epoch = Math.max(epoch, head.epoch);
-        await this.#take(segment, number);
-        this.#end = end;
-      },
-    });
-    // Whoever sleeps long enough finds nothing under a number that was used and deleted since. Those who used it have told how far they were.
-    if (await this.#options.checkpoints.goFurther(number)) {
-      throw new Fenced(undefined);
-    }
-    this.#end = end;
-    this.#opening = false;
-    this.#mustClaim = false;
-    this.#pin();
-  }
-
   async #writeWaiting(): Promise<void> {
-    const group = this.#waiting.splice(0, UPLOADS);
+    const group = await this.#queue.take();
     if (group.length === 0) return;
     let done = 0;
     try {
-      if (this.#failed) throw this.#failed.why;
-      if (this.#mustClaim) await this.#claim();
-      if (this.#owesCheckpoint) await this.#checkpoint();
-      await this.#write(group.map(({ packed }) => packed), () => {
+      await this.#end.ready();
+      await this.#end.write(group.map(({ packed }) => packed), () => {
         group[done++]!.resolve();
       });
-      this.#pin();
-      await this.#checkpointWhereDue();
+      await this.#end.checkpointsWhereDue();
+      this.cleaner?.wake();
     } catch (thrown) {
       // What comes after it is not to be written without it.
-      const rest = [...group.slice(done), ...this.#waiting.splice(0)];
+      const rest = [...group.slice(done), ...this.#queue.takeAll()];
       for (const { reject } of rest) reject(thrown);
     }
-  }
-
-  /** One that cannot be written now is with the next segment; one that never can be ends it: the row would grow and grow. */
-  async #checkpointWhereDue(
-    every = this.#options.checkpointEvery ?? CHECKPOINT_SEGMENTS,
-  ): Promise<void> {
-    if (this.#sinceCheckpoint < every) return;
-    try {
-      await this.#checkpoint();
-    } catch (thrown) {
-      this.#trouble = `Could not write a checkpoint: ${messageOf(thrown)}`;
-      if (!(thrown instanceof BucketError)) this.#failed = { why: thrown };
-    }
-  }
-
-  /** `done` is called for each in order, when it is in the row. */
-  async #write(
-    packed: readonly Packed[],
-    done: () => void = () => {},
-  ): Promise<void> {
-    const sealed = await sealBehind(this.#options, this.#end, packed);
-    this.#mustClaim = true;
-    const { bucket, keys, cache } = this.#options;
-    const answers = await Promise.allSettled(
-      sealed.map(async ({ number, bytes }) => {
-        const name = keys.nameOf("segment", number);
-        const answer = await bucket.create(name, bytes);
-        this.#uploadedBytes += bytes.length;
-        return answer;
-      }),
-    );
-    for (const [n, answer] of answers.entries()) {
-      const { number, head, packed: { note, ...packed }, end } = sealed[n]!;
-      if (answer.status === "rejected") throw answer.reason;
-      if (answer.value === "exists") await this.#lost(number);
-      const extents = place(packed.extents);
-      await this.#take({ head, extents, ...(note && { note }) }, number);
-      // What was just written is likely to be read.
-      if (cache) cacheData(cache, number, packed.data);
-      this.#end = end;
-      done();
-    }
-    this.#mustClaim = false;
-  }
-
-  /** @throws always: another's segment is where ours should be, or what is none */
-  async #lost(number: number): Promise<never> {
-    const found = await readHead(this.#options, number);
-    if (found && found.head.epoch > this.#end.epoch) {
-      throw new Fenced(found.head.timeMs);
-    }
-    throw new SealError(
-      `Under the number of segment ${number} lies another than was written there`,
-    );
-  }
-
-  async #take(
-    { head, extents, note }: SegmentHead,
-    number: number,
-  ): Promise<void> {
-    const { map } = this.#options;
-    if (note) {
-      this.sizeBytes = await takeNote(this.#options, note, number) ??
-        this.sizeBytes;
-    }
-    const { digest, salt, dataStart, dataBytes } = head;
-    const endSector = Math.ceil(this.sizeBytes / SECTOR_BYTES);
-    map.apply(
-      { number, digest, salt, dataStart, dataBytes },
-      extents,
-      endSector,
-    );
-    this.#sinceCheckpoint++;
-  }
-
-  async #checkpoint(volumeBytes = this.sizeBytes): Promise<void> {
-    await this.#writeCheckpoint(volumeBytes);
-    await sweep(this.#options);
-  }
-
-  async #writeCheckpoint(volumeBytes = this.sizeBytes): Promise<Written> {
-    const { map, checkpoints, clock } = this.#options;
-    const state = { map, end: this.#end, volumeBytes, timeMs: clock.now() };
-    const written = await checkpoints.write(state);
-    this.#sinceCheckpoint = 0;
-    this.#owesCheckpoint = false;
-    this.#trouble = undefined;
-    return written;
-  }
-
-  #pin(claim?: Claim): void {
-    const { next, epoch, digest } = this.#end;
-    this.#options.pin({ next, epoch, digest, ...(claim && { claim }) });
   }
 }

@@ -6,13 +6,11 @@ import type { Extent } from "../../base/extent.ts";
 import { BucketError } from "../../bucket/bucket.ts";
 import type { DrainBatch, DrainTarget } from "../drain_target.ts";
 import type { Maybe } from "../store.ts";
+import type { Cleaner } from "./cleaner.ts";
 import { MappedBytes } from "./mapped_bytes.ts";
 import { pack } from "./packing.ts";
-import {
-  type SegmentRow,
-  type SegmentRowOptions,
-  UPLOADS,
-} from "./segment_row.ts";
+import { UPLOADS } from "./row_queue.ts";
+import type { SegmentRow, SegmentRowOptions } from "./segment_row.ts";
 
 /** The pause after the first failure; each further one is twice as long, up to the longest. */
 const FIRST_RETRY_MS = 1000;
@@ -23,6 +21,7 @@ export interface SegmentTargetOptions
   readonly row: SegmentRow;
   /** Of data of a segment. */
   readonly segmentBytes: number;
+  readonly cleaner: Cleaner | undefined;
 }
 
 export class SegmentTarget implements DrainTarget {
@@ -60,6 +59,10 @@ export class SegmentTarget implements DrainTarget {
     return this.#options.row.append(pack(pieces));
   }
 
+  backlog(bytes: number): void {
+    this.#options.cleaner?.backlog(bytes);
+  }
+
   retryAfterMs(thrown: unknown, attempt: number): number | undefined {
     // What the bucket refuses today it may take tomorrow: the journal keeps it until then.
     if (!(thrown instanceof BucketError)) return undefined;
@@ -71,7 +74,8 @@ export class SegmentTarget implements DrainTarget {
   }
 
   async close(): Promise<void> {
-    const { row, cache, bucket } = this.#options;
+    const { row, cache, bucket, cleaner } = this.#options;
+    await cleaner?.close();
     await row.settled();
     try {
       await cache?.save();

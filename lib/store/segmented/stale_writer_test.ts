@@ -1,8 +1,12 @@
 /** Writers that slept, buckets that were put back, and what must not come of it. */
 import { expect } from "expect";
-import type { Bucket, Created } from "../../bucket/bucket.ts";
+import { type Bucket, BucketError, type Created } from "../../bucket/bucket.ts";
+import { FaultBucket } from "../../bucket/fault_bucket.ts";
 import { MemoryBucket } from "../../bucket/memory_bucket.ts";
+import { readPast } from "./bucket_volume.ts";
+import { noTime } from "../testing/journaled.ts";
 import { Fenced } from "./fenced.ts";
+import { GatedBucket } from "./testing/gated_bucket.ts";
 import {
   copyOf,
   keys,
@@ -86,6 +90,67 @@ Deno.test("who slept between reading the row and claiming it claims nothing that
   expect(await values(again, 3)).toEqual([1, 19, 3]);
 });
 
+Deno.test("who restarts with a journal takes nothing back that another has claimed since it looked", async () => {
+  const bucket = await bucketOfVolume();
+  const here: Machine = { pin: undefined };
+  await put(await openOn(here, bucket), { sector: 0, value: 1 });
+  const held = new Held(bucket);
+  const wake = held.hold();
+  const opening = openOn(here, held);
+  await held.arrived.promise;
+  const other = await openOn({ pin: undefined }, bucket);
+  await put(other, { sector: 0, value: 2 });
+  wake();
+  await expect(opening).rejects.toThrow(Fenced);
+  await put(other, { sector: 1, value: 3 });
+  const again = await openOn({ pin: undefined }, bucket);
+  expect(await values(again, 2)).toEqual([2, 3]);
+});
+
+Deno.test("each claim is known again that was tried while nobody answered, whichever arrives", async () => {
+  const memory = await bucketOfVolume();
+  const here: Machine = { pin: undefined };
+  await put(await openOn(here, memory), { sector: 0, value: 1 });
+  const error = new BucketError("uncertain", "no answer");
+  const bucket = new FaultBucket(
+    memory,
+    ({ kind, name }) =>
+      kind === "create" && name.startsWith("d/")
+        ? { late: { error, operations: 1000 } }
+        : undefined,
+  );
+  for (let tries = 0; tries < 3; tries++) {
+    // The process dies of it each time.
+    await expect(openOn(here, bucket)).rejects.toThrow("no answer");
+  }
+  expect(here.pin?.claims).toHaveLength(3);
+  await bucket.settle();
+  const volume = await openOn(here, memory);
+  await put(volume, { sector: 1, value: 2 });
+  expect(await values(volume, 2)).toEqual([1, 2]);
+  expect(here.pin?.claims).toBeUndefined();
+});
+
+Deno.test("a claim that is tried again and again in one life is one object", async () => {
+  const memory = await bucketOfVolume();
+  const state = { on: false };
+  const error = new BucketError("uncertain", "no answer");
+  const bucket = new FaultBucket(
+    memory,
+    ({ kind }) => kind === "create" && state.on ? { before: error } : undefined,
+  );
+  const here: Machine = { pin: undefined };
+  const volume = await openOn(here, bucket);
+  state.on = true;
+  for (let tries = 0; tries < 5; tries++) {
+    await expect(put(volume, { sector: 0, value: 1 })).rejects.toThrow();
+  }
+  expect(here.pin?.claims).toHaveLength(1);
+  state.on = false;
+  await put(volume, { sector: 0, value: 1 });
+  expect(here.pin?.claims).toBeUndefined();
+});
+
 Deno.test("a bucket that was put back and written to by another is refused, although it goes further than what is remembered", async () => {
   const bucket = await bucketOfVolume();
   const copy = await copyOf(bucket);
@@ -107,11 +172,11 @@ Deno.test("another's claim behind our own, of which we never heard, is another's
   const kept = { ...here };
   const dying = openOn(here, withoutCheckpoints(bucket), {
     keepPin: (pin) => {
-      if (pin.claim) kept.pin = pin;
+      if (pin.claims) kept.pin = pin;
     },
   });
   await expect(dying).rejects.toThrow("no answer");
-  expect(kept.pin?.claim).toBeDefined();
+  expect(kept.pin?.claims).toHaveLength(1);
   const other = openOn({ pin: undefined }, withoutCheckpoints(bucket));
   await expect(other).rejects.toThrow("no answer");
   await expect(openOn(kept, bucket)).rejects
@@ -180,4 +245,38 @@ Deno.test("a checkpoint that cannot be written is told of", async () => {
   await put(volume, { sector: 0, value: 2 });
   await volume.row.settled();
   expect(volume.row.trouble).toBeUndefined();
+});
+
+Deno.test("who opens a volume while another writes and deletes what was to be read reads it from further on", async () => {
+  const memory = await bucketOfVolume();
+  const writer = await openOn({ pin: undefined }, memory, often);
+  for (let n = 0; n < 6; n++) await put(writer, { sector: n, value: 1 });
+  const gated = new GatedBucket(memory);
+  // The reader has a checkpoint, and is about to read what comes behind it.
+  const reading = gated.holdNext({ kind: "get", prefix: "d/", side: "before" });
+  const past = readPast({
+    ...{ bucket: gated, keys, volumeBytes: SIZE_BYTES, pin: undefined },
+    ...{ volumeId: writer.superblock.volumeId, clock: noTime },
+  });
+  await reading.arrived;
+  for (let n = 0; n < 10; n++) await put(writer, { sector: 7, value: 10 + n });
+  reading.open();
+  const { end, map } = await past;
+  expect(end.next).toBe(writer.row.end.next);
+  expect([...map.runs()]).toEqual([...writer.map.runs()]);
+});
+
+Deno.test("who cannot read it although nobody writes is told at once", async () => {
+  const memory = await bucketOfVolume();
+  const writer = await openOn({ pin: undefined }, memory);
+  for (let n = 0; n < 8; n++) await put(writer, { sector: n, value: 1 });
+  await memory.delete([keys.nameOf("segment", writer.row.end.next - 7)]);
+  let listings = 0;
+  const counted = new FaultBucket(memory, ({ kind, name }) => {
+    if (kind === "list" && name === "m/") listings++;
+    return undefined;
+  });
+  await expect(openOn({ pin: undefined }, counted)).rejects
+    .toThrow("is missing or not what was written");
+  expect(listings).toBe(2);
 });

@@ -5,11 +5,9 @@
  * order, is the map that the writer had.
  */
 
-import { SealError } from "../../segments/seal_error.ts";
-import { chunkCount } from "../../segments/sealed.ts";
-import { type PlacedExtent, SECTOR_BYTES } from "../../segments/segment.ts";
+import type { PlacedExtent, SegmentHead } from "../../segments/segment.ts";
+import type { Clock } from "../../base/clock.ts";
 import type { Checkpoint, SegmentRecord } from "../../segments/checkpoint.ts";
-import { AEAD_TAG_BYTES } from "../../base/primitives.ts";
 import {
   ExtentMap,
   FIXED,
@@ -17,29 +15,36 @@ import {
   type Run,
   type SectorRange,
 } from "../extent_map.ts";
+import { type Holding, type KnownSegment, SegmentLedger } from "./ledger.ts";
 
 /** The highest number of a segment that the map can name. */
 export const MAX_SEGMENT_NUMBER = FIXED - 1;
 
-/** A segment of which something is wanted, or was when it was written. */
-export interface KnownSegment extends Omit<SegmentRecord, "liveBytes"> {
-  liveSectors: number;
-}
+/** After so many runs that are taken over others have their turn. */
+const RUNS_A_TURN = 16_384;
 
 export class VolumeMap {
   #map = new ExtentMap();
-  readonly #segments = new Map<number, KnownSegment>();
-  #liveSectors = 0;
-  #objectBytes = 0;
+  readonly #segments = new SegmentLedger();
 
   /** What is in the volume, without holes. */
   get liveBytes(): number {
-    return this.#liveSectors * SECTOR_BYTES;
+    return this.#segments.all.liveBytes;
   }
 
   /** What the segments take in the bucket. */
   get objectBytes(): number {
-    return this.#objectBytes;
+    return this.#segments.all.objectBytes;
+  }
+
+  /** What of that those take of which the volume wants nothing any more. */
+  get deadBytes(): number {
+    return this.#segments.all.deadBytes;
+  }
+
+  /** The same of the segments that stay for the volume alone. */
+  get loose(): Holding {
+    return this.#segments.loose;
   }
 
   /** How much memory it takes, about. */
@@ -53,18 +58,28 @@ export class VolumeMap {
 
   /** All that there are, in no order. */
   segments(): Iterable<KnownSegment> {
-    return this.#segments.values();
+    return this.#segments.segments();
   }
 
-  /** The numbers of those of which the volume has something. */
+  /** The numbers of those of which the volume has something, in no order. */
   live(): number[] {
     return [...this.segments()].filter(({ liveSectors }) => liveSectors > 0)
       .map(({ number }) => number);
   }
 
-  /** Segments of which the volume has nothing any more. */
-  dead(): KnownSegment[] {
-    return [...this.segments()].filter(({ liveSectors }) => liveSectors === 0);
+  /** Those of which the volume has nothing any more, in no order. */
+  dead(): Iterable<KnownSegment> {
+    return this.#segments.dead();
+  }
+
+  /** As in {@linkcode SegmentLedger}. The map must not be changed meanwhile. */
+  worthRewriting(share: number): Iterable<KnownSegment> {
+    return this.#segments.worthRewriting(share);
+  }
+
+  /** As in {@linkcode SegmentLedger}. */
+  keep(isKept: (number: number) => boolean): void {
+    this.#segments.keep(isKept);
   }
 
   segment(number: number): KnownSegment | undefined {
@@ -84,52 +99,62 @@ export class VolumeMap {
     return this.#map.next(sector);
   }
 
-  /** A segment as a checkpoint knows it. Its runs are told after it. */
-  restore(record: SegmentRecord): void {
-    this.#add({ ...record, liveSectors: 0 });
-  }
-
   /** What a checkpoint says. @throws {SealError} where that makes no sense */
-  static of(
+  static async of(
     { segments, extents }: Pick<Checkpoint, "segments" | "extents">,
-  ): VolumeMap {
+    clock: Clock,
+  ): Promise<VolumeMap> {
     const map = new VolumeMap();
     for (const record of segments) map.restore(record);
-    for (const { sector, sectors, segment, at } of extents) {
-      map.restoreRun({ sector, length: sectors, holder: segment, at });
-    }
+    await map.#take(runsOf(extents), clock);
     return map;
   }
 
-  /** The same, of now. */
-  copy(): VolumeMap {
+  /** The same, of now: nothing may change before this resolves. Segments of which the volume has nothing are left out. */
+  async copy(clock: Clock): Promise<VolumeMap> {
     const map = new VolumeMap();
     for (const segment of this.segments()) {
-      if (segment.liveSectors > 0) map.#add({ ...segment, liveSectors: 0 });
+      if (segment.liveSectors > 0) map.#segments.add(segment);
     }
-    for (const run of this.runs()) map.restoreRun(run);
+    await map.#take(this.runs(), clock);
     return map;
   }
 
-  /** From now on the volume is what another map says. Segments that this one knows are known still. */
+  /** From now on the volume is what another map says, which nobody uses any more. Segments that this one knows are known still. */
   become(other: VolumeMap): void {
-    for (const segment of this.segments()) segment.liveSectors = 0;
+    for (const segment of this.segments()) {
+      this.#segments.count(segment, -segment.liveSectors);
+    }
     for (const segment of other.segments()) {
       // What was dead then is known here, or gone.
       if (segment.liveSectors === 0) continue;
-      if (!this.#segments.has(segment.number)) this.#add({ ...segment });
-      this.#expect(segment.number).liveSectors = segment.liveSectors;
+      const known = this.#segments.get(segment.number) ??
+        this.#segments.add(segment);
+      this.#segments.count(known, segment.liveSectors);
     }
     this.#map = other.#map;
-    this.#liveSectors = other.#liveSectors;
+  }
+
+  async #take(runs: Iterable<Run>, clock: Clock): Promise<void> {
+    let taken = 0;
+    for (const run of runs) {
+      this.restoreRun(run);
+      if (++taken % RUNS_A_TURN === 0) await clock.sleep(0);
+    }
+  }
+
+  /** A segment as a checkpoint knows it. Its runs are told after it. */
+  restore(
+    { number, digest, salt, dataStart, dataBytes }: SegmentRecord,
+  ): void {
+    this.#segments.add({ number, digest, salt, dataStart, dataBytes });
   }
 
   /** A run of a checkpoint. @throws {SealError} where its segment is not there */
   restoreRun(run: Run): void {
-    const segment = this.#expect(run.holder);
+    const segment = this.#segments.expect(run.holder);
     this.#map.insert(run);
-    segment.liveSectors += run.length;
-    this.#liveSectors += run.length;
+    this.#segments.count(segment, run.length);
   }
 
   /** The next segment in order. What it says past the end of the volume was cut off since, and is not taken. */
@@ -138,8 +163,7 @@ export class VolumeMap {
     extents: readonly PlacedExtent[],
     endSector: number,
   ): void {
-    const known = { ...segment, liveSectors: 0 };
-    this.#add(known);
+    const known = this.#segments.add(segment);
     for (const extent of extents) {
       const { sector } = extent;
       const length = Math.min(extent.sectors, endSector - sector);
@@ -152,8 +176,7 @@ export class VolumeMap {
       const placed = extent.kind === "moved"
         ? this.#move(run, extent.from)
         : this.#put(run);
-      known.liveSectors += placed;
-      this.#liveSectors += placed;
+      this.#segments.count(known, placed);
     }
   }
 
@@ -165,10 +188,7 @@ export class VolumeMap {
 
   /** It is wanted no more, and gone from the bucket. */
   forget(number: number): void {
-    const segment = this.#segments.get(number);
-    if (!segment) return;
-    this.#segments.delete(number);
-    this.#objectBytes -= objectBytes(segment);
+    this.#segments.forget(number);
   }
 
   #put(run: Run): number {
@@ -179,32 +199,25 @@ export class VolumeMap {
   #move(run: Run, from: { segment: number; sector: number }): number {
     const source = { holder: from.segment, at: from.sector };
     const moved = this.#map.insertIf(run, source);
-    const segment = this.#segments.get(from.segment);
-    if (segment) segment.liveSectors -= moved;
-    this.#liveSectors -= moved;
+    if (moved > 0) {
+      this.#segments.count(this.#segments.expect(from.segment), -moved);
+    }
     return moved;
   }
 
   readonly #displaced = ({ holder, length }: Run): void => {
-    this.#expect(holder).liveSectors -= length;
-    this.#liveSectors -= length;
+    this.#segments.count(this.#segments.expect(holder), -length);
   };
+}
 
-  #add(segment: KnownSegment): void {
-    this.#segments.set(segment.number, segment);
-    this.#objectBytes += objectBytes(segment);
-  }
-
-  #expect(number: number): KnownSegment {
-    const segment = this.#segments.get(number);
-    if (segment) return segment;
-    throw new SealError(`Segment ${number} is named and is not there`);
+function* runsOf(extents: Checkpoint["extents"]): Generator<Run> {
+  for (const { sector, sectors: length, segment: holder, at } of extents) {
+    yield { sector, length, holder, at };
   }
 }
 
-/** The length of the object. */
-export function objectBytes(
-  { dataStart, dataBytes }: Pick<SegmentRecord, "dataStart" | "dataBytes">,
-): number {
-  return dataStart + dataBytes + chunkCount(dataBytes) * AEAD_TAG_BYTES;
+/** What the map wants to know of a segment. */
+export function knownOf({ head }: Pick<SegmentHead, "head">) {
+  const { digest, salt, dataStart, dataBytes, identity } = head;
+  return { number: identity.number, digest, salt, dataStart, dataBytes };
 }

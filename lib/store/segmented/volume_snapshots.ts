@@ -38,7 +38,7 @@ export interface NamedSnapshot extends Snapshot {
 }
 
 export interface VolumeSnapshotsOptions extends ChainOptions {
-  readonly store: Pick<JournaledStore, "drain" | "changeTarget">;
+  readonly store: Pick<JournaledStore, "drained" | "changeTarget">;
   readonly row: SegmentRow;
   readonly map: VolumeMap;
   readonly checkpoints: Checkpoints;
@@ -79,7 +79,7 @@ export class VolumeSnapshots {
   async create(name: string, signal?: AbortSignal): Promise<NamedSnapshot> {
     const { store, row, map, checkpoints, clock, ...chain } = this.#options;
     const { bucket, keys, volumeId } = chain;
-    await unlessAborted(store.drain(), signal);
+    await unlessAborted(store.drained(), signal);
     return await row.alone(async (hand) => {
       signal?.throwIfAborted();
       await this.#expectFree(name);
@@ -125,7 +125,10 @@ export class VolumeSnapshots {
    */
   async restore(number: number, signal?: AbortSignal): Promise<void> {
     const { store, row, checkpoints: { kept } } = this.#options;
+    await unlessAborted(store.drained(), signal);
+    let begun = false;
     await store.changeTarget(async () => {
+      begun = true;
       const before = kept.restored;
       try {
         await row.alone(async (hand) => {
@@ -136,6 +139,8 @@ export class VolumeSnapshots {
         await this.#settle(signal);
         if (kept.restored === before) throw thrown;
       }
+    }).catch((thrown) => {
+      throw begun ? thrown : bucketErrorIn(thrown) ?? thrown;
     });
   }
 
@@ -155,10 +160,11 @@ export class VolumeSnapshots {
 
   /** The volume as it was, until it is closed. @throws {VaultError} `not-found` where there is none of that number */
   async view(number: number): Promise<Store> {
-    const { checkpoints } = this.#options;
+    const { checkpoints, clock } = this.#options;
     const { checkpointDigest } = await this.#expect(number);
     const checkpoint = await checkpoints.read(number, checkpointDigest);
-    const view = this.#view(VolumeMap.of(checkpoint), checkpoint.volumeBytes);
+    const map = await VolumeMap.of(checkpoint, clock);
+    const view = this.#view(map, checkpoint.volumeBytes);
     if (checkpoints.kept.counts(number)) return view;
     await view.close();
     throw none(number);
@@ -166,9 +172,11 @@ export class VolumeSnapshots {
 
   /** The volume as it is at a moment between the call and its end, until it is closed. */
   async viewNow(signal?: AbortSignal): Promise<Store> {
-    const { store, map, row } = this.#options;
-    await unlessAborted(store.drain(), signal);
-    return await row.between(() => this.#view(map.copy(), row.sizeBytes));
+    const { store, map, row, clock } = this.#options;
+    await unlessAborted(store.drained(), signal);
+    return await row.between(async () =>
+      this.#view(await map.copy(clock), row.sizeBytes)
+    );
   }
 
   #view(map: VolumeMap, sizeBytes: number): Store {
@@ -211,6 +219,14 @@ function noteOf(
   { number: snapshot, checkpointDigest: digest }: NamedSnapshot,
 ) {
   return { kind, snapshot, digest };
+}
+
+/** Why something was not uploaded, where that is the bucket's doing. */
+function bucketErrorIn(thrown: unknown): BucketError | undefined {
+  for (let at = thrown; at instanceof Error; at = at.cause) {
+    if (at instanceof BucketError) return at;
+  }
+  return undefined;
 }
 
 function none(number: number): VaultError {

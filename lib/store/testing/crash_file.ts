@@ -185,6 +185,11 @@ export class CrashFile implements File {
     return this.#power.canPunch;
   }
 
+  anchor(): boolean {
+    this.#check();
+    return this.#power.canPunch;
+  }
+
   nextData(offset: number): { offset: number; length: number } | undefined {
     const bytes = this.#bytes();
     if (!this.#power.canPunch) {

@@ -178,6 +178,8 @@ class Run {
       this.tally.operations += life.operations;
       this.tally.flushes += life.flushes;
     }
+    // Nothing of it works on beside whoever looks next.
+    this.#supply.kill();
     const { compared, restored, released } = this.#trial;
     this.tally.snapshots = compared;
     this.tally.restores = restored;

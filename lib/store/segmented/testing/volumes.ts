@@ -1,7 +1,13 @@
 /** Volumes in buckets in memory, as several machines open them, for tests. */
 
-import { type Bucket, BucketError, listAll } from "../../../bucket/bucket.ts";
+import {
+  type Bucket,
+  BucketError,
+  type Created,
+  listAll,
+} from "../../../bucket/bucket.ts";
 import { FaultBucket, type Schedule } from "../../../bucket/fault_bucket.ts";
+import { MemoryBucket } from "../../../bucket/memory_bucket.ts";
 import { CrashDisk } from "../../../journal/testing/crash_disk.ts";
 import { systemPrimitives as primitives } from "../../../os/primitives.ts";
 import { VolumeKeys } from "../../../segments/keys.ts";
@@ -24,7 +30,11 @@ export const SECTOR_BYTES = 512;
 
 export async function makeVolume(
   bucket: Bucket,
-  options: { readonly sizeBytes: number; readonly segmentBytes?: number },
+  options: {
+    readonly sizeBytes: number;
+    readonly segmentBytes?: number;
+    readonly keys?: VolumeKeys;
+  },
 ): Promise<void> {
   await createBucketVolume({
     ...{ bucket, keys, primitives, clock: noTime, blockSizeBytes: 512 },
@@ -112,4 +122,31 @@ export async function putBack(
 ): Promise<void> {
   await bucket.delete(await namesIn(bucket));
   for (const [name, bytes] of copy) await bucket.create(name, bytes);
+}
+
+/** A bucket in memory that knows what all its objects take. */
+export class CountedBucket extends MemoryBucket {
+  readonly #sizes = new Map<string, number>();
+  #storedBytes = 0;
+
+  get storedBytes(): number {
+    return this.#storedBytes;
+  }
+
+  override async create(name: string, bytes: Uint8Array): Promise<Created> {
+    const answer = await super.create(name, bytes);
+    if (answer === "created") {
+      this.#sizes.set(name, bytes.length);
+      this.#storedBytes += bytes.length;
+    }
+    return answer;
+  }
+
+  override async delete(names: readonly string[]): Promise<void> {
+    await super.delete(names);
+    for (const name of names) {
+      this.#storedBytes -= this.#sizes.get(name) ?? 0;
+      this.#sizes.delete(name);
+    }
+  }
 }

@@ -1,0 +1,32 @@
+/** How a volume in a bucket is put into words. */
+import { expect } from "expect";
+import type { BucketInfo } from "../lib/control/operations.ts";
+import { bucketFacts, storedWords } from "./bucket_words.ts";
+
+const MiB = 2 ** 20;
+const INFO: BucketInfo = {
+  url: "s3://backup/photos",
+  cacheBytes: 64 * MiB,
+  journalBytes: 64 * MiB,
+};
+
+Deno.test("what a volume takes in its bucket stands beside what is in it", () => {
+  const served = {
+    ...INFO,
+    objectBytes: 130 * MiB,
+    liveBytes: 100 * MiB,
+    movedBytes: 50 * MiB,
+  };
+  expect(storedWords(served)).toBe("130 MiB for 100 MiB (1.30 times)");
+  const facts = new Map(bucketFacts(served));
+  expect(facts.get("in the bucket")).toBe("130 MiB for 100 MiB (1.30 times)");
+  expect(facts.get("rewritten")).toBe("50 MiB, to give room back");
+});
+
+Deno.test("of a volume that is not served nothing is said that is not known, and of an empty one no factor", () => {
+  const facts = new Map(bucketFacts(INFO));
+  expect(facts.get("in the bucket")).toBeUndefined();
+  expect(facts.get("rewritten")).toBeUndefined();
+  expect(storedWords({ ...INFO, objectBytes: MiB, liveBytes: 0 }))
+    .toBe("1 MiB for 0 B");
+});

@@ -1,0 +1,266 @@
+/**
+ * The end of a volume's row of segments, where its writer is: claimed, gone on with, told of by checkpoints. One thing at a time: whoever has
+ * it sees to that (segment_row.ts).
+ *
+ *     packed ──▶ sealed ──▶ uploaded, several at once ──▶ in the map, in order ──▶ pinned
+ *                              │ exists: another has the volume ──▶ fenced, for good
+ *                              └ uncertain ──▶ the row is claimed anew, with what of it has arrived, and all of it comes again
+ *
+ * Invariant: the map is that of the row up to its end, and the end is one that this writer has written.
+ */
+
+import type { Clock } from "../../base/clock.ts";
+import { messageOf } from "../../base/errors.ts";
+import { BucketError } from "../../bucket/bucket.ts";
+import { SealError } from "../../segments/seal_error.ts";
+import { SECTOR_BYTES, type SegmentHead } from "../../segments/segment.ts";
+import type { ChunkCache } from "../chunk_cache.ts";
+import {
+  type ChainEnd,
+  type ChainOptions,
+  claim,
+  type Pin,
+  readHead,
+} from "./chain.ts";
+import type { Checkpoints, Written } from "./checkpoints.ts";
+import { Fenced } from "./fenced.ts";
+import { takeNote } from "./note_taking.ts";
+import { type Claim, OwnClaims } from "./own_claims.ts";
+import { keepIn, type Packed, place } from "./packing.ts";
+import { Rooms } from "./rooms.ts";
+import { sealBehind } from "./sealing.ts";
+import type { SegmentReader } from "./segment_reader.ts";
+import { Sweep } from "./sweep.ts";
+import { knownOf, type VolumeMap } from "./volume_map.ts";
+
+/** A checkpoint is written after so many segments, unless told otherwise. */
+export const CHECKPOINT_SEGMENTS = 64;
+
+export interface RowEndOptions extends ChainOptions {
+  readonly map: VolumeMap;
+  readonly checkpoints: Checkpoints;
+  readonly reader: SegmentReader;
+  readonly cache: ChunkCache | undefined;
+  readonly sizeBytes: number;
+  /** Of data of a segment. */
+  readonly segmentBytes: number;
+  /** What was kept; undefined: it takes the volume from whoever has it. */
+  readonly kept: Pin | undefined;
+  /** Where the row ends. */
+  readonly end: ChainEnd;
+  /** Keeps it; on stable storage when it returns. */
+  readonly pin: (pin: Pin) => void;
+  readonly clock: Clock;
+  /** Segments from one checkpoint to the next. */
+  readonly checkpointEvery?: number;
+}
+
+export class RowEnd {
+  /** Of the volume, which the map does not go beyond. */
+  sizeBytes: number;
+  /** The number of its last claim. */
+  claimedAt = 0;
+  /** To the bucket, since it was opened. */
+  uploadedBytes = 0;
+  readonly #options: RowEndOptions;
+  #end: ChainEnd;
+  /** At first, and where it is not known what of the last segments has arrived. */
+  #mustClaim = true;
+  /** Until then, for who comes with nothing, who wrote before does not matter. */
+  #takes: boolean;
+  readonly #claims: OwnClaims;
+  readonly #sweep: Sweep;
+  #sinceCheckpoint = 0;
+  /** Nothing may be written before a checkpoint: it is not known what size the bucket tells. */
+  #owesCheckpoint = false;
+  #trouble: string | undefined;
+  /** Nothing is written any more. */
+  #failed: { readonly why: unknown } | undefined;
+  readonly #rooms = new Rooms();
+
+  constructor(options: RowEndOptions) {
+    this.#options = options;
+    this.sizeBytes = options.sizeBytes;
+    this.#end = options.end;
+    this.#takes = options.kept === undefined;
+    this.#claims = new OwnClaims(options.kept?.claims);
+    this.#sweep = new Sweep(options);
+  }
+
+  /** Where the row goes on. */
+  get at(): ChainEnd {
+    return this.#end;
+  }
+
+  /** Why no checkpoint could be written, and the row grows, or nothing deleted; undefined where nothing is wrong. */
+  get trouble(): string | undefined {
+    return this.#trouble ?? this.#sweep.trouble;
+  }
+
+  /** Segments that no checkpoint tells of. */
+  get sinceCheckpoint(): number {
+    return this.#sinceCheckpoint;
+  }
+
+  /** From now on something may be written here. @throws what has ended that for good, or keeps it from being so now */
+  async ready(): Promise<void> {
+    if (this.#failed) throw this.#failed.why;
+    await this.claimed();
+    if (this.#owesCheckpoint) await this.checkpoint();
+  }
+
+  /** It is this writer's, as far as it knows. */
+  async claimed(): Promise<void> {
+    if (this.#mustClaim) await this.#claim();
+  }
+
+  /** @throws {Fenced} where another has gone on with the row */
+  async expectOurs(): Promise<void> {
+    if (this.#mustClaim) return;
+    const found = await readHead(this.#options, this.#end.next);
+    if (found) throw new Fenced(found.head.timeMs);
+  }
+
+  /** Writes segments and pins the end behind them. `done` is called for each in order, when it is in the row. */
+  async write(
+    packed: readonly Packed[],
+    done: () => void = () => {},
+  ): Promise<void> {
+    const sealed = await sealBehind(this.#end, packed, {
+      ...this.#options,
+      rooms: this.#rooms,
+    });
+    this.#mustClaim = true;
+    const { bucket, keys } = this.#options;
+    const answers = await Promise.allSettled(
+      sealed.map(async ({ number, bytes }) => {
+        const name = keys.nameOf("segment", number);
+        const answer = await bucket.create(name, bytes);
+        this.uploadedBytes += bytes.length;
+        // What failed or is in doubt may be read yet by a request that was given up.
+        if (answer === "created") this.#rooms.giveBack(bytes);
+        return answer;
+      }),
+    );
+    for (const [n, answer] of answers.entries()) {
+      const { number, head, packed, end } = sealed[n]!;
+      if (answer.status === "rejected") throw answer.reason;
+      if (answer.value === "exists") await this.#lost(number);
+      const { note } = packed;
+      const extents = place(packed.extents);
+      await this.#take({ head, extents, ...(note && { note }) });
+      // What was just written is likely to be read.
+      if (!packed.cold) keepIn(this.#options.cache, number, packed.data);
+      this.#end = end;
+      done();
+    }
+    this.#mustClaim = false;
+    this.#pin();
+  }
+
+  /** Makes the volume so long, and tells of it. What lies behind its end is lost, also where this rejects. */
+  async resize(sizeBytes: number): Promise<void> {
+    // Where nobody hears whether it was written, the next one says which size it is.
+    this.#owesCheckpoint = true;
+    const endSector = Math.ceil(sizeBytes / SECTOR_BYTES);
+    if (sizeBytes < this.sizeBytes) this.#options.map.cut(endSector);
+    await this.checkpoint(sizeBytes);
+    this.sizeBytes = sizeBytes;
+  }
+
+  /** Writes a checkpoint and deletes what nobody needs. */
+  async checkpoint(volumeBytes = this.sizeBytes): Promise<void> {
+    await this.writeCheckpoint(volumeBytes);
+    await this.#sweep.run();
+  }
+
+  /** Writes one, and deletes nothing. */
+  async writeCheckpoint(volumeBytes = this.sizeBytes): Promise<Written> {
+    const { map, checkpoints, clock } = this.#options;
+    const state = { map, end: this.#end, volumeBytes, clock };
+    const written = await checkpoints.write(state);
+    this.#sinceCheckpoint = 0;
+    this.#owesCheckpoint = false;
+    this.#trouble = undefined;
+    return written;
+  }
+
+  /** One that cannot be written now is with the next segment; one that never can be ends it: the row would grow and grow. */
+  async checkpointsWhereDue({ isWanted = false } = {}): Promise<void> {
+    const { checkpointEvery = CHECKPOINT_SEGMENTS } = this.#options;
+    try {
+      const isDue = isWanted || this.#sinceCheckpoint >= checkpointEvery;
+      if (isDue || this.#sweep.frees) await this.checkpoint();
+      // What the one before the last needs alone waits for another.
+      if (this.#sweep.freesOlder) await this.checkpoint();
+    } catch (thrown) {
+      this.#trouble = `Could not write a checkpoint: ${messageOf(thrown)}`;
+      if (!(thrown instanceof BucketError)) this.#failed = { why: thrown };
+    }
+  }
+
+  async #claim(): Promise<void> {
+    const { clock } = this.#options;
+    let { epoch } = this.#end;
+    let number = 0;
+    const end = await claim({
+      ...this.#options,
+      from: this.#end,
+      timeMs: clock.now(),
+      claims: this.#claims,
+      about: (claim) => {
+        number = claim.number;
+        this.#claims.tries(claim);
+        this.#pin(this.#claims.tried);
+      },
+      found: async (segment, end) => {
+        const { head } = segment;
+        // Of our own is what has arrived although nobody heard of it. What another has claimed is not to be claimed back.
+        const ours = this.#claims.has(head.digest);
+        if (head.epoch > epoch && !ours && !this.#takes) {
+          throw new Fenced(head.timeMs);
+        }
+        epoch = Math.max(epoch, head.epoch);
+        await this.#take(segment);
+        this.#end = end;
+      },
+    });
+    // Whoever sleeps long enough finds nothing under a number that was used and deleted since. Those who used it have told how far they were.
+    if (await this.#options.checkpoints.goFurther(number)) {
+      throw new Fenced(undefined);
+    }
+    this.#end = end;
+    this.claimedAt = number;
+    this.#takes = false;
+    this.#mustClaim = false;
+    this.#claims.made();
+    this.#pin();
+  }
+
+  /** @throws always: another's segment is where ours should be, or what is none */
+  async #lost(number: number): Promise<never> {
+    const found = await readHead(this.#options, number);
+    if (found && found.head.epoch > this.#end.epoch) {
+      throw new Fenced(found.head.timeMs);
+    }
+    throw new SealError(
+      `Under the number of segment ${number} lies another than was written there`,
+    );
+  }
+
+  async #take({ head, extents, note }: SegmentHead): Promise<void> {
+    const { number } = head.identity;
+    if (note) {
+      const size = await takeNote(this.#options, note, number);
+      this.sizeBytes = size ?? this.sizeBytes;
+    }
+    const endSector = Math.ceil(this.sizeBytes / SECTOR_BYTES);
+    this.#options.map.apply(knownOf({ head }), extents, endSector);
+    this.#sinceCheckpoint++;
+  }
+
+  #pin(claims?: readonly Claim[]): void {
+    const { next, epoch, digest } = this.#end;
+    this.#options.pin({ next, epoch, digest, ...(claims && { claims }) });
+  }
+}
