@@ -25,6 +25,7 @@ export interface BucketOptions {
   readonly region?: string | undefined;
   readonly cache: string;
   readonly journal: string;
+  readonly prefetch?: true | undefined;
   readonly uploadLimit?: string | undefined;
   readonly downloadLimit?: string | undefined;
   readonly keyFile?: string | undefined;
@@ -54,6 +55,7 @@ export function bucketSpecOf(url: string, options: BucketOptions): BucketSpec {
     ...(region === undefined ? {} : { region }),
     cacheBytes: parseSize(options.cache),
     journalBytes: parseSize(options.journal),
+    ...(options.prefetch && { prefetch: true }),
     ...(uploadLimit === undefined ? {} : { upload: uploadLimit }),
     ...(downloadLimit === undefined ? {} : { download: downloadLimit }),
   };

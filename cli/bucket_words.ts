@@ -35,6 +35,7 @@ export function bucketFacts(
             : `, ${Math.round(cacheHits * 100)} % of reads found in it`
         }`,
     ],
+    ["on this disk", prefetchedWords(bucket)],
     ["in the bucket", storedWords(bucket)],
     ["rewritten", rewrittenWords(bucket)],
   ];
@@ -66,6 +67,17 @@ export function storedWords(
     ? ""
     : ` (${(objectBytes / liveBytes).toFixed(2)} times)`;
   return `${formatSize(objectBytes)} for ${formatSize(liveBytes)}${times}`;
+}
+
+/** How much of it is here; undefined where that is left to chance, or not known. */
+function prefetchedWords(
+  { prefetchedBytes, notPrefetched, liveBytes }: BucketInfo,
+): string | undefined {
+  if (prefetchedBytes === undefined || liveBytes === undefined) {
+    return undefined;
+  }
+  const why = notPrefetched === undefined ? "" : `, not all: ${notPrefetched}`;
+  return `${formatSize(prefetchedBytes)} of ${formatSize(liveBytes)}${why}`;
 }
 
 function rewrittenWords({ movedBytes }: BucketInfo): string | undefined {

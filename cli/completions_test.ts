@@ -44,6 +44,7 @@ Deno.test("commands, options, choices and files are offered where they may stand
     "--endpoint",
     "--region",
     "--cache",
+    "--prefetch",
     "--journal",
     "--upload-limit",
     "--download-limit",

@@ -53,6 +53,7 @@ export function volumeCreateCommand() {
     .option("--endpoint <url>", "the store, where it is not Amazon's")
     .option("--region <region>", "the bucket's region")
     .option("--cache <size>", "how much is kept on the local disk", "10GiB")
+    .option("--prefetch", "bring all of it into the cache, as far as it fits")
     .option("--journal <size>", "how much may wait for its upload", "1GiB")
     .option("--upload-limit <rates>", "20Mbit/s, or 08:00,1M 19:00,off")
     .option("--download-limit <rates>", "the same for what is fetched")
@@ -115,8 +116,14 @@ function tellRecovery(name: string, lines: readonly string[]): void {
 
 /** Options that say something of a bucket alone. */
 const OF_STORES = [
-  ...["endpoint", "region", "cache", "journal", "uploadLimit"],
-  ...["downloadLimit", "keyFile", "passphrase", "passphraseFile"],
+  ...["endpoint", "region", "cache", "prefetch", "journal"],
+  ...[
+    "uploadLimit",
+    "downloadLimit",
+    "keyFile",
+    "passphrase",
+    "passphraseFile",
+  ],
 ];
 
 function expectNoStore(

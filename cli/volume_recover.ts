@@ -28,6 +28,7 @@ export function volumeRecoverCommand() {
     .option("--endpoint <url>", "the store, where it is not Amazon's")
     .option("--region <region>", "the bucket's region")
     .option("--cache <size>", "how much is kept on the local disk", "10GiB")
+    .option("--prefetch", "bring all of it into the cache, as far as it fits")
     .option("--journal <size>", "how much may wait for its upload", "1GiB")
     .option("--upload-limit <rates>", "how fast, at which time")
     .option("--download-limit <rates>", "the same for what is fetched")

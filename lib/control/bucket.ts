@@ -12,6 +12,8 @@ export interface BucketSpec {
   readonly cacheBytes: number;
   /** How much may wait on the local disk to be uploaded. */
   readonly journalBytes: number;
+  /** All of the volume is brought into the cache, as far as that has room. */
+  readonly prefetch?: boolean;
   /** How fast it may upload at which time: `1M`, `20Mbit/s`, `08:00,1M 19:00,10M`. As fast as it goes unless given. */
   readonly upload?: string;
   /** The same for what is fetched. */
@@ -43,6 +45,10 @@ export interface BucketInfo extends BucketSpec {
   readonly fetchedBytes?: number;
   /** What of the cache is in use. */
   readonly cachedBytes?: number;
+  /** How much of what is in the volume was found in the cache or brought there. Absent without `prefetch`. */
+  readonly prefetchedBytes?: number;
+  /** Why not all of it will be. Absent where it is, or is about to be. */
+  readonly notPrefetched?: string;
   /** The share of reads that found what they wanted in the cache, since it is served. Absent where there were none. */
   readonly cacheHits?: number;
   /** What the volume takes in the bucket, with what is to be deleted. */

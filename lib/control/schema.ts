@@ -65,6 +65,7 @@ const BucketSpec = {
   region: v.exactOptional(text),
   cacheBytes: bytes,
   journalBytes: bytes,
+  prefetch: v.exactOptional(v.boolean()),
   upload: v.exactOptional(text),
   download: v.exactOptional(text),
 };
@@ -83,6 +84,8 @@ const BucketInfo = v.object({
   uploadedBytes: v.exactOptional(bytes),
   fetchedBytes: v.exactOptional(bytes),
   cachedBytes: v.exactOptional(bytes),
+  prefetchedBytes: v.exactOptional(bytes),
+  notPrefetched: v.exactOptional(v.string()),
   cacheHits: v.exactOptional(figure),
   objectBytes: v.exactOptional(bytes),
   liveBytes: v.exactOptional(bytes),

@@ -75,6 +75,7 @@ export async function openBucketDisk(
       cache: (volumeId) =>
         cache = folder.openCache(volumeId, limits.cacheBytes),
       keepPin: (pin) => folder.keepPin(pin),
+      prefetches: limits.prefetch === true,
     });
     disk = new BucketDisk({ clock, document }, { volume, reach, cache, tries });
   } catch (thrown) {
@@ -229,6 +230,7 @@ export class BucketDisk {
     const { volume, reach, cache } = this.#parts;
     const { undrainedBytes, undrainedSinceMs } = store;
     const trouble = this.#trouble;
+    const { prefetch } = volume;
     const { hits, misses } = cache?.uses ?? { hits: 0, misses: 0 };
     const rate = this.#rates.perSecond("uploaded", this.uploadedBytes);
     const now = this.#options.clock.now();
@@ -244,6 +246,10 @@ export class BucketDisk {
       uploadedBytes: this.uploadedBytes,
       fetchedBytes: reach.counters().downloadedBytes,
       cachedBytes: cache?.sizeBytes ?? 0,
+      ...(prefetch && { prefetchedBytes: prefetch.hereBytes }),
+      ...(prefetch?.trouble !== undefined && {
+        notPrefetched: prefetch.trouble,
+      }),
       ...(hits + misses > 0 && { cacheHits: hits / (hits + misses) }),
       objectBytes: volume.storedBytes,
       liveBytes: volume.map.liveBytes,

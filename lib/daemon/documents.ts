@@ -24,6 +24,7 @@ export const BucketDocument = v.object({
   region: v.exactOptional(v.string()),
   cacheBytes: Count,
   journalBytes: Count,
+  prefetch: v.exactOptional(v.boolean()),
   upload: v.exactOptional(v.string()),
   download: v.exactOptional(v.string()),
 });

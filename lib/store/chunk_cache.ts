@@ -91,6 +91,16 @@ export class ChunkCache {
     return this.#slots.size * CHUNK_BYTES;
   }
 
+  /** How much it may hold, in whole chunks. */
+  get limitBytes(): number {
+    return this.#limit * CHUNK_BYTES;
+  }
+
+  /** Whether another chunk has to make room for the next. */
+  get isFull(): boolean {
+    return this.#slots.size >= this.#limit;
+  }
+
   /** How often it had what it was asked for, and how often not. */
   get uses(): { readonly hits: number; readonly misses: number } {
     return { hits: this.#hits, misses: this.#misses };

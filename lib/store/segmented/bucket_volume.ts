@@ -37,6 +37,7 @@ import {
 import { Checkpoints } from "./checkpoints.ts";
 import { Cleaner } from "./cleaner.ts";
 import { takeNote } from "./note_taking.ts";
+import { Prefetch } from "./prefetch.ts";
 import { SegmentReader } from "./segment_reader.ts";
 import { UPLOADS } from "./row_queue.ts";
 import { type Pin, SegmentRow } from "./segment_row.ts";
@@ -255,6 +256,8 @@ export interface OpenVolumeOptions {
   readonly checkpointEvery?: number;
   /** Whether segments are rewritten of which little is wanted; they are unless given. */
   readonly cleans?: boolean;
+  /** Whether all of it is brought into the cache; it is not unless told so. */
+  readonly prefetches?: boolean;
 }
 
 /** A volume that is open. */
@@ -265,6 +268,7 @@ export interface BucketVolume {
   readonly reader: SegmentReader;
   readonly snapshots: VolumeSnapshots;
   readonly cleaner: Cleaner | undefined;
+  readonly prefetch: Prefetch | undefined;
   /** All that is in the bucket of it, as far as it is known: what is to be deleted, too. */
   readonly storedBytes: number;
   readonly superblock: Superblock;
@@ -305,8 +309,11 @@ export async function openBucketVolume(
     // What it fetches is not what is read here.
     reader: new SegmentReader({ ...chain, cache, keeps: false }),
   });
+  const prefetch = options.prefetches && cache
+    ? new Prefetch({ map, reader, cache, clock })
+    : undefined;
   const target = new SegmentTarget({
-    ...{ map, reader, cache, bucket, row, segmentBytes, cleaner },
+    ...{ map, reader, cache, bucket, row, segmentBytes, cleaner, prefetch },
   });
   const store = new JournaledStore({
     ...{ target, journal, clock },
@@ -317,7 +324,8 @@ export async function openBucketVolume(
   });
   cleaner?.wake();
   return {
-    ...{ store, row, map, reader, snapshots, cleaner, superblock, found: end },
+    ...{ store, row, map, reader, snapshots, cleaner, prefetch },
+    ...{ superblock, found: end },
     get storedBytes() {
       const { objectBytes: strayBytes } = cleaner?.strays ?? { objectBytes: 0 };
       return map.objectBytes + checkpoints.objectBytes + strayBytes;

@@ -5,6 +5,7 @@ import { SealError } from "../../segments/seal_error.ts";
 import { SECTOR_BYTES } from "../../segments/segment.ts";
 import type { Piece } from "../extent_map.ts";
 import type { Maybe } from "../store.ts";
+import { ReadAhead } from "./read_ahead.ts";
 import type { SegmentReader } from "./segment_reader.ts";
 import type { KnownSegment } from "./ledger.ts";
 import type { VolumeMap } from "./volume_map.ts";
@@ -12,10 +13,12 @@ import type { VolumeMap } from "./volume_map.ts";
 export class MappedBytes {
   readonly #map: VolumeMap;
   readonly #reader: SegmentReader;
+  readonly #ahead: ReadAhead;
 
   constructor(map: VolumeMap, reader: SegmentReader) {
     this.#map = map;
     this.#reader = reader;
+    this.#ahead = new ReadAhead(map, reader);
   }
 
   /** As in a store. @throws {MediaError} */
@@ -41,6 +44,8 @@ export class MappedBytes {
         (pending ??= []).push(this.#orMoved(waits, what));
       }
     }
+    // After what is wanted now.
+    this.#ahead.reads(offset, into.length);
     if (pending) return Promise.all(pending).then(() => {});
   }
 

@@ -26,6 +26,8 @@ export const MAX_FETCH_CHUNKS = 16;
 const MAX_OPENERS = 256;
 /** Fetches at once: what they bring together is what is held. */
 export const MAX_FETCHES = 4;
+/** Those of them that may be of what nobody waits for: whoever reads finds one of his own at once. */
+const FETCHES_AHEAD = MAX_FETCHES - 1;
 /** Chunks that were fetched and wait to be used, where there is no cache to keep them. */
 const MAX_HELD = 64;
 
@@ -50,6 +52,7 @@ export class SegmentReader {
   #fetches = 0;
   /** Those that wait for their turn to fetch. */
   readonly #queue: (() => void)[] = [];
+  #closed = false;
 
   constructor(options: SegmentReaderOptions) {
     this.#options = options;
@@ -81,6 +84,45 @@ export class SegmentReader {
       at += length;
     }
     if (pending) return Promise.all(pending).then(() => {});
+  }
+
+  /** How many chunks from `chunk` on, `most` at the most, are neither here nor on their way. */
+  absent({ number }: KnownSegment, chunk: number, most: number): number {
+    const { cache } = this.#options;
+    for (let n = 0; n < most; n++) {
+      const key = `${number}/${chunk + n}`;
+      const isThere = this.#fetching.has(key) || this.#held.has(key) ||
+        cache?.has({ segment: number, chunk: chunk + n });
+      if (isThere) return n;
+    }
+    return most;
+  }
+
+  /**
+   * Fetches chunks before anybody asks for them, behind those who do. What of them is here or on its way by then is left out, and what follows
+   * it.
+   *
+   * @throws {MediaError} as in {@linkcode SegmentReader.read}
+   */
+  async fetch(segment: KnownSegment, { chunk, chunks }: Chunks): Promise<void> {
+    while (this.#fetches >= FETCHES_AHEAD) {
+      await new Promise<void>((turn) => this.#queue.push(turn));
+    }
+    const absent = this.absent(segment, chunk, chunks);
+    if (absent === 0 || this.#closed) return;
+    await this.#begin(segment, { chunk, chunks: absent });
+  }
+
+  /** Nothing is fetched ahead any more, and nothing kept of what is on its way. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  /** How much may be fetched ahead of a reader, so that it is still there when it comes. */
+  get aheadBytes(): number {
+    const { cache } = this.#options;
+    const room = cache ? cache.limitBytes : MAX_HELD * CHUNK_BYTES;
+    return Math.floor(room / 4);
   }
 
   /** Nothing of the segment is wanted any more. */
@@ -125,6 +167,11 @@ export class SegmentReader {
     const most = goesOn ? Math.min(2 * last.chunks, MAX_FETCH_CHUNKS) : 1;
     const chunks = Math.min(most, chunkCount(dataBytes) - chunk);
     this.#last = { segment: number, chunk: chunk + chunks, chunks };
+    return this.#begin(segment, { chunk, chunks });
+  }
+
+  #begin(segment: KnownSegment, { chunk, chunks }: Chunks): Promise<void> {
+    const { number } = segment;
     const keys = Array.from(
       { length: chunks },
       (_, n) => `${number}/${chunk + n}`,
@@ -143,7 +190,7 @@ export class SegmentReader {
 
   async #getChunks(
     segment: KnownSegment,
-    { chunk, chunks }: { readonly chunk: number; readonly chunks: number },
+    { chunk, chunks }: Chunks,
   ): Promise<void> {
     const { bucket, keys, cache, keeps = true } = this.#options;
     const { number } = segment;
@@ -161,7 +208,9 @@ export class SegmentReader {
         const from = offset - first.offset;
         const bytes = this.#opener(segment)
           .open(chunk + n, sealed.subarray(from, from + length));
-        if (keeps) cache?.put({ segment: number, chunk: chunk + n }, bytes);
+        if (keeps && !this.#closed) {
+          cache?.put({ segment: number, chunk: chunk + n }, bytes);
+        }
         this.#hold(`${number}/${chunk + n}`, bytes);
       }
     } catch (cause) {
@@ -192,6 +241,12 @@ export class SegmentReader {
     }
     return opener;
   }
+}
+
+/** Chunks of a segment that lie one behind the other. */
+export interface Chunks {
+  readonly chunk: number;
+  readonly chunks: number;
 }
 
 interface Wanted {

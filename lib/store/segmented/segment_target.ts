@@ -9,6 +9,7 @@ import type { Maybe } from "../store.ts";
 import type { Cleaner } from "./cleaner.ts";
 import { MappedBytes } from "./mapped_bytes.ts";
 import { pack } from "./packing.ts";
+import type { Prefetch } from "./prefetch.ts";
 import { UPLOADS } from "./row_queue.ts";
 import type { SegmentRow, SegmentRowOptions } from "./segment_row.ts";
 
@@ -22,6 +23,7 @@ export interface SegmentTargetOptions
   /** Of data of a segment. */
   readonly segmentBytes: number;
   readonly cleaner: Cleaner | undefined;
+  readonly prefetch: Prefetch | undefined;
 }
 
 export class SegmentTarget implements DrainTarget {
@@ -74,7 +76,9 @@ export class SegmentTarget implements DrainTarget {
   }
 
   async close(): Promise<void> {
-    const { row, cache, bucket, cleaner } = this.#options;
+    const { row, cache, bucket, cleaner, reader, prefetch } = this.#options;
+    reader.close();
+    await prefetch?.close();
     await cleaner?.close();
     await row.settled();
     try {
