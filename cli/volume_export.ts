@@ -13,7 +13,7 @@ export function volumeExportCommand() {
   return command("export", {
     summary: "write a volume as an image",
     description:
-      "Writes a volume as an image into a new file, raw or qcow2; the latter needs qemu-img. A snapshot is what is written: the one that is named, or one of now, made for it and deleted in the end, so the volume may be in use. Zeros take no room. All of it is read back, and its SHA-256 printed. Where it is cut off, the same command goes on with the same snapshot: a raw image where it was, after what is there was compared; a qcow2 image from its beginning.",
+      "Writes a volume as an image into a new file, raw or qcow2; the latter needs qemu-img and a volume in a file. One in a bucket is fetched from there, with the store's keys from the environment. A snapshot is what is written: the one that is named, or one of now, made for it and deleted in the end, so the volume may be in use. Zeros take no room. All of it is read back, and its SHA-256 printed. Where it is cut off, the same command goes on with the same snapshot: a raw image where it was, after what is there was compared; a qcow2 image from its beginning.",
     examples: [
       ["vault volume export photos photos.img", "as it is now"],
       [

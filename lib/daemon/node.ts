@@ -32,6 +32,8 @@ import { Views } from "./views.ts";
 
 /** How often the node looks whether its own certificate wants renewing. */
 const RENEWAL_LOOK_MS = 60 * 60 * 1000;
+/** How long a command may take that found no node running, and asks and changes it itself. */
+const COMMANDS_MS = 10_000;
 
 /** Which node to run, and where. */
 export interface NodeOptions {
@@ -109,7 +111,11 @@ export async function runNode(options: NodeOptions): Promise<RunningNode> {
     name: NODE_SOCKET,
   });
   try {
-    const state = await NodeState.open({ folder, primitives, clock, log });
+    const state = await NodeState.open({
+      ...{ folder, primitives, clock, log },
+      // A command that found no `serve` a moment ago is soon over.
+      waitMs: COMMANDS_MS,
+    });
     try {
       return await Node.start({
         ...options,

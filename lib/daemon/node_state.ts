@@ -30,7 +30,12 @@ export interface NodeStateOptions {
   readonly clock: Clock;
   /** Nowhere unless given. */
   readonly log?: Log;
+  /** How long another process that has the node may take to end; no time unless given. */
+  readonly waitMs?: number;
 }
+
+/** How often it is looked whether it has. */
+const LOCK_POLL_MS = 50;
 
 export class NodeState {
   readonly authority: Authority;
@@ -80,17 +85,11 @@ export class NodeState {
   /**
    * Takes the node for this process; makes its keys where there are none yet.
    *
-   * @throws {VaultError} `conflict` where another process has it
+   * @throws {VaultError} `conflict` where another process has it, and does not end in time
    */
   static async open(options: NodeStateOptions): Promise<NodeState> {
     const { folder, primitives, clock, log = silent } = options;
-    const lock = folder.lockNode();
-    if (!lock) {
-      throw new VaultError("Another vault process is changing this node", {
-        kind: "conflict",
-        hint: "Wait for it to end; `vault status` tells whether `serve` runs.",
-      });
-    }
+    const lock = await lockOf(options);
     try {
       const nowMs = clock.now();
       const authority = await keptAuthority(folder, nowMs);
@@ -194,4 +193,21 @@ function withoutVersion(
   { version: _, ...identity }: { version: 1 } & NodeIdentity,
 ): NodeIdentity {
   return identity;
+}
+
+/** @throws {VaultError} `conflict` where another process has it, and does not end in time */
+async function lockOf(
+  { folder, clock, waitMs = 0 }: NodeStateOptions,
+): Promise<FileLock> {
+  const until = clock.monotonic() + waitMs;
+  for (;;) {
+    const lock = folder.lockNode();
+    if (lock) return lock;
+    if (clock.monotonic() >= until) break;
+    await clock.sleep(LOCK_POLL_MS);
+  }
+  throw new VaultError("Another vault process is changing this node", {
+    kind: "conflict",
+    hint: "Wait for it to end; `vault status` tells whether `serve` runs.",
+  });
 }

@@ -23,9 +23,10 @@ import {
   copyImage,
   dataBytes,
   digestOf,
-  rawImage,
+  type ImageSource,
 } from "../store/image_copy.ts";
 import { readDocument, writeDocument } from "./documents.ts";
+import { openExportSource } from "./export_source.ts";
 import {
   expectFree,
   expectQemuImg,
@@ -33,8 +34,6 @@ import {
   makeQcow,
   openImage,
 } from "./images.ts";
-import { SnapshotFolder } from "./snapshot_folder.ts";
-import { StateFolder } from "./state_folder.ts";
 import type { AskNode, TransferWords } from "./volume_import.ts";
 
 const ExportDocument = v.object({
@@ -83,7 +82,8 @@ export async function exportVolume(
     throw new VaultError(`There is no folder for ${file}`, { kind: "usage" });
   }
   if (format === "qcow2") await expectQemuImg();
-  await options.askNode((node) => node.showVolume(volume));
+  const { bucket } = await options.askNode((node) => node.showVolume(volume));
+  if (bucket && format === "qcow2") throw noFileFor(volume);
   makeFolder(folder);
   const lock = lockFile(join(folder, "lock"));
   if (!lock) {
@@ -180,25 +180,20 @@ class Export {
 
   async #write(note: ExportDocument, snapshot: SnapshotInfo): Promise<string> {
     const { stateDir, volume, format } = this.#options;
-    const volumes = new StateFolder(stateDir).volumes;
-    const path = new SnapshotFolder(volume, join(volumes, volume))
-      .dataPath(snapshot.name);
-    const file = openFile(path, { readOnly: true });
+    const source = await openExportSource(stateDir, snapshot);
     try {
-      const source = rawImage(file);
       expectFree(this.#folder, dataBytes(source, note.doneBytes));
-      const digest = format === "raw"
-        ? await this.#writeRaw(note, source)
-        : await this.#writeQcow(path, source);
-      return toHex(digest);
+      if (format === "raw") return toHex(await this.#writeRaw(note, source));
+      if (source.path === undefined) throw noFileFor(volume);
+      return toHex(await this.#writeQcow(source.path, source));
     } finally {
-      file.close();
+      await source.close();
     }
   }
 
   async #writeRaw(
     note: ExportDocument,
-    source: ReturnType<typeof rawImage>,
+    source: ImageSource,
   ): Promise<Uint8Array> {
     const { sizeBytes } = source;
     const create = !exists(this.#data);
@@ -223,7 +218,7 @@ class Export {
   /** `qemu-img` begins from the beginning each time. */
   async #writeQcow(
     path: string,
-    source: ReturnType<typeof rawImage>,
+    source: ImageSource,
   ): Promise<Uint8Array> {
     const { progress, say } = this.#options;
     const { sizeBytes } = source;
@@ -271,6 +266,18 @@ class Export {
   get #notePath(): string {
     return join(this.#folder, "export.json");
   }
+}
+
+/** `qemu-img` reads files. */
+function noFileFor(volume: string): VaultError {
+  return new VaultError(
+    `Volume "${volume}" is in a bucket, and is written as a raw image only`,
+    {
+      kind: "usage",
+      hint:
+        "Leave out --format, and then: qemu-img convert -f raw -O qcow2 FILE NEW",
+    },
+  );
 }
 
 function isThere(file: string): VaultError {

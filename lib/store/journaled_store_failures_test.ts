@@ -54,6 +54,33 @@ Deno.test("a target that finds no room stops the drain until it does, and the vo
   await store.close();
 });
 
+Deno.test("who is patient waits until the target takes what was written, and nobody waits for him; who is not is told", async () => {
+  const place = new FullPlace();
+  const sleeps: (() => void)[] = [];
+  const clock: Clock = {
+    ...noTime,
+    sleep: (ms) => new Promise((wake) => ms === 0 ? wake() : sleeps.push(wake)),
+  };
+  const journal = await openJournal(new CrashDisk(new Dice(1)).folder("j"));
+  const target = new DrainIntoStore(place.store, { clock, batchBytes: 1 });
+  const store = new JournaledStore({ target, journal, clock });
+  store.write(0, new Uint8Array(512).fill(1));
+  await settle();
+  let isDrained = false;
+  const drained = store.drained().then(() => isDrained = true);
+  const impatient = faultOf(() => store.drain());
+  sleeps.shift()!();
+  await settle();
+  expect([await impatient, isDrained]).toEqual(["no-space", false]);
+  // At once: it does not stand behind who is patient.
+  expect(store.write(512, new Uint8Array(512).fill(2))).toBeUndefined();
+  place.isFull = false;
+  sleeps.shift()!();
+  await drained;
+  expect(read(store, 0, 512)[0]).toBe(1);
+  await store.close();
+});
+
 Deno.test("where the target has no room, writers wait for none that nobody makes", async () => {
   const place = new FullPlace();
   const sleeps: (() => void)[] = [];

@@ -36,11 +36,16 @@ export class Machine {
   /** Runs one command to its end, whatever becomes of it. */
   run(
     args: readonly string[],
-    options: { stdin?: string; timeoutMs?: number } = {},
+    options: {
+      stdin?: string;
+      timeoutMs?: number;
+      /** More of the environment. */
+      env?: Readonly<Record<string, string>>;
+    } = {},
   ): Promise<RunResult> {
     return run({
       ...vaultCommand(args),
-      env: this.env,
+      env: { ...this.env, ...options.env },
       timeoutMs: options.timeoutMs ?? 30_000,
       stdin: options.stdin ?? "",
     });

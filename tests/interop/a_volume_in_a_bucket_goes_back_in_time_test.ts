@@ -143,6 +143,25 @@ scenario(
       await expectFilled(then, 1000);
     });
     await uploaded(node);
+    // As an image, which is fetched from the store.
+    const image = dir.at("first.img");
+    const named = ["--snapshot", "first"];
+    const qcow = ["volume", "export", "photos", image, "--format", "qcow2"];
+    expect((await node.run(qcow)).stderr).toContain("as a raw image only");
+    const exported = await node.run(
+      ["volume", "export", "photos", image, ...named],
+      { env: STORE_KEYS },
+    );
+    expect([exported.code, exported.stderr]).toEqual([0, expect.anything()]);
+    const bytes = await Deno.readFile(image);
+    expect(bytes.length).toBe(64 * MIB);
+    for (let at = 0; at < PIECES; at++) {
+      const offset = at * PIECE_BLOCKS * BLOCK;
+      const piece = bytes.subarray(offset, offset + PIECE_BLOCKS * BLOCK);
+      expectSame(piece, bytesOf(1000 + at));
+    }
+    expect((await snapshotsOf(node)).map(({ name }) => name))
+      .toEqual(["first", "second"]);
     // What is not uploaded yet is shown, too.
     await disk.write(0, bytesOf(3000));
     await seen(reader, ["--read-only"], async (now) => {

@@ -116,9 +116,11 @@ export class RowEnd {
 
   /** @throws {Fenced} where another has gone on with the row */
   async expectOurs(): Promise<void> {
-    if (this.#mustClaim) return;
+    if (this.#failed?.why instanceof Fenced) throw this.#failed.why;
+    // Where it is not known what has arrived, the next segment may be its own. Nobody may write for long: so it is found out now.
+    if (this.#mustClaim) return await this.#claim();
     const found = await readHead(this.#options, this.#end.next);
-    if (found) throw new Fenced(found.head.timeMs);
+    if (found) throw this.#fenced(found.head.timeMs);
   }
 
   /** Writes segments and pins the end behind them. `done` is called for each in order, when it is in the row. */
@@ -218,7 +220,7 @@ export class RowEnd {
         // Of our own is what has arrived although nobody heard of it. What another has claimed is not to be claimed back.
         const ours = this.#claims.has(head.digest);
         if (head.epoch > epoch && !ours && !this.#takes) {
-          throw new Fenced(head.timeMs);
+          throw this.#fenced(head.timeMs);
         }
         epoch = Math.max(epoch, head.epoch);
         await this.#take(segment);
@@ -227,7 +229,7 @@ export class RowEnd {
     });
     // Whoever sleeps long enough finds nothing under a number that was used and deleted since. Those who used it have told how far they were.
     if (await this.#options.checkpoints.goFurther(number)) {
-      throw new Fenced(undefined);
+      throw this.#fenced(undefined);
     }
     this.#end = end;
     this.claimedAt = number;
@@ -237,11 +239,18 @@ export class RowEnd {
     this.#pin();
   }
 
+  /** Whoever was asking when it was found out, all others are told, too. */
+  #fenced(timeMs: number | undefined): Fenced {
+    const why = new Fenced(timeMs);
+    this.#failed = { why };
+    return why;
+  }
+
   /** @throws always: another's segment is where ours should be, or what is none */
   async #lost(number: number): Promise<never> {
     const found = await readHead(this.#options, number);
     if (found && found.head.epoch > this.#end.epoch) {
-      throw new Fenced(found.head.timeMs);
+      throw this.#fenced(found.head.timeMs);
     }
     throw new SealError(
       `Under the number of segment ${number} lies another than was written there`,

@@ -280,3 +280,33 @@ Deno.test("who cannot read it although nobody writes is told at once", async () 
     .toThrow("is missing or not what was written");
   expect(listings).toBe(2);
 });
+
+Deno.test("a writer that was fenced, or does not know what has arrived, finds out that it has lost the volume though nobody writes", async () => {
+  const memory = new MemoryBucket();
+  await makeVolume(memory, { sizeBytes: 64 * 512 });
+  const state = { fails: false };
+  const bucket = new FaultBucket(
+    memory,
+    ({ kind }) =>
+      state.fails && kind === "create"
+        ? { before: new BucketError("uncertain", "no answer") }
+        : undefined,
+  );
+  for (const fails of [false, true]) {
+    const loser = await openOn({ pin: undefined }, bucket);
+    await put(loser, { sector: 0, value: 1 });
+    state.fails = fails;
+    if (fails) {
+      await expect(put(loser, { sector: 1, value: 1 })).rejects
+        .toThrow("no answer");
+    }
+    state.fails = false;
+    await openOn({ pin: undefined }, memory);
+    if (!fails) {
+      await expect(put(loser, { sector: 1, value: 1 })).rejects
+        .toThrow(Fenced);
+    }
+    await expect(loser.row.expectOurs()).rejects.toThrow(Fenced);
+    await expect(loser.row.expectOurs()).rejects.toThrow(Fenced);
+  }
+});

@@ -2,6 +2,8 @@
 import { expect } from "expect";
 import { BucketError } from "../../bucket/bucket.ts";
 import { FaultBucket, type Schedule } from "../../bucket/fault_bucket.ts";
+import { noTime } from "../testing/journaled.ts";
+import { readSnapshot } from "./snapshot_reading.ts";
 import {
   bucketOfVolume,
   fill,
@@ -45,6 +47,32 @@ Deno.test("a snapshot is what the volume was, on this machine and on another, an
   expect(await other.snapshots.list()).toEqual([made]);
   for (let n = 0; n < 3; n++) await fill(other, 30 + n);
   expect(await valuesThen(other, made.number)).toEqual(filled(10));
+});
+
+Deno.test("a snapshot is read by somebody who does not have the volume, and takes it from nobody", async () => {
+  const bucket = await bucketOfVolume();
+  const volume = await openOn({ pin: undefined }, bucket, often);
+  await fill(volume, 10);
+  const { name, timeMs, number } = await volume.snapshots.create("monday");
+  const other = await volume.snapshots.create("tuesday");
+  for (let n = 0; n < 3; n++) await fill(volume, 20 + n);
+  const request = { bucket, keys, clock: noTime };
+  const store = await readSnapshot(request, { name, timeMs });
+  const bytes = new Uint8Array(SIZE_BYTES);
+  await store.read(0, bytes);
+  expect([0, 1, 2, 3, 4].map((n) => bytes[n * SECTOR_BYTES])).toEqual([
+    ...filled(10),
+    0,
+  ]);
+  await fill(volume, 30);
+  const of = (name: string, timeMs: number) =>
+    readSnapshot(request, { name, timeMs });
+  await expect(of("wednesday", timeMs)).rejects.toThrow("does not show");
+  await expect(of(name, timeMs + 1)).rejects.toThrow("does not show");
+  await volume.snapshots.release(number);
+  await expect(of(name, timeMs)).rejects.toThrow("does not show");
+  await bucket.delete([keys.nameOf("checkpoint", other.number)]);
+  await expect(of("tuesday", other.timeMs)).rejects.toThrow("is missing");
 });
 
 Deno.test("a view of now stands still, and is written to by nobody", async () => {
