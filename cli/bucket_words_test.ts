@@ -23,6 +23,17 @@ Deno.test("what a volume takes in its bucket stands beside what is in it", () =>
   expect(facts.get("rewritten")).toBe("50 MiB, to give room back");
 });
 
+Deno.test("how much of a volume is on this disk is said where that was asked for, and why it is not all", () => {
+  const served = { ...INFO, liveBytes: 100 * MiB };
+  const words = (more: Partial<BucketInfo>) =>
+    new Map(bucketFacts({ ...served, ...more })).get("on this disk");
+  expect(words({})).toBeUndefined();
+  expect(words({ prefetchedBytes: 40 * MiB })).toBe("40 MiB of 100 MiB");
+  expect(
+    words({ prefetchedBytes: MiB, notPrefetched: "the cache is full" }),
+  ).toBe("1 MiB of 100 MiB, not all: the cache is full");
+});
+
 Deno.test("of a volume that is not served nothing is said that is not known, and of an empty one no factor", () => {
   const facts = new Map(bucketFacts(INFO));
   expect(facts.get("in the bucket")).toBeUndefined();

@@ -96,9 +96,9 @@ export class ChunkCache {
     return this.#limit * CHUNK_BYTES;
   }
 
-  /** Whether another chunk has to make room for the next. */
-  get isFull(): boolean {
-    return this.#slots.size >= this.#limit;
+  /** How many chunks it takes before others have to make room. */
+  get roomChunks(): number {
+    return this.#limit - this.#slots.size;
   }
 
   /** How often it had what it was asked for, and how often not. */

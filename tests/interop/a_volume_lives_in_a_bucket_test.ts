@@ -15,7 +15,7 @@ import {
 import { freePort } from "../harness/loopback.ts";
 import { CEPH_PEERS as peers, scenario } from "../harness/scenario.ts";
 import { TempDir } from "../harness/temp_dir.ts";
-import { eventually, pause, until } from "../harness/until.ts";
+import { eventually, pause, until, within } from "../harness/until.ts";
 import { Machine, startServe, Tunnel } from "../harness/vault.ts";
 
 const BUCKET = "vault-test";
@@ -25,10 +25,10 @@ const PIECE_BLOCKS = 256;
 const PIECES = 64;
 const SIZE_BYTES = 64 * 1024 * 1024;
 
-function storeArgs(ceph: Ceph, prefix: string): string[] {
+function storeArgs(ceph: Ceph, prefix: string, cache = "1MiB"): string[] {
   const { endpoint } = ceph.access();
   return [
-    ...["--endpoint", endpoint, "--cache", "1MiB", "--journal", "64MiB"],
+    ...["--endpoint", endpoint, "--cache", cache, "--journal", "64MiB"],
     ...(prefix === "" ? [] : ["--store", `s3://${BUCKET}/${prefix}`]),
   ];
 }
@@ -137,7 +137,7 @@ scenario("a volume in a bucket survives kill -9, and a lost machine", {
   await using serve = await startServe(other, port);
   const said = await other.ok(
     ...["volume", "recover", `s3://${BUCKET}/photos`, "--name", "photos"],
-    ...[...storeArgs(ceph, ""), "--key-file", keyFile],
+    ...[...storeArgs(ceph, "", "128MiB"), "--key-file", keyFile, "--prefetch"],
   );
   const stateOf = /that of (\S+Z)\./.exec(said)?.[1] ?? "";
   expect(said).toContain('Volume "photos" has 64 MiB');
@@ -171,8 +171,20 @@ scenario("a volume in a bucket survives kill -9, and a lost machine", {
     "it is served",
     async () => (await show(other)).health === "ok",
   );
+  await until("all of it is on this disk", async () => {
+    const { bucket } = await show(other);
+    return bucket?.prefetchedBytes === bucket?.liveBytes;
+  }, { timeoutMs: 30_000 });
   const there = await logInAt(other, tunnel.portalPort + 1);
-  await pieces.check(there.disk);
+  // It is read without the store.
+  ceph.stall(true);
+  try {
+    await within(pieces.check(there.disk), {
+      ...{ what: "reading without the store", timeoutMs: 20_000 },
+    });
+  } finally {
+    ceph.stall(false);
+  }
   await there.session.logout();
   await again.stop("SIGTERM");
 });

@@ -31,7 +31,6 @@ const RETRY_MS = 60_000;
 const FETCH_MS = 250;
 /** Looks at what is there before others have their turn. */
 const LOOKS_A_TURN = 4096;
-const WORKERS = 2;
 /** What is fetched before it is written down what the cache holds. */
 const SAVE_BYTES = 1024 ** 3;
 
@@ -94,6 +93,7 @@ export class Prefetch {
         this.#trouble = `it cannot be fetched: ${messageOf(thrown)}`;
         pauseMs = RETRY_MS;
       }
+      if (signal.aborted) return;
       await clock.sleep(pauseMs, signal).catch(() => {});
     }
   }
@@ -102,17 +102,10 @@ export class Prefetch {
   async #pass(): Promise<string | undefined> {
     this.#passedBytes = 0;
     this.#full = false;
-    const absent = this.#absent();
     const damaged: string[] = [];
-    const work = async () => {
-      for await (const one of absent) {
-        const why = await this.#fetch(one);
-        if (why !== undefined) damaged.push(why);
-      }
-    };
-    const workers = Array.from({ length: WORKERS }, work);
-    for (const { reason } of failuresOf(await Promise.allSettled(workers))) {
-      throw reason;
+    for await (const one of this.#absent()) {
+      const why = await this.#bring(one);
+      if (why !== undefined) damaged.push(why);
     }
     await this.#save();
     if (this.#closing.signal.aborted) return undefined;
@@ -139,12 +132,13 @@ export class Prefetch {
         if (!segment) break;
         const most = Math.min(chunks, this.#chunks);
         const absent = reader.absent(segment, chunk, most);
-        if (absent > 0 && cache.isFull) {
+        const fetched = Math.min(absent, cache.roomChunks);
+        if (absent > 0 && fetched <= 0) {
           this.#full = true;
           return;
         }
-        if (absent > 0) yield { segment, chunk, chunks: absent };
-        const next = (chunk + Math.max(1, absent)) * CHUNK_BYTES - at;
+        if (fetched > 0) yield { segment, chunk, chunks: fetched };
+        const next = (chunk + Math.max(1, fetched)) * CHUNK_BYTES - at;
         const passed = Math.min(end - sector, next / SECTOR_BYTES);
         sector += passed;
         this.#passedBytes += passed * SECTOR_BYTES;
@@ -154,13 +148,13 @@ export class Prefetch {
   }
 
   /** Gives what is wrong with it, where that says nothing of others. */
-  async #fetch(
+  async #bring(
     { segment, ...chunks }: Absent,
   ): Promise<string | undefined> {
     const { reader, clock } = this.#options;
     const began = clock.monotonic();
     try {
-      await reader.fetch(segment, chunks);
+      await reader.bring(segment, chunks);
     } catch (thrown) {
       // All of it has been moved, and it was deleted.
       if (segment.liveSectors === 0) return undefined;
@@ -186,10 +180,4 @@ export class Prefetch {
 
 interface Absent extends Chunks {
   readonly segment: KnownSegment;
-}
-
-function failuresOf(
-  outcomes: readonly PromiseSettledResult<void>[],
-): readonly PromiseRejectedResult[] {
-  return outcomes.filter((one) => one.status === "rejected");
 }

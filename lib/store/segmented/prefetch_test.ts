@@ -1,6 +1,7 @@
 import { expect } from "expect";
 import type { Clock } from "../../base/clock.ts";
 import { BucketError } from "../../bucket/bucket.ts";
+import { SEGMENT_FOLDER } from "../../segments/keys.ts";
 import { CHUNK_BYTES } from "../chunk_cache.ts";
 import { coldVolume, overwrite, settle } from "./testing/cold_volume.ts";
 import { keys } from "./testing/volumes.ts";
@@ -18,7 +19,7 @@ class PausedClock implements Clock {
     return 0;
   }
   async sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    if (ms === 0) return;
+    if (ms === 0 || signal?.aborted) return;
     this.pausesMs.push(ms);
     await new Promise<void>((resolve) => {
       this.#pauses.push(resolve);
@@ -79,7 +80,8 @@ Deno.test("a cache that is full ends it, and nothing that is in it makes room", 
   expect(cache!.sizeBytes).toBe(20 * CHUNK_BYTES);
   await passed();
   bucket.gets = 0;
-  for (let chunk = 0; chunk < 20; chunk++) await valueAt(volume, chunk);
+  // Backwards: nobody is read ahead of.
+  for (let chunk = 19; chunk >= 0; chunk--) await valueAt(volume, chunk);
   expect(bucket.gets).toBe(0);
   await volume.store.close();
 });
@@ -106,7 +108,8 @@ Deno.test("a bucket that does not answer is asked again a minute later", async (
     (bucket) => {
       const { get } = bucket;
       bucket.get = (name, range) =>
-        away && name.startsWith("s/") && (range?.length ?? 0) > 60_000 &&
+        away && name.startsWith(SEGMENT_FOLDER) &&
+          (range?.length ?? 0) > 60_000 &&
           range!.offset > 0
           ? Promise.reject(new BucketError("uncertain", "no answer"))
           : get.call(bucket, name, range);
@@ -130,7 +133,7 @@ Deno.test("what is damaged is left out and told, and all else is brought", async
   await bucket.delete([keys.nameOf("segment", holder!)]);
   await passed();
   expect(prefetch.trouble).toMatch(
-    new RegExp(`^segment ${holder} is damaged: .*not there; and \\d+ more$`),
+    new RegExp(`^segment ${holder} is damaged: .*not there$`),
   );
   expect(cache!.sizeBytes).toBe((CHUNKS - 16) * CHUNK_BYTES);
   await volume.store.close();

@@ -62,7 +62,7 @@ export class ReadAhead {
     const from = Math.max(stream.ahead, end);
     if (from - end > stream.windowBytes / 2) return;
     stream.ahead = end + stream.windowBytes;
-    this.#fetch(from, stream.ahead);
+    this.#bring(from, stream.ahead);
     const longest = Math.min(LONGEST_WINDOW_BYTES, this.#reader.aheadBytes);
     stream.windowBytes = Math.min(2 * stream.windowBytes, longest);
   }
@@ -81,7 +81,7 @@ export class ReadAhead {
     return stream;
   }
 
-  #fetch(offset: number, end: number): void {
+  #bring(offset: number, end: number): void {
     this.#wanted.push({ offset, end });
     // Of streams that were left, and still wait for their turn.
     if (this.#wanted.length > STREAMS) this.#wanted.shift();
@@ -95,7 +95,7 @@ export class ReadAhead {
     for (let next = this.#take(); next; next = this.#take()) {
       const { segment, ...chunks } = next;
       // Whoever reads it is told why it cannot be had.
-      await this.#reader.fetch(segment, chunks).catch(() => {});
+      await this.#reader.bring(segment, chunks).catch(() => {});
     }
     this.#workers--;
   }

@@ -86,14 +86,15 @@ export class SegmentReader {
     if (pending) return Promise.all(pending).then(() => {});
   }
 
-  /** How many chunks from `chunk` on, `most` at the most, are neither here nor on their way. */
+  /** How many chunks from `chunk` on, `most` at the most, are neither on their way nor where they would be kept. */
   absent({ number }: KnownSegment, chunk: number, most: number): number {
     const { cache } = this.#options;
     for (let n = 0; n < most; n++) {
       const key = `${number}/${chunk + n}`;
-      const isThere = this.#fetching.has(key) || this.#held.has(key) ||
-        cache?.has({ segment: number, chunk: chunk + n });
-      if (isThere) return n;
+      const isKept = cache
+        ? cache.has({ segment: number, chunk: chunk + n })
+        : this.#held.has(key);
+      if (isKept || this.#fetching.has(key)) return n;
     }
     return most;
   }
@@ -104,7 +105,7 @@ export class SegmentReader {
    *
    * @throws {MediaError} as in {@linkcode SegmentReader.read}
    */
-  async fetch(segment: KnownSegment, { chunk, chunks }: Chunks): Promise<void> {
+  async bring(segment: KnownSegment, { chunk, chunks }: Chunks): Promise<void> {
     while (this.#fetches >= FETCHES_AHEAD) {
       await new Promise<void>((turn) => this.#queue.push(turn));
     }
