@@ -1,7 +1,10 @@
 /**
  * CRC32C, the digest of RFC 7143 section 13.1: Castagnoli's polynomial 0x1edc6f41, bits reflected, begun with ones and
- * complemented at the end. Eight or sixteen bytes a step ("slicing"); {@linkcode crc32cBytewise} is the slow twin.
+ * complemented at the end. Eight or sixteen bytes a step ("slicing"), and what is long is made short before; {@linkcode crc32cBytewise} is
+ * the slow twin.
  */
+
+import { MAX_LONG_BYTES, Shortener } from "./crc32c_fold.ts";
 
 /** 0x1edc6f41 with its bits in reverse order. */
 const REFLECTED_POLYNOMIAL = 0x82f6_3b78;
@@ -14,6 +17,12 @@ const LITTLE_ENDIAN = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
 
 /** From so many bytes on it pays to look at them as words. */
 const WORDWISE_BYTES = 128;
+
+/** From so many on it pays to make them short. */
+const SHORTENED_BYTES = 1024;
+
+/** Made when it is wanted first; nothing where this machine has none. */
+let shortener: Shortener | undefined | "none";
 
 function makeTables(): Int32Array {
   const tables = new Int32Array(16 * 256);
@@ -44,12 +53,22 @@ export function crc32c(
   const tables = TABLES;
   let crc = ~seed;
   let at = start;
+  if (LITTLE_ENDIAN && end - at >= SHORTENED_BYTES) {
+    shortener ??= Shortener.make() ?? "none";
+    while (shortener !== "none" && end - at >= SHORTENED_BYTES) {
+      const length = Math.min(MAX_LONG_BYTES, (end - at) >>> 4 << 4);
+      const long = bytes.subarray(at, at + length);
+      crc = wordwise(0, shortener.shorten(long, crc));
+      at += length;
+    }
+  }
   if (
     LITTLE_ENDIAN && end - at >= WORDWISE_BYTES &&
     (bytes.byteOffset + at) % 4 === 0
   ) {
     const length = (end - at) >>> 4 << 4;
-    crc = wordwise(crc, bytes.buffer, bytes.byteOffset + at, length);
+    const from = bytes.byteOffset + at;
+    crc = wordwise(crc, new Int32Array(bytes.buffer, from, length / 4));
     at += length;
   }
   for (; at + 8 <= end; at += 8) {
@@ -70,14 +89,8 @@ export function crc32c(
   return ~crc >>> 0;
 }
 
-/** What the state becomes of whole steps of sixteen bytes. */
-function wordwise(
-  before: number,
-  buffer: ArrayBufferLike,
-  offset: number,
-  length: number,
-): number {
-  const words = new Int32Array(buffer, offset, length / 4);
+/** What the state becomes of whole steps of four words. */
+function wordwise(before: number, words: Int32Array): number {
   const tables = TABLES;
   let crc = before;
   for (let at = 0; at < words.length; at += 4) {

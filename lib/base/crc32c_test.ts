@@ -2,6 +2,7 @@ import { expect } from "expect";
 import fc from "fast-check";
 import { fromHex, toHex, utf8 } from "./bytes.ts";
 import { crc32c, crc32cBytewise } from "./crc32c.ts";
+import { MAX_LONG_BYTES, SHORT_BYTES, Shortener } from "./crc32c_fold.ts";
 
 /** RFC 7143 appendix B.4 (and RFC 3720 B.4): data, and the digest's bytes in the order of the wire. */
 const VECTORS: readonly [Uint8Array, string][] = [
@@ -47,4 +48,41 @@ Deno.test("crc32c: the fast one equals its slow twin, in parts too", () => {
       );
     },
   ));
+});
+
+Deno.test("crc32c: what is long is made short, and its digest stays, wherever it begins and ends", () => {
+  const bytes = crypto.getRandomValues(new Uint8Array(65_536));
+  const long = new Uint8Array(150_000);
+  for (let at = 0; at < long.length; at += bytes.length) {
+    long.set(bytes.subarray(0, long.length - at), at);
+  }
+  const edges = [1023, 1024, 1025, 1039, 1040, 65_535, 65_536, 65_537];
+  const lengths = [...edges, 66_559, 66_560, 66_561, 131_072, 140_000];
+  for (const length of lengths) {
+    for (const start of [0, 1, 4, 7]) {
+      const first = crc32c(long, 0, start);
+      expect(crc32c(long, start, start + length, first)).toBe(
+        crc32cBytewise(long.subarray(0, start + length)),
+      );
+    }
+  }
+});
+
+Deno.test("crc32c: each bit of what is long counts", () => {
+  const long = crypto.getRandomValues(new Uint8Array(2048));
+  const digests = new Set([crc32c(long)]);
+  for (let bit = 0; bit < 8 * long.length; bit++) {
+    long[bit >>> 3]! ^= 1 << (bit & 7);
+    digests.add(crc32c(long));
+    long[bit >>> 3]! ^= 1 << (bit & 7);
+  }
+  expect(digests.size).toBe(1 + 8 * long.length);
+});
+
+Deno.test("crc32c: this machine makes what is long short", () => {
+  const made = Shortener.make();
+  expect(made).toBeDefined();
+  const long = crypto.getRandomValues(new Uint8Array(MAX_LONG_BYTES));
+  const short = made!.shorten(long, ~0);
+  expect(short.byteLength).toBe(SHORT_BYTES);
 });

@@ -33,7 +33,8 @@ export class Journal {
   #current: JournalFile;
   #end: Position;
   #from: Position;
-  #stable: number;
+  /** Where the first entry is, or is to be, that is not stable. */
+  #stableEnd: Position;
   #failed: { readonly why: unknown } | undefined;
   /** A file is being changed for the next: nothing can be appended meanwhile. */
   #turning: Promise<void> | undefined;
@@ -46,7 +47,7 @@ export class Journal {
     this.#current = opened.current;
     this.recovered = opened.recovered;
     this.#end = opened.current.start;
-    this.#stable = this.#end.sequence - 1;
+    this.#stableEnd = this.#end;
     this.#from = this.#files.trim(opened.recovered.from);
   }
 
@@ -66,7 +67,7 @@ export class Journal {
 
   /** The last entry that is on stable storage. */
   get stable(): number {
-    return this.#stable;
+    return this.#stableEnd.sequence - 1;
   }
 
   /** The first entry that is not drained. */
@@ -77,6 +78,16 @@ export class Journal {
   /** Bytes of entries that are not drained. */
   get undrainedBytes(): number {
     return this.#files.bytesBetween(this.#from, this.#end);
+  }
+
+  /** Bytes of those of them that are on stable storage. */
+  get stableBytes(): number {
+    return this.#files.bytesBetween(this.#from, this.#stableEnd);
+  }
+
+  /** The most bytes of entries that it holds, about. */
+  get capacityBytes(): number {
+    return this.#files.capacityBytes;
   }
 
   /** Bytes that it takes on the medium. */
@@ -159,36 +170,21 @@ export class Journal {
 
   /**
    * The entries from `from` up to and with the one of that sequence number, each found whole. Their data is lent until the next.
+   * They are read into `window`, of `WINDOW_BYTES`, where it is given.
    *
    * @throws {VaultError} where one of them cannot be read any more
    */
-  *entries(from: Position, upTo: number): Generator<Entry> {
-    let at = from;
-    for (const file of this.#files.live()) {
-      const { start } = file;
-      if (start.number < at.number) continue;
-      if (start.number > at.number) {
-        if (start.sequence !== at.sequence) break;
-        at = start;
-      }
-      const scan = file.scan(at);
-      while (scan.next.sequence <= upTo) {
-        const entry = scan.read();
-        if (!entry) break;
-        at = entry.next;
-        yield entry;
-      }
-    }
-    if (at.sequence > upTo) return;
-    throw new VaultError(
-      `Entry ${at.sequence} of the journal cannot be read back`,
-      { hint: "The medium that holds the journal lost what it had taken." },
-    );
+  entries(
+    from: Position,
+    upTo: number,
+    options: { readonly window?: Uint8Array } = {},
+  ): Generator<Entry> {
+    return this.#files.entries(from, upTo, options);
   }
 
   /** All before `next` is where it belongs, on stable storage: files that hold nothing else are used again. @throws {VaultError} */
   async drained(next: Position): Promise<void> {
-    invariant(next.sequence - 1 <= this.#stable, "Drained before it is stable");
+    invariant(next.sequence - 1 <= this.stable, "Drained before it is stable");
     invariant(next.sequence >= this.#from.sequence, "Drained backwards");
     this.#refuseFailed();
     await this.#putMark(next);
@@ -258,7 +254,7 @@ export class Journal {
       life: this.#current.head!.life,
       sequence: at.sequence,
       previous: at.previous,
-      stable: this.#stable,
+      stable: this.stable,
     });
     this.#current.file.write(at.sector * SECTOR_BYTES, record);
     return {
@@ -271,15 +267,15 @@ export class Journal {
 
   async #sync(): Promise<void> {
     this.#refuseFailed();
-    const covers = this.appended;
-    if (covers === this.#stable) return;
+    const covers = this.#end;
+    if (covers.sequence === this.#stableEnd.sequence) return;
     try {
       await this.#current.file.sync();
     } catch (why) {
       this.refuse(why);
       throw why;
     }
-    this.#stable = covers;
+    this.#stableEnd = covers;
   }
 
   /** On to the next file, once there is one and all that is in this one is stable. */
@@ -309,6 +305,7 @@ export class Journal {
     }
     this.#current = file;
     this.#end = file.start;
+    this.#stableEnd = this.#end;
     this.#files.add(file);
     this.#from = this.#files.trim(this.#from);
   }
@@ -317,7 +314,7 @@ export class Journal {
     next: Position,
     begun = this.#current.start.number,
   ): Promise<void> {
-    const mark = { journal: this.#id, next, stable: this.#stable, begun };
+    const mark = { journal: this.#id, next, stable: this.stable, begun };
     try {
       await this.#mark.put(mark);
     } catch (why) {

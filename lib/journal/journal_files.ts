@@ -6,14 +6,17 @@
  * Invariant: what a spare file held is covered by a mark on stable storage, so it may be overwritten at any time.
  */
 
-import { invariant } from "../base/errors.ts";
+import { invariant, VaultError } from "../base/errors.ts";
 import type { Folder } from "../base/folder.ts";
 import { fill, type JournalFile, makeJournalFile } from "./journal_file.ts";
 import type { Position } from "./mark.ts";
+import type { Entry } from "./scan.ts";
 import { SECTOR_BYTES } from "./sector.ts";
 
-/** How many spare files are kept for later; what is over is removed. */
-const KEPT_SPARE_FILES = 4;
+/** How many spare files are kept for later; what is over is removed. Making one costs more than all that is ever written to it. */
+const KEPT_SPARE_FILES = 8;
+/** So many of those that are there when it is opened. */
+export const FOUND_SPARE_FILES = 3;
 
 /** How many of those are for when the journal is opened the next time: there may be no room then, and all others may be live. */
 const RESERVED_FILES = 1;
@@ -57,6 +60,11 @@ export class JournalFiles {
   /** Bytes that they take on the medium. */
   get sizeBytes(): number {
     return (this.#live.size + this.#spare.length) * this.#options.fileBytes;
+  }
+
+  /** Bytes of those that may be live. */
+  get capacityBytes(): number {
+    return this.#options.maxFiles * this.#options.fileBytes;
   }
 
   /** The one of that number. */
@@ -128,9 +136,9 @@ export class JournalFiles {
     this.shrink();
   }
 
-  /** Removes those that hold nothing, but for what it takes to go on. @throws {VaultError} */
-  shrink(): void {
-    for (const { file, name } of this.#spare.splice(RESERVED_FILES + 1)) {
+  /** Removes those that hold nothing, but for so many: what it takes to go on, unless told otherwise. @throws {VaultError} */
+  shrink(kept: number = RESERVED_FILES + 1): void {
+    for (const { file, name } of this.#spare.splice(kept)) {
       file.close();
       this.#options.folder.remove(name);
     }
@@ -175,10 +183,40 @@ export class JournalFiles {
   bytesBetween(from: Position, end: Position): number {
     let sectors = 0;
     for (const [number, { endSector }] of this.#live) {
+      if (number > end.number) break;
       const start = number === from.number ? from.sector : 1;
       sectors += (number === end.number ? end.sector : endSector) - start;
     }
     return sectors * SECTOR_BYTES;
+  }
+
+  /** As in `Journal`. */
+  *entries(
+    from: Position,
+    upTo: number,
+    options: { readonly window?: Uint8Array } = {},
+  ): Generator<Entry> {
+    let at = from;
+    for (const file of this.live()) {
+      const { start } = file;
+      if (start.number < at.number) continue;
+      if (start.number > at.number) {
+        if (start.sequence !== at.sequence) break;
+        at = start;
+      }
+      const scan = file.scan(at, options.window);
+      while (scan.next.sequence <= upTo) {
+        const entry = scan.read();
+        if (!entry) break;
+        at = entry.next;
+        yield entry;
+      }
+    }
+    if (at.sequence > upTo) return;
+    throw new VaultError(
+      `Entry ${at.sequence} of the journal cannot be read back`,
+      { hint: "The medium that holds the journal lost what it had taken." },
+    );
   }
 
   close(): void {

@@ -55,6 +55,8 @@ export interface JournaledStoreOptions {
   readonly clock: Clock;
   /** What is written is drained after so long at the latest. */
   readonly idleMs?: number;
+  /** So much may wait to be drained while somebody writes without a pause. */
+  readonly mayWaitBytes?: number;
 }
 
 export class JournaledStore implements Store {
@@ -74,7 +76,7 @@ export class JournaledStore implements Store {
 
   /** @throws {VaultError} where an entry of the journal cannot be read */
   constructor(options: JournaledStoreOptions) {
-    const { target, journal, clock, idleMs } = options;
+    const { target, journal, clock, idleMs, mayWaitBytes } = options;
     this.#target = target;
     this.#journal = journal;
     this.#overlay = new Overlay(journal, target);
@@ -88,6 +90,7 @@ export class JournaledStore implements Store {
     this.#drain = new Drain({
       ...{ journal, target, clock },
       ...(idleMs !== undefined && { idleMs }),
+      ...(mayWaitBytes !== undefined && { mayWaitBytes }),
       applied: (runs) => this.#overlay.drop(runs),
       paused: (why) => {
         // Room may be made outside at any time, or never: who waits is told.

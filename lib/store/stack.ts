@@ -46,7 +46,8 @@ function bottomStore(bottom: Bottom): Store {
     case "journaled file": {
       const { file, journal, clock } = bottom;
       const target = drainIntoFile(file, { clock });
-      return new JournaledStore({ target, journal, clock });
+      const mayWaitBytes = journal.capacityBytes / 2;
+      return new JournaledStore({ target, journal, clock, mayWaitBytes });
     }
     case "memory":
       return new MemoryStore(bottom.sizeBytes);
