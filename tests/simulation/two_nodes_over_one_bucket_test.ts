@@ -222,17 +222,20 @@ class World {
 
   /** A third opens the volume as the bucket has it now, in a copy. */
   async #look(): Promise<Cells> {
-    const volume = await openOn({ pin: undefined }, this.#memory.copy());
-    const cells = await cellsOf(volume);
-    await volume.store.close();
+    // The nodes go on while it looks: what it finds is of this moment.
+    const copy = this.#memory.copy();
     const last = this.#tenures.at(-1);
+    const least = last?.seen ?? 0;
     // Who restarts may have uploaded something before we hear that it is open.
     const lines = [last, ...this.#current.values()]
       .filter((one): one is Tenure => one !== undefined)
       .filter((one) => one === last || one.node.opening);
+    const volume = await openOn({ pin: undefined }, copy);
+    const cells = await cellsOf(volume);
+    await volume.store.close();
     const seen = last && lengthOf(last.line, cells);
-    if (last && seen !== undefined && seen >= last.seen) {
-      last.seen = seen;
+    if (last && seen !== undefined && seen >= least) {
+      last.seen = Math.max(last.seen, seen);
       return cells;
     }
     const fits = lines.some(({ line }) => lengthOf(line, cells) !== undefined);

@@ -7,19 +7,12 @@
  * what came after, and the pin says how far the row was known to go: whoever shows less is refused.
  */
 
-import { equalBytes } from "../../base/bytes.ts";
 import type { Clock } from "../../base/clock.ts";
 import { VaultError } from "../../base/errors.ts";
 import type { Primitives } from "../../base/primitives.ts";
-import { type Bucket, listAll } from "../../bucket/bucket.ts";
+import type { Bucket } from "../../bucket/bucket.ts";
 import type { Journal } from "../../journal/journal.ts";
-import {
-  SEGMENT_FOLDER,
-  VOLUME_ID_BYTES,
-  type VolumeKeys,
-} from "../../segments/keys.ts";
-import { SealError } from "../../segments/seal_error.ts";
-import { SECTOR_BYTES } from "../../segments/segment.ts";
+import { VOLUME_ID_BYTES, type VolumeKeys } from "../../segments/keys.ts";
 import {
   encodeSuperblock,
   openSuperblock,
@@ -28,30 +21,18 @@ import {
 } from "../../segments/superblock.ts";
 import type { ChunkCache } from "../chunk_cache.ts";
 import { JournaledStore } from "../journaled_store.ts";
-import {
-  CHAIN_START,
-  type ChainEnd,
-  type ChainOptions,
-  follow,
-} from "./chain.ts";
-import { Checkpoints } from "./checkpoints.ts";
+import type { ChainEnd } from "./chain.ts";
 import { Cleaner } from "./cleaner.ts";
-import { takeNote } from "./note_taking.ts";
+import { expectPinned, readPast } from "./past.ts";
 import { Prefetch } from "./prefetch.ts";
 import { SegmentReader } from "./segment_reader.ts";
-import { UPLOADS } from "./row_queue.ts";
 import { type Pin, SegmentRow } from "./segment_row.ts";
 import { SegmentTarget } from "./segment_target.ts";
-import { knownOf, VolumeMap } from "./volume_map.ts";
+import type { VolumeMap } from "./volume_map.ts";
 import { VolumeSnapshots } from "./volume_snapshots.ts";
 
 /** How much data a segment is meant to hold. */
 export const SEGMENT_BYTES = 8 * 1024 * 1024;
-
-/** How often a volume's past is read where another goes on writing. */
-const MAX_READS = 8;
-
-const HEX_DIGITS = "0123456789abcdef";
 
 /** What of a volume is the same for all its life. */
 export interface NewVolume {
@@ -95,148 +76,6 @@ export async function readSuperblock(
   throw new VaultError("There is no volume of this key in the bucket", {
     kind: "not-found",
     hint: "Look at the address of the store, and at the key.",
-  });
-}
-
-/** A volume's past, as far as a bucket tells it. */
-export interface Past {
-  readonly map: VolumeMap;
-  readonly checkpoints: Checkpoints;
-  readonly end: ChainEnd;
-  readonly sizeBytes: number;
-  /** Whether the row goes through the place that was kept. */
-  readonly passed: boolean;
-  /** The epoch of the last claim that was found and was about to be made here, when nobody heard of it any more. */
-  readonly claimed: number | undefined;
-}
-
-interface PastOptions extends ChainOptions {
-  readonly volumeBytes: number;
-  readonly pin: Pin | undefined;
-  readonly clock: Clock;
-}
-
-/**
- * Reads it. Where another goes on writing meanwhile, what was to be read may be deleted a moment before; then there is a checkpoint that goes
- * further, and it is read from there.
- *
- * @throws {SealError} where it is not what was written
- */
-export async function readPast(options: PastOptions): Promise<Past> {
-  for (let tries = 1;; tries++) {
-    const checkpoints = new Checkpoints(options);
-    try {
-      return await readFrom(checkpoints, options);
-    } catch (thrown) {
-      if (!(thrown instanceof SealError) || tries === MAX_READS) throw thrown;
-      if (!await checkpoints.goFurther(checkpoints.last)) throw thrown;
-    }
-  }
-}
-
-async function readFrom(
-  checkpoints: Checkpoints,
-  options: PastOptions,
-): Promise<Past> {
-  const { pin, clock } = options;
-  const checkpoint = await checkpoints.find();
-  const map = checkpoint
-    ? await VolumeMap.of(checkpoint, clock)
-    : new VolumeMap();
-  let end = CHAIN_START;
-  let sizeBytes = options.volumeBytes;
-  if (checkpoint) {
-    const { epoch, previous, timeMs } = checkpoint.head;
-    end = { next: checkpoint.nextSegment, digest: previous, epoch, timeMs };
-    sizeBytes = checkpoint.volumeBytes;
-  }
-  let claimed: number | undefined;
-  let passed = isPinned(end, pin);
-  for (let looked: ChainEnd | undefined;; looked = end) {
-    for await (const { segment, end: after } of follow(options, end)) {
-      const { head, note } = segment;
-      if (pin?.claims?.some(({ digest }) => equalBytes(head.digest, digest))) {
-        claimed = head.epoch;
-      }
-      if (note) {
-        const { number } = head.identity;
-        const volume = { map, checkpoints, clock };
-        sizeBytes = await takeNote(volume, note, number) ?? sizeBytes;
-      }
-      const endSector = Math.ceil(sizeBytes / SECTOR_BYTES);
-      // Nothing is written past the end before a checkpoint tells of a later one.
-      if (segment.extents.some((x) => x.sector + x.sectors > endSector)) {
-        throw new SealError("The checkpoint with the volume's size is missing");
-      }
-      map.apply(knownOf(segment), segment.extents, endSector);
-      end = after;
-      passed ||= isPinned(end, pin);
-    }
-    // Whoever remembers finds out by that.
-    if (pin || !await goesOnBehind(options, end)) break;
-    // Somebody may be writing meanwhile.
-    if (looked === end) {
-      throw new SealError(
-        `Segment ${end.next} is missing or not what was written: there are others behind it`,
-      );
-    }
-  }
-  return { map, checkpoints, end, sizeBytes, passed, claimed };
-}
-
-function isPinned(end: ChainEnd, pin: Pin | undefined): boolean {
-  return end.next === pin?.next && equalBytes(end.digest, pin.digest);
-}
-
-/**
- * Whether there are segments behind the end of the row that no writer has left there when it died: so far behind it as none ever uploads
- * at once.
- */
-async function goesOnBehind(
-  { bucket, keys }: ChainOptions,
-  end: ChainEnd,
-): Promise<boolean> {
-  const goesOn = async (digit: string): Promise<boolean> => {
-    for await (const { name } of listAll(bucket, SEGMENT_FOLDER + digit)) {
-      const parsed = keys.parseName(name);
-      const { number } = parsed?.kind === "segment" ? parsed : { number: 0 };
-      if (number >= end.next + UPLOADS) return true;
-    }
-    return false;
-  };
-  // A page of a listing says where the next begins. Names are as good as random: by their first digit they are listed side by side.
-  const found = await Promise.all(Array.from(HEX_DIGITS, goesOn));
-  return found.includes(true);
-}
-
-/** @throws {VaultError} where the row is not that which was written here, or less of it */
-export function expectPinned(
-  { end, passed, claimed }: Pick<Past, "end" | "passed" | "claimed">,
-  pin: Pin,
-): void {
-  const older = end.epoch < pin.epoch ||
-    (end.epoch === pin.epoch && end.next < pin.next);
-  if (older) {
-    throw new VaultError(
-      `The bucket shows an older state of this volume, of ${
-        new Date(end.timeMs).toISOString()
-      }: what was written since is missing`,
-      {
-        kind: "refused",
-        hint:
-          "The store lost it, withholds it, or shows a copy from before. Nothing was changed.",
-      },
-    );
-  }
-  // A checkpoint that goes further than the pin is another's: ours are written after it. So is whatever follows our claim and is not of it.
-  const ours = claimed === undefined
-    ? passed && end.epoch === pin.epoch
-    : end.epoch === claimed;
-  if (ours) return;
-  throw new VaultError("Another node has written to this volume since", {
-    kind: "conflict",
-    hint:
-      "One volume in a bucket is served by one node. What was written here and not uploaded is in this node's journal alone.",
   });
 }
 

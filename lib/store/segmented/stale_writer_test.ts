@@ -3,7 +3,7 @@ import { expect } from "expect";
 import { type Bucket, BucketError, type Created } from "../../bucket/bucket.ts";
 import { FaultBucket } from "../../bucket/fault_bucket.ts";
 import { MemoryBucket } from "../../bucket/memory_bucket.ts";
-import { readPast } from "./bucket_volume.ts";
+import { readPast } from "./past.ts";
 import { noTime } from "../testing/journaled.ts";
 import { Fenced } from "./fenced.ts";
 import { GatedBucket } from "./testing/gated_bucket.ts";

@@ -1,0 +1,119 @@
+/** Batches of a journal's entries, as they are drained: read back whole, and of what they did to a byte only the last. */
+
+import type { Clock } from "../base/clock.ts";
+import type { Journal } from "../journal/journal.ts";
+import type { Position } from "../journal/mark.ts";
+import { type Entry, WINDOW_BYTES } from "../journal/scan.ts";
+import { SECTOR_BYTES } from "../journal/sector.ts";
+import { BatchBuffers } from "./batch_buffers.ts";
+import { cutAt, type DrainPiece, type DrainTarget } from "./drain_target.ts";
+import { ExtentMap, FIXED, type Run } from "./extent_map.ts";
+import { zerosOf } from "./overlay.ts";
+
+/** After so much that was read others have their turn. */
+const PAUSE_EVERY_BYTES = 256 * 1024;
+
+/** A batch, and where its pieces are in the journal. */
+export interface Batch {
+  readonly pieces: readonly DrainPiece[];
+  readonly runs: readonly Run[];
+  readonly first: number;
+  readonly next: Position;
+  readonly bytes: number;
+  /** What the pieces lie in. */
+  readonly buffer: Uint8Array;
+}
+
+export interface BatchesOptions {
+  readonly journal: Journal;
+  readonly target: DrainTarget;
+  readonly clock: Clock;
+}
+
+export class Batches {
+  readonly #options: BatchesOptions;
+  readonly #buffers: BatchBuffers;
+  /** What entries are read into. Each walk's own would be much for the collector. */
+  readonly #window = new Uint8Array(WINDOW_BYTES);
+
+  constructor(options: BatchesOptions) {
+    this.#options = options;
+    const { clock, target } = options;
+    this.#buffers = new BatchBuffers(clock, target.batchBytes);
+  }
+
+  /** The next entries, each found whole, as many as a batch has. Of what they did to a byte only the last counts. */
+  async read(from: Position): Promise<Batch | undefined> {
+    const { journal, target, clock } = this.#options;
+    const { stable } = journal;
+    if (from.sequence > stable) return undefined;
+    const entries: Omit<Entry, "next">[] = [];
+    const buffer = this.#buffers.take();
+    let held = 0;
+    const map = new ExtentMap();
+    let next = from;
+    let bytes = 0;
+    let pausedAt = 0;
+    const window = this.#window;
+    for (const entry of journal.entries(from, stable, { window })) {
+      const holder = entries.length + (entry.kind === "zero" ? FIXED : 0);
+      const { sector, sectors: length } = entry;
+      map.insert({ sector, length, holder, at: 0 });
+      const end = held + entry.data.length;
+      // The last operation may be a long one.
+      const fits = end <= buffer.length;
+      const data = fits ? buffer.subarray(held, end) : entry.data.slice();
+      if (fits) {
+        data.set(entry.data);
+        held = end;
+      }
+      entries.push({ ...entry, data });
+      next = entry.next;
+      bytes += (1 + entry.dataSectors) * SECTOR_BYTES;
+      if (bytes >= target.batchBytes && !entry.goesOn) break;
+      if (bytes - pausedAt < PAUSE_EVERY_BYTES) continue;
+      pausedAt = bytes;
+      await clock.sleep(0);
+    }
+    const pieces: DrainPiece[] = [];
+    const runs: Run[] = [];
+    for (const run of map.runs()) {
+      const entry = entries[run.holder % FIXED]!;
+      runs.push(runOf(entry, run));
+      const piece = cutAt(pieceOf(entry, run), target.sizeBytes);
+      if (piece) pieces.push(piece);
+    }
+    return { pieces, runs, first: from.sequence, next, bytes, buffer };
+  }
+
+  /** Nobody looks at its pieces any more. */
+  putBack({ buffer }: Batch): void {
+    this.#buffers.putBack(buffer);
+  }
+
+  /** None is wanted at the moment. */
+  rest(): void {
+    this.#buffers.rest();
+  }
+
+  close(): void {
+    this.#buffers.close();
+  }
+}
+
+/** Where the part of an entry is in the journal that a batch's run is. */
+function runOf(entry: Omit<Entry, "next">, run: Run): Run {
+  const { sector, length, at } = run;
+  return entry.kind === "zero"
+    ? { sector, length, holder: zerosOf(entry.at.number), at: entry.at.sector }
+    : { sector, length, holder: entry.at.number, at: entry.at.sector + 1 + at };
+}
+
+function pieceOf(entry: Omit<Entry, "next">, run: Run): DrainPiece {
+  const offset = run.sector * SECTOR_BYTES;
+  const length = run.length * SECTOR_BYTES;
+  if (entry.kind === "zero") return { kind: "zero", offset, length };
+  const start = run.at * SECTOR_BYTES;
+  const data = entry.data.subarray(start, start + length);
+  return { kind: "write", offset, data };
+}
