@@ -6,6 +6,7 @@
 
 import { AEAD_TAG_BYTES } from "../base/primitives.ts";
 import { MAX_NUMBER, SALT_BYTES, type VolumeKeys } from "./keys.ts";
+import { NumberIndex } from "./number_index.ts";
 import { DIGEST_BYTES, LIMITS, type Provenance } from "./preamble.ts";
 import {
   CHUNK_BYTES,
@@ -274,9 +275,9 @@ function* decodeMap(
   },
 ): Generator<MapExtent> {
   const { volumeBytes, counts } = known.summary;
-  const held = new Map(
-    known.segments.map(({ number, dataBytes }) => [number, dataBytes]),
-  );
+  const numbers = new NumberIndex(known.segments.map(({ number }) => number));
+  const rooms = Float64Array.from(known.segments, ({ dataBytes }) => dataBytes);
+  const endSector = Math.ceil(volumeBytes / SECTOR_BYTES);
   let [end, segment, lastAt] = [0, 0, 0];
   for (let i = 0; i < counts.extents; i++) {
     const sector = end + reader.varint();
@@ -284,8 +285,8 @@ function* decodeMap(
     segment += reader.signed();
     const at = lastAt + reader.signed();
     [end, lastAt] = [sector + sectors, at + sectors];
-    const room = held.get(segment) ?? 0;
-    const fits = sectors > 0 && end <= Math.ceil(volumeBytes / SECTOR_BYTES) &&
+    const room = rooms[numbers.indexOf(segment)] ?? 0;
+    const fits = sectors > 0 && end <= endSector &&
       at >= 0 && lastAt * SECTOR_BYTES <= room;
     if (!fits) {
       throw reader.malformed(

@@ -81,6 +81,12 @@ export class ByteReader {
 
   /** A number up to `max`. */
   varint(max: number = Number.MAX_SAFE_INTEGER): number {
+    const first = this.#bytes[this.#at];
+    // Nearly all are that short.
+    if (first !== undefined && first < 0x80 && first <= max) {
+      this.#at++;
+      return first;
+    }
     let value = 0;
     let scale = 1;
     for (let count = 1; count <= MAX_VARINT_BYTES; count++, scale *= 0x80) {

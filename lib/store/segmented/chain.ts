@@ -104,17 +104,30 @@ export async function readHead(
   throw new SealError(`Segment ${number} is cut off`);
 }
 
-/** The segments behind `from`, in order, as far as the row goes. */
+/**
+ * The segments behind `from`, in order, as far as the row goes. So many heads are asked for `ahead` of the one that is wanted: what is found is
+ * what it is for all time, and what is not found, or cannot be read, is asked for again when its turn comes.
+ */
 export async function* follow(
   options: ChainOptions,
   from: ChainEnd,
+  { ahead = 0 }: { readonly ahead?: number } = {},
 ): AsyncGenerator<{ readonly segment: SegmentHead; readonly end: ChainEnd }> {
+  const asked = new Map<number, Promise<SegmentHead | undefined>>();
   let end = from;
   for (;;) {
-    const segment = await readHead(options, end.next);
+    const { next } = end;
+    for (let number = next + 1; number <= next + ahead; number++) {
+      if (asked.has(number)) continue;
+      asked.set(number, readHead(options, number).catch(() => undefined));
+    }
+    const segment = await asked.get(next) ?? await readHead(options, next);
+    asked.delete(next);
     if (!segment || !goesOn(end, segment)) return;
     const { epoch, digest, timeMs } = segment.head;
-    end = behind(end, { number: end.next, epoch, digest, timeMs });
+    end = behind(end, { number: next, epoch, digest, timeMs });
+    // Behind a claim the row goes on further behind.
+    if (end.next !== next + 1) asked.clear();
     yield { segment, end };
   }
 }

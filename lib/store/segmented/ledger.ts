@@ -5,6 +5,7 @@
 
 import { AEAD_TAG_BYTES } from "../../base/primitives.ts";
 import type { SegmentRecord } from "../../segments/checkpoint.ts";
+import { NumberIndex } from "../../segments/number_index.ts";
 import { SealError } from "../../segments/seal_error.ts";
 import { chunkCount } from "../../segments/sealed.ts";
 import { SECTOR_BYTES } from "../../segments/segment.ts";
@@ -131,7 +132,7 @@ export class SegmentLedger {
   expect(number: number): KnownSegment {
     const segment = this.#segments.get(number);
     if (segment) return segment;
-    throw new SealError(`Segment ${number} is named and is not there`);
+    throw missing(number);
   }
 
   /** One in which nothing lives yet. */
@@ -204,6 +205,40 @@ export class SegmentLedger {
     const share = liveSectors * SECTOR_BYTES / objectBytes(segment);
     return 1 + Math.floor(RANKS * share);
   }
+}
+
+/** Counts what lives in the segments of a ledger where all of them change: each is found by its number alone, and told to the ledger once. */
+export class Tally {
+  readonly #ledger: SegmentLedger;
+  readonly #segments: readonly KnownSegment[];
+  readonly #numbers: NumberIndex;
+  readonly #sectors: Float64Array;
+
+  /** Nothing else changes the ledger until the {@linkcode end}. */
+  constructor(ledger: SegmentLedger) {
+    this.#ledger = ledger;
+    this.#segments = [...ledger.segments()].sort((a, b) => a.number - b.number);
+    this.#numbers = new NumberIndex(this.#segments.map(({ number }) => number));
+    this.#sectors = new Float64Array(this.#segments.length);
+  }
+
+  /** So many sectors more live in that segment. @throws {SealError} where it is not there */
+  count(number: number, sectors: number): void {
+    const at = this.#numbers.indexOf(number);
+    if (at < 0) throw missing(number);
+    this.#sectors[at]! += sectors;
+  }
+
+  /** Tells the ledger. */
+  end(): void {
+    this.#segments.forEach((segment, at) =>
+      this.#ledger.count(segment, this.#sectors[at]!)
+    );
+  }
+}
+
+function missing(number: number): SealError {
+  return new SealError(`Segment ${number} is named and is not there`);
 }
 
 /** The length of the object. */

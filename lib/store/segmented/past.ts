@@ -28,6 +28,9 @@ const MAX_READS = 8;
 /** How often it is looked for a later checkpoint where what was known to be there is not. */
 const MAX_LOOKS = 4;
 
+/** Heads of segments that are read at once where the row is followed. */
+const HEADS_AHEAD = 7;
+
 const HEX_DIGITS = "0123456789abcdef";
 
 /** A volume's past, as far as a bucket tells it. */
@@ -97,7 +100,8 @@ async function readFrom(
   let claimed: number | undefined;
   let passed = isPinned(end, pin);
   for (let looked: ChainEnd | undefined;; looked = end) {
-    for await (const { segment, end: after } of follow(options, end)) {
+    const row = follow(options, end, { ahead: HEADS_AHEAD });
+    for await (const { segment, end: after } of row) {
       const { head, note } = segment;
       if (pin?.claims?.some(({ digest }) => equalBytes(head.digest, digest))) {
         claimed = head.epoch;

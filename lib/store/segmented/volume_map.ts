@@ -7,7 +7,7 @@
 
 import type { PlacedExtent, SegmentHead } from "../../segments/segment.ts";
 import type { Clock } from "../../base/clock.ts";
-import type { Checkpoint, SegmentRecord } from "../../segments/checkpoint.ts";
+import type { Checkpoint } from "../../segments/checkpoint.ts";
 import {
   ExtentMap,
   FIXED,
@@ -15,7 +15,12 @@ import {
   type Run,
   type SectorRange,
 } from "../extent_map.ts";
-import { type Holding, type KnownSegment, SegmentLedger } from "./ledger.ts";
+import {
+  type Holding,
+  type KnownSegment,
+  SegmentLedger,
+  Tally,
+} from "./ledger.ts";
 
 /** The highest number of a segment that the map can name. */
 export const MAX_SEGMENT_NUMBER = FIXED - 1;
@@ -105,7 +110,9 @@ export class VolumeMap {
     clock: Clock,
   ): Promise<VolumeMap> {
     const map = new VolumeMap();
-    for (const record of segments) map.restore(record);
+    for (const { liveBytes: _, ...record } of segments) {
+      map.#segments.add(record);
+    }
     await map.#take(runsOf(extents), clock);
     return map;
   }
@@ -136,25 +143,14 @@ export class VolumeMap {
   }
 
   async #take(runs: Iterable<Run>, clock: Clock): Promise<void> {
+    const tally = new Tally(this.#segments);
     let taken = 0;
     for (const run of runs) {
-      this.restoreRun(run);
+      this.#map.insert(run);
+      tally.count(run.holder, run.length);
       if (++taken % RUNS_A_TURN === 0) await clock.sleep(0);
     }
-  }
-
-  /** A segment as a checkpoint knows it. Its runs are told after it. */
-  restore(
-    { number, digest, salt, dataStart, dataBytes }: SegmentRecord,
-  ): void {
-    this.#segments.add({ number, digest, salt, dataStart, dataBytes });
-  }
-
-  /** A run of a checkpoint. @throws {SealError} where its segment is not there */
-  restoreRun(run: Run): void {
-    const segment = this.#segments.expect(run.holder);
-    this.#map.insert(run);
-    this.#segments.count(segment, run.length);
+    tally.end();
   }
 
   /** The next segment in order. What it says past the end of the volume was cut off since, and is not taken. */

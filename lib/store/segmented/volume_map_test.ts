@@ -2,6 +2,7 @@
 import { expect } from "expect";
 import { Dice } from "../../../tests/fuzz/dice.ts";
 import type { SegmentExtent } from "../../segments/segment.ts";
+import { noTime } from "../testing/journaled.ts";
 import { place } from "./packing.ts";
 import { type KnownSegment, objectBytes } from "./ledger.ts";
 import { VolumeMap } from "./volume_map.ts";
@@ -77,15 +78,17 @@ class Twin {
 }
 
 /** As a checkpoint gives it back. */
-function restored(map: VolumeMap): VolumeMap {
-  const other = new VolumeMap();
-  for (const { liveSectors, ...record } of map.segments()) {
-    if (liveSectors > 0) {
-      other.restore({ ...record, liveBytes: liveSectors * 512 });
-    }
-  }
-  for (const run of map.runs()) other.restoreRun(run);
-  return other;
+function restored(map: VolumeMap): Promise<VolumeMap> {
+  const segments = [...map.segments()]
+    .filter(({ liveSectors }) => liveSectors > 0)
+    .map(({ liveSectors, ...record }) => ({
+      ...record,
+      liveBytes: liveSectors * 512,
+    }));
+  const extents = [...map.runs()].map(({ sector, length, holder, at }) => ({
+    ...{ sector, sectors: length, segment: holder, at },
+  }));
+  return VolumeMap.of({ segments, extents }, noTime);
 }
 
 /** Moves what was anywhere at any time: most of it is not there any more. */
@@ -109,7 +112,7 @@ function anyWrite(dice: Dice): SegmentExtent[] {
   });
 }
 
-Deno.test("the map, its counts and its ranks are those of the slow twin, on the way and from a checkpoint", () => {
+Deno.test("the map, its counts and its ranks are those of the slow twin, on the way and from a checkpoint", async () => {
   let movesThatCounted = 0;
   for (let seed = 0; seed < 25; seed++) {
     const dice = new Dice(seed);
@@ -124,7 +127,7 @@ Deno.test("the map, its counts and its ranks are those of the slow twin, on the 
       history.push([...twin.places]);
       if (isMove && twin.live(number) > 0) movesThatCounted++;
       if (dice.once(10)) {
-        map = restored(map);
+        map = await restored(map);
         for (const known of [...twin.sizes.keys()]) {
           if (twin.live(known) === 0) twin.sizes.delete(known);
         }
