@@ -253,7 +253,8 @@ Deno.test("who opens a volume while another writes and deletes what was to be re
   for (let n = 0; n < 6; n++) await put(writer, { sector: n, value: 1 });
   const gated = new GatedBucket(memory);
   // The reader has a checkpoint, and is about to read what comes behind it.
-  const reading = gated.holdNext({ kind: "get", prefix: "d/", side: "before" });
+  const next = keys.nameOf("segment", writer.row.end.next);
+  const reading = gated.holdNext({ kind: "get", prefix: next, side: "before" });
   const past = readPast({
     ...{ bucket: gated, keys, volumeBytes: SIZE_BYTES, pin: undefined },
     ...{ volumeId: writer.superblock.volumeId, clock: noTime },
