@@ -205,6 +205,11 @@ export class Journal {
     await this.#files.wipe();
   }
 
+  /** Nobody has written for a while: what was taken for a burst is given back. */
+  rest(): void {
+    this.#files.rest();
+  }
+
   /** Gives back what it keeps in hand and can do without. @throws {VaultError} */
   shrink(): void {
     this.#files.shrink();

@@ -15,6 +15,8 @@ import { SECTOR_BYTES } from "./sector.ts";
 
 /** How many spare files are kept for later; what is over is removed. Making one costs more than all that is ever written to it. */
 const KEPT_SPARE_FILES = 8;
+/** So many of those while nobody writes. */
+const QUIET_SPARE_FILES = 4;
 /** So many of those that are there when it is opened. */
 export const FOUND_SPARE_FILES = 3;
 
@@ -41,6 +43,8 @@ export class JournalFiles {
   /** By number, oldest first; the last one is being written. */
   readonly #live = new Map<number, JournalFile>();
   readonly #spare: JournalFile[] = [];
+  /** Zeros are being written into those that are spare. */
+  #wiping = false;
   #freed: PromiseWithResolvers<void> | undefined;
 
   constructor(options: JournalFilesOptions) {
@@ -129,11 +133,26 @@ export class JournalFiles {
 
   /** Those that hold nothing any more hold zeros, and are fewer. @throws {VaultError} */
   async wipe(): Promise<void> {
-    for (const { file, sizeBytes } of this.#spare) {
-      fill(file, sizeBytes);
-      await file.sync();
+    this.#wiping = true;
+    try {
+      for (const { file, sizeBytes } of this.#spare) {
+        fill(file, sizeBytes);
+        await file.sync();
+      }
+      this.shrink();
+    } finally {
+      this.#wiping = false;
     }
-    this.shrink();
+  }
+
+  /** Nobody writes: so many are not wanted. */
+  rest(): void {
+    if (this.#wiping) return;
+    try {
+      this.shrink(QUIET_SPARE_FILES);
+    } catch {
+      // Found again, and removed, when the journal is opened the next time.
+    }
   }
 
   /** Removes those that hold nothing, but for so many: what it takes to go on, unless told otherwise. @throws {VaultError} */

@@ -31,10 +31,13 @@ export class BatchBuffers {
     this.#free.push(buffer);
   }
 
-  /** None is wanted at the moment. */
-  rest(): void {
+  /** None is wanted at the moment. `quiet` is told when none was for a while. */
+  rest(quiet: () => void = () => {}): void {
     if (this.#free.length === 0 || this.#stopTimer) return;
-    this.#stopTimer = this.#clock.after(KEPT_MS, () => this.close());
+    this.#stopTimer = this.#clock.after(KEPT_MS, () => {
+      this.close();
+      quiet();
+    });
   }
 
   close(): void {

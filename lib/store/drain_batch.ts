@@ -91,9 +91,9 @@ export class Batches {
     this.#buffers.putBack(buffer);
   }
 
-  /** None is wanted at the moment. */
+  /** None is wanted at the moment. What was taken for a burst is given back when none is for a while. */
   rest(): void {
-    this.#buffers.rest();
+    this.#buffers.rest(() => this.#options.journal.rest());
   }
 
   close(): void {

@@ -8,7 +8,7 @@ import { BatchBuffers } from "./batch_buffers.ts";
 import { DrainIntoStore, type DrainPiece } from "./drain_target.ts";
 import { JournaledStore } from "./journaled_store.ts";
 import { MemoryStore } from "./memory_store.ts";
-import { noTime, openJournal } from "./testing/journaled.ts";
+import { FILE_BYTES, noTime, openJournal } from "./testing/journaled.ts";
 
 const SECTOR = new Uint8Array(512).fill(7);
 const SIZE_BYTES = 64 * 1024;
@@ -39,7 +39,7 @@ async function settle(): Promise<void> {
 }
 
 /** A store that drains from 1 KiB on, and lets up to 8 KiB wait. */
-async function patient() {
+async function patient({ mayWaitBytes = 8192, maxFiles = 4 } = {}) {
   const clock = new HandTime();
   const batches: number[] = [];
   const memory = new MemoryStore(SIZE_BYTES);
@@ -50,10 +50,10 @@ async function patient() {
     return apply(batch);
   };
   const disk = new CrashDisk(new Dice(1));
-  const journal = await openJournal(disk.folder("j"));
+  const journal = await openJournal(disk.folder("j"), { maxFiles });
   const store = new JournaledStore({
     ...{ target, journal, clock },
-    mayWaitBytes: 8192,
+    mayWaitBytes,
   });
   return { clock, batches, store, journal };
 }
@@ -95,6 +95,26 @@ Deno.test("what may wait does not, where somebody waits for it, or its time is o
   clock.pass(5000);
   await settle();
   expect(store.undrainedBytes).toBe(0);
+  await store.close();
+});
+
+Deno.test("files that a burst has taken are given back when nobody has written for a while", async () => {
+  const { clock, store, journal } = await patient({
+    ...{ mayWaitBytes: 8 * FILE_BYTES, maxFiles: 12 },
+  });
+  for (let n = 0; n < 500; n++) await store.write((n % 100) * 512, SECTOR);
+  const burst = journal.sizeBytes;
+  await store.drain();
+  clock.pass(9999);
+  await settle();
+  expect(journal.sizeBytes).toBe(burst);
+  clock.pass(10_000);
+  await settle();
+  // One that is being written, and four that are spare.
+  expect([burst, journal.sizeBytes]).toEqual([
+    ...[9 * FILE_BYTES, 5 * FILE_BYTES],
+  ]);
+  await store.write(0, SECTOR);
   await store.close();
 });
 

@@ -111,13 +111,11 @@ export class JournaledStore implements Store {
   async drain(): Promise<void> {
     this.#failure.refuse();
     await this.#turns.take(() => this.#drainAll());
+    // Whoever asks is about to copy it, and wants room.
+    this.#journal.rest();
   }
 
-  /**
-   * Resolves when all that was written before the call is in the target, however long that takes: who writes meanwhile does not wait.
-   *
-   * @throws what has ended the draining
-   */
+  /** All that was written before the call is, however long that takes: who writes meanwhile does not wait. @throws what has ended the draining */
   drained(): Promise<void> {
     return this.#drain.all({ isPatient: true });
   }

@@ -112,8 +112,11 @@ scenario(
       { timeoutMs: 40_000 },
     );
     expect(await first.node.ok("status")).toContain("Another node has had");
-    expect(await first.node.ok("audit", "--kind", "volume-lost"))
-      .toContain("photos");
+    // It is written down when it looks the next time, every 15 s.
+    await until("it is written down", async () => {
+      const lost = await first.node.ok("audit", "--kind", "volume-lost");
+      return lost.includes("photos");
+    }, { timeoutMs: 20_000 });
 
     // The second goes on undisturbed, and what it reads from the store is its own.
     after.set(3, 500);
