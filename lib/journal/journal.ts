@@ -33,8 +33,7 @@ export class Journal {
   #current: JournalFile;
   #end: Position;
   #from: Position;
-  /** Where the first entry is, or is to be, that is not stable. */
-  #stableEnd: Position;
+  #stable: number;
   #failed: { readonly why: unknown } | undefined;
   /** A file is being changed for the next: nothing can be appended meanwhile. */
   #turning: Promise<void> | undefined;
@@ -47,7 +46,7 @@ export class Journal {
     this.#current = opened.current;
     this.recovered = opened.recovered;
     this.#end = opened.current.start;
-    this.#stableEnd = this.#end;
+    this.#stable = this.#end.sequence - 1;
     this.#from = this.#files.trim(opened.recovered.from);
   }
 
@@ -67,7 +66,7 @@ export class Journal {
 
   /** The last entry that is on stable storage. */
   get stable(): number {
-    return this.#stableEnd.sequence - 1;
+    return this.#stable;
   }
 
   /** The first entry that is not drained. */
@@ -78,16 +77,6 @@ export class Journal {
   /** Bytes of entries that are not drained. */
   get undrainedBytes(): number {
     return this.#files.bytesBetween(this.#from, this.#end);
-  }
-
-  /** Bytes of those of them that are on stable storage. */
-  get stableBytes(): number {
-    return this.#files.bytesBetween(this.#from, this.#stableEnd);
-  }
-
-  /** The most bytes of entries that it holds, about. */
-  get capacityBytes(): number {
-    return this.#files.capacityBytes;
   }
 
   /** Bytes that it takes on the medium. */
@@ -170,21 +159,36 @@ export class Journal {
 
   /**
    * The entries from `from` up to and with the one of that sequence number, each found whole. Their data is lent until the next.
-   * They are read into `window`, of `WINDOW_BYTES`, where it is given.
    *
    * @throws {VaultError} where one of them cannot be read any more
    */
-  entries(
-    from: Position,
-    upTo: number,
-    options: { readonly window?: Uint8Array } = {},
-  ): Generator<Entry> {
-    return this.#files.entries(from, upTo, options);
+  *entries(from: Position, upTo: number): Generator<Entry> {
+    let at = from;
+    for (const file of this.#files.live()) {
+      const { start } = file;
+      if (start.number < at.number) continue;
+      if (start.number > at.number) {
+        if (start.sequence !== at.sequence) break;
+        at = start;
+      }
+      const scan = file.scan(at);
+      while (scan.next.sequence <= upTo) {
+        const entry = scan.read();
+        if (!entry) break;
+        at = entry.next;
+        yield entry;
+      }
+    }
+    if (at.sequence > upTo) return;
+    throw new VaultError(
+      `Entry ${at.sequence} of the journal cannot be read back`,
+      { hint: "The medium that holds the journal lost what it had taken." },
+    );
   }
 
   /** All before `next` is where it belongs, on stable storage: files that hold nothing else are used again. @throws {VaultError} */
   async drained(next: Position): Promise<void> {
-    invariant(next.sequence - 1 <= this.stable, "Drained before it is stable");
+    invariant(next.sequence - 1 <= this.#stable, "Drained before it is stable");
     invariant(next.sequence >= this.#from.sequence, "Drained backwards");
     this.#refuseFailed();
     await this.#putMark(next);
@@ -203,11 +207,6 @@ export class Journal {
     this.#turning ??= this.#turn().finally(() => this.#turning = undefined);
     await this.#turning;
     await this.#files.wipe();
-  }
-
-  /** Nobody has written for a while: what was taken for a burst is given back. */
-  rest(): void {
-    this.#files.rest();
   }
 
   /** Gives back what it keeps in hand and can do without. @throws {VaultError} */
@@ -259,7 +258,7 @@ export class Journal {
       life: this.#current.head!.life,
       sequence: at.sequence,
       previous: at.previous,
-      stable: this.stable,
+      stable: this.#stable,
     });
     this.#current.file.write(at.sector * SECTOR_BYTES, record);
     return {
@@ -272,15 +271,15 @@ export class Journal {
 
   async #sync(): Promise<void> {
     this.#refuseFailed();
-    const covers = this.#end;
-    if (covers.sequence === this.#stableEnd.sequence) return;
+    const covers = this.appended;
+    if (covers === this.#stable) return;
     try {
       await this.#current.file.sync();
     } catch (why) {
       this.refuse(why);
       throw why;
     }
-    this.#stableEnd = covers;
+    this.#stable = covers;
   }
 
   /** On to the next file, once there is one and all that is in this one is stable. */
@@ -310,7 +309,6 @@ export class Journal {
     }
     this.#current = file;
     this.#end = file.start;
-    this.#stableEnd = this.#end;
     this.#files.add(file);
     this.#from = this.#files.trim(this.#from);
   }
@@ -319,7 +317,7 @@ export class Journal {
     next: Position,
     begun = this.#current.start.number,
   ): Promise<void> {
-    const mark = { journal: this.#id, next, stable: this.stable, begun };
+    const mark = { journal: this.#id, next, stable: this.#stable, begun };
     try {
       await this.#mark.put(mark);
     } catch (why) {

@@ -6,19 +6,14 @@
  * Invariant: what a spare file held is covered by a mark on stable storage, so it may be overwritten at any time.
  */
 
-import { invariant, VaultError } from "../base/errors.ts";
+import { invariant } from "../base/errors.ts";
 import type { Folder } from "../base/folder.ts";
 import { fill, type JournalFile, makeJournalFile } from "./journal_file.ts";
 import type { Position } from "./mark.ts";
-import type { Entry } from "./scan.ts";
 import { SECTOR_BYTES } from "./sector.ts";
 
-/** How many spare files are kept for later; what is over is removed. Making one costs more than all that is ever written to it. */
-const KEPT_SPARE_FILES = 8;
-/** So many of those while nobody writes. */
-const QUIET_SPARE_FILES = 4;
-/** So many of those that are there when it is opened. */
-export const FOUND_SPARE_FILES = 3;
+/** How many spare files are kept for later; what is over is removed. */
+const KEPT_SPARE_FILES = 4;
 
 /** How many of those are for when the journal is opened the next time: there may be no room then, and all others may be live. */
 const RESERVED_FILES = 1;
@@ -43,8 +38,6 @@ export class JournalFiles {
   /** By number, oldest first; the last one is being written. */
   readonly #live = new Map<number, JournalFile>();
   readonly #spare: JournalFile[] = [];
-  /** Zeros are being written into those that are spare. */
-  #wiping = false;
   #freed: PromiseWithResolvers<void> | undefined;
 
   constructor(options: JournalFilesOptions) {
@@ -64,11 +57,6 @@ export class JournalFiles {
   /** Bytes that they take on the medium. */
   get sizeBytes(): number {
     return (this.#live.size + this.#spare.length) * this.#options.fileBytes;
-  }
-
-  /** Bytes of those that may be live. */
-  get capacityBytes(): number {
-    return this.#options.maxFiles * this.#options.fileBytes;
   }
 
   /** The one of that number. */
@@ -133,31 +121,16 @@ export class JournalFiles {
 
   /** Those that hold nothing any more hold zeros, and are fewer. @throws {VaultError} */
   async wipe(): Promise<void> {
-    this.#wiping = true;
-    try {
-      for (const { file, sizeBytes } of this.#spare) {
-        fill(file, sizeBytes);
-        await file.sync();
-      }
-      this.shrink();
-    } finally {
-      this.#wiping = false;
+    for (const { file, sizeBytes } of this.#spare) {
+      fill(file, sizeBytes);
+      await file.sync();
     }
+    this.shrink();
   }
 
-  /** Nobody writes: so many are not wanted. */
-  rest(): void {
-    if (this.#wiping) return;
-    try {
-      this.shrink(QUIET_SPARE_FILES);
-    } catch {
-      // Found again, and removed, when the journal is opened the next time.
-    }
-  }
-
-  /** Removes those that hold nothing, but for so many: what it takes to go on, unless told otherwise. @throws {VaultError} */
-  shrink(kept: number = RESERVED_FILES + 1): void {
-    for (const { file, name } of this.#spare.splice(kept)) {
+  /** Removes those that hold nothing, but for what it takes to go on. @throws {VaultError} */
+  shrink(): void {
+    for (const { file, name } of this.#spare.splice(RESERVED_FILES + 1)) {
       file.close();
       this.#options.folder.remove(name);
     }
@@ -202,40 +175,10 @@ export class JournalFiles {
   bytesBetween(from: Position, end: Position): number {
     let sectors = 0;
     for (const [number, { endSector }] of this.#live) {
-      if (number > end.number) break;
       const start = number === from.number ? from.sector : 1;
       sectors += (number === end.number ? end.sector : endSector) - start;
     }
     return sectors * SECTOR_BYTES;
-  }
-
-  /** As in `Journal`. */
-  *entries(
-    from: Position,
-    upTo: number,
-    options: { readonly window?: Uint8Array } = {},
-  ): Generator<Entry> {
-    let at = from;
-    for (const file of this.live()) {
-      const { start } = file;
-      if (start.number < at.number) continue;
-      if (start.number > at.number) {
-        if (start.sequence !== at.sequence) break;
-        at = start;
-      }
-      const scan = file.scan(at, options.window);
-      while (scan.next.sequence <= upTo) {
-        const entry = scan.read();
-        if (!entry) break;
-        at = entry.next;
-        yield entry;
-      }
-    }
-    if (at.sequence > upTo) return;
-    throw new VaultError(
-      `Entry ${at.sequence} of the journal cannot be read back`,
-      { hint: "The medium that holds the journal lost what it had taken." },
-    );
   }
 
   close(): void {

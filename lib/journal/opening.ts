@@ -5,7 +5,7 @@ import type { Folder } from "../base/folder.ts";
 import { LIFE_BYTES } from "./entry.ts";
 import { JOURNAL_ID_BYTES } from "./file_head.ts";
 import { type JournalFile, openJournalFiles } from "./journal_file.ts";
-import { FOUND_SPARE_FILES, JournalFiles } from "./journal_files.ts";
+import { JournalFiles } from "./journal_files.ts";
 import { type Mark, MarkFile } from "./mark.ts";
 import { recover, type Recovered } from "./recovery.ts";
 
@@ -85,7 +85,6 @@ export async function openJournal(options: JournalOptions): Promise<Opened> {
     await mark.put({ journal, next, stable, begun });
     files.add(current);
     if (empty) files.free(empty);
-    files.shrink(FOUND_SPARE_FILES);
     return { mark, id: said.journal, files, current, recovered };
   } catch (thrown) {
     for (const file of open) closeQuietly(file);

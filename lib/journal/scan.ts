@@ -26,15 +26,12 @@ export type Stop =
   | "a wrong checksum"
   | "another predecessor";
 
-/** What a walk reads into: the longest entry fits. */
-export const WINDOW_BYTES = MAX_ENTRY_SECTORS * SECTOR_BYTES;
-
 /** One walk over a file. */
 export class Scan {
   readonly #file: File;
   readonly #life: Uint8Array;
   readonly #endSector: number;
-  readonly #window: Uint8Array;
+  readonly #window = new Uint8Array(MAX_ENTRY_SECTORS * SECTOR_BYTES);
   /** Which sectors are in the window. */
   #loadedFrom = 0;
   #loadedTo = 0;
@@ -48,12 +45,9 @@ export class Scan {
       readonly life: Uint8Array;
       readonly from: Position;
       readonly endSector: number;
-      /** Of {@linkcode WINDOW_BYTES}; its own unless given. */
-      readonly window?: Uint8Array;
     },
   ) {
     this.#file = file;
-    this.#window = options.window ?? new Uint8Array(WINDOW_BYTES);
     this.#life = options.life;
     this.#endSector = options.endSector;
     this.#next = options.from;

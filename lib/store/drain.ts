@@ -1,7 +1,7 @@
 /**
  * Drains a journal into its target, batch after batch, in the background.
  *
- *     idle ──enough, or long enough ago, or hurry──▶ what is stable, or a sync ──▶ read a batch ──▶ apply ──▶ mark ──▶ idle
+ *     idle ──enough, or long enough ago, or hurry──▶ sync the journal ──▶ read a batch ──▶ apply ──▶ mark ──▶ idle
  *                                                       ▲                                │ failed
  *                                                       └──────── later, as the target says ◀────┤
  *                                                                                        └──never──▶ stopped
@@ -11,25 +11,29 @@
 
 import type { Clock } from "../base/clock.ts";
 import { messageOf, VaultError } from "../base/errors.ts";
+import type { Entry } from "../journal/scan.ts";
 import type { Journal } from "../journal/journal.ts";
-import { Ages } from "./ages.ts";
-import { type Batch, Batches } from "./drain_batch.ts";
-import type { DrainTarget } from "./drain_target.ts";
-import type { Run } from "./extent_map.ts";
+import type { Position } from "../journal/mark.ts";
+import { SECTOR_BYTES } from "../journal/sector.ts";
+import { cutAt, type DrainPiece, type DrainTarget } from "./drain_target.ts";
+import { ExtentMap, FIXED, type Run } from "./extent_map.ts";
+import { zerosOf } from "./overlay.ts";
 
 /** What is written is drained after so long at the latest, unless told otherwise. */
 const DEFAULT_IDLE_MS = 5000;
 
-/** Who has not written for so long is done for now. */
-const QUIET_MS = 50;
+/** Entries that were appended so close together have one age. */
+const AGE_MS = 1000;
+const MAX_AGES = 4096;
+
+/** After so much that was read others have their turn. */
+const PAUSE_EVERY_BYTES = 256 * 1024;
 
 export interface DrainOptions {
   readonly journal: Journal;
   readonly target: DrainTarget;
   readonly clock: Clock;
   readonly idleMs?: number;
-  /** So much may wait while somebody writes without a pause: what comes in one go is taken first, and drained after. Nothing unless given. */
-  readonly mayWaitBytes?: number;
   /** These are in the target now; where they are in the journal. */
   readonly applied: (runs: readonly Run[]) => void;
   /** The target did not take something; it is tried again. */
@@ -38,17 +42,24 @@ export interface DrainOptions {
   readonly stopped: (why: unknown) => void;
 }
 
+/** A batch, and where its pieces are in the journal. */
+interface Batch {
+  readonly pieces: readonly DrainPiece[];
+  readonly runs: readonly Run[];
+  readonly first: number;
+  readonly next: Position;
+  readonly bytes: number;
+  /** What the pieces lie in. */
+  readonly buffer: Uint8Array;
+}
+
 export class Drain {
   readonly #options: DrainOptions;
   readonly #ended: Promise<void>;
   readonly #closing = new AbortController();
-  readonly #batches: Batches;
+  /** Of batches that are over, for those to come: each of its own would wait long for its collection. */
+  readonly #buffers: Uint8Array[] = [];
   #undrainedBytes: number;
-  /** Counts what was appended, to see whether there was more of it. */
-  #writtenBytes = 0;
-  #seenBytes = -1;
-  /** So much has to wait for it to be woken. */
-  #enoughBytes: number;
   /** Somebody waits: everything is wanted, not only whole batches. */
   #hurry = false;
   #wake: (() => void) | undefined;
@@ -59,13 +70,12 @@ export class Drain {
     readonly isPatient: boolean;
   }[] = [];
   #trouble: string | undefined;
-  readonly #ages = new Ages();
+  /** When entries were appended: the first of those up to each number that come after those before. */
+  readonly #ages: { upTo: number; readonly atMs: number }[] = [];
   #stopped: { readonly why: unknown } | undefined;
 
   constructor(options: DrainOptions) {
     this.#options = options;
-    this.#batches = new Batches(options);
-    this.#enoughBytes = options.target.batchBytes;
     this.#undrainedBytes = options.journal.undrainedBytes;
     if (this.#undrainedBytes > 0) this.#note();
     this.#ended = this.#run();
@@ -79,13 +89,12 @@ export class Drain {
 
   /** When the first entry was appended that is not drained; of one that was found in the journal, when that was opened. */
   get sinceMs(): number | undefined {
-    return this.#ages.sinceMs;
+    return this.#ages[0]?.atMs;
   }
 
   /** So many bytes of entries more. */
   more(bytes: number): void {
     this.#undrainedBytes += bytes;
-    this.#writtenBytes += bytes;
     this.#note();
     this.#watch();
   }
@@ -118,13 +127,14 @@ export class Drain {
     this.#stopTimer?.();
     this.#wake?.();
     await this.#ended;
-    this.#batches.close();
     this.#giveUp(this.#closing.signal.reason);
   }
 
   /** What was written is not to lie there for ever. */
   #watch(): void {
-    if (this.#undrainedBytes >= this.#enoughBytes) this.#wake?.();
+    if (this.#undrainedBytes >= this.#options.target.batchBytes) {
+      this.#wake?.();
+    }
     if (this.#undrainedBytes === 0 || this.#stopTimer) return;
     const { clock, idleMs } = this.#options;
     this.#stopTimer = clock.after(idleMs ?? DEFAULT_IDLE_MS, () => {
@@ -137,8 +147,10 @@ export class Drain {
     const { target, clock } = this.#options;
     const { signal } = this.#closing;
     for (let attempt = 1; !signal.aborted;) {
-      await this.#untilWanted();
-      if (signal.aborted) break;
+      if (!this.#hurry && this.#undrainedBytes < target.batchBytes) {
+        await new Promise<void>((wake) => this.#wake = wake);
+        continue;
+      }
       try {
         await this.#drainSome();
         this.#trouble = undefined;
@@ -156,43 +168,13 @@ export class Drain {
     }
   }
 
-  /** Resolves when there is a batch and nobody who is in the middle of writing more, or too much of it, or somebody waits. */
-  async #untilWanted(): Promise<void> {
-    const { target, mayWaitBytes = 0 } = this.#options;
-    const { signal } = this.#closing;
-    while (!this.#hurry && !signal.aborted) {
-      if (this.#undrainedBytes < target.batchBytes) {
-        await this.#untilWoken(target.batchBytes);
-        continue;
-      }
-      if (this.#undrainedBytes >= mayWaitBytes) return;
-      if (this.#seenBytes === this.#writtenBytes) return;
-      this.#seenBytes = this.#writtenBytes;
-      await this.#untilWoken(mayWaitBytes, QUIET_MS);
-    }
-  }
-
-  /** Resolves when so much waits, somebody is in a hurry or closes it, or the time is over. */
-  async #untilWoken(enoughBytes: number, ms?: number): Promise<void> {
-    const { clock } = this.#options;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const stop = ms === undefined ? undefined : clock.after(ms, resolve);
-    this.#enoughBytes = enoughBytes;
-    this.#wake = resolve;
-    await promise;
-    this.#wake = undefined;
-    stop?.();
-  }
-
   /** As many batches as the target carries out at once. */
   async #drainSome(): Promise<void> {
     const { journal, target } = this.#options;
-    // What comes fast is made stable without being asked for.
-    const wantedBytes = target.batchBytes * target.atOnce;
-    if (this.#hurry || journal.stableBytes < wantedBytes) await journal.sync();
+    await journal.sync();
     const batches: Batch[] = [];
     for (let from = journal.from; batches.length < target.atOnce;) {
-      const batch = await this.#batches.read(from);
+      const batch = await this.#read(from);
       if (!batch) break;
       batches.push(batch);
       from = batch.next;
@@ -205,7 +187,7 @@ export class Drain {
       return target.apply({ first, last: next.sequence - 1, pieces });
     }));
     // Nobody looks at the pieces any more.
-    for (const batch of batches) this.#batches.putBack(batch);
+    this.#buffers.push(...batches.map(({ buffer }) => buffer));
     for (const [n, outcome] of outcomes.entries()) {
       if (outcome.status === "rejected") {
         const { reason: cause } = outcome;
@@ -226,21 +208,69 @@ export class Drain {
     target.backlog?.(this.#undrainedBytes);
   }
 
+  /** The next entries, each found whole, as many as a batch has. Of what they did to a byte only the last counts. */
+  async #read(from: Position): Promise<Batch | undefined> {
+    const { journal, target, clock } = this.#options;
+    const { stable } = journal;
+    if (from.sequence > stable) return undefined;
+    const entries: Omit<Entry, "next">[] = [];
+    const buffer = this.#buffers.pop() ?? new Uint8Array(target.batchBytes);
+    let held = 0;
+    const map = new ExtentMap();
+    let next = from;
+    let bytes = 0;
+    let pausedAt = 0;
+    for (const entry of journal.entries(from, stable)) {
+      const holder = entries.length + (entry.kind === "zero" ? FIXED : 0);
+      const { sector, sectors: length } = entry;
+      map.insert({ sector, length, holder, at: 0 });
+      const end = held + entry.data.length;
+      // The last operation may be a long one.
+      const fits = end <= buffer.length;
+      const data = fits ? buffer.subarray(held, end) : entry.data.slice();
+      if (fits) {
+        data.set(entry.data);
+        held = end;
+      }
+      entries.push({ ...entry, data });
+      next = entry.next;
+      bytes += (1 + entry.dataSectors) * SECTOR_BYTES;
+      if (bytes >= target.batchBytes && !entry.goesOn) break;
+      if (bytes - pausedAt < PAUSE_EVERY_BYTES) continue;
+      pausedAt = bytes;
+      await clock.sleep(0);
+    }
+    const pieces: DrainPiece[] = [];
+    const runs: Run[] = [];
+    for (const run of map.runs()) {
+      const entry = entries[run.holder % FIXED]!;
+      runs.push(runOf(entry, run));
+      const piece = cutAt(pieceOf(entry, run), target.sizeBytes);
+      if (piece) pieces.push(piece);
+    }
+    return { pieces, runs, first: from.sequence, next, bytes, buffer };
+  }
+
   /** All that was wanted is drained. What was appended since has its own time, also where that was over while others were drained. */
   #rest(): void {
     this.#hurry = false;
-    this.#batches.rest();
+    this.#buffers.length = 0;
     this.#watch();
   }
 
   #note(): void {
     const { clock, journal } = this.#options;
-    this.#ages.note(journal.appended, clock.now());
+    const last = this.#ages.at(-1);
+    const atMs = clock.now();
+    const isOld = last === undefined || atMs - last.atMs >= AGE_MS;
+    if (!last || (isOld && this.#ages.length < MAX_AGES)) {
+      this.#ages.push({ upTo: journal.appended, atMs });
+    } else last.upTo = journal.appended;
   }
 
   #tell(): void {
     const { sequence } = this.#options.journal.from;
-    this.#ages.forget(sequence);
+    while (this.#ages[0] && this.#ages[0].upTo < sequence) this.#ages.shift();
     const over = this.#awaited.filter(({ upTo }) => upTo < sequence);
     this.#awaited = this.#awaited.filter(({ upTo }) => upTo >= sequence);
     for (const { done } of over) done.resolve();
@@ -270,4 +300,21 @@ export class Drain {
 /** The target did not take a batch: it says what is to be done. */
 class ApplyError extends VaultError {
   override readonly name = "ApplyError";
+}
+
+/** Where the part of an entry is in the journal that a batch's run is. */
+function runOf(entry: Omit<Entry, "next">, run: Run): Run {
+  const { sector, length, at } = run;
+  return entry.kind === "zero"
+    ? { sector, length, holder: zerosOf(entry.at.number), at: entry.at.sector }
+    : { sector, length, holder: entry.at.number, at: entry.at.sector + 1 + at };
+}
+
+function pieceOf(entry: Omit<Entry, "next">, run: Run): DrainPiece {
+  const offset = run.sector * SECTOR_BYTES;
+  const length = run.length * SECTOR_BYTES;
+  if (entry.kind === "zero") return { kind: "zero", offset, length };
+  const start = run.at * SECTOR_BYTES;
+  const data = entry.data.subarray(start, start + length);
+  return { kind: "write", offset, data };
 }

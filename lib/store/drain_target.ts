@@ -76,10 +76,6 @@ const BATCH_BYTES = 8 * 1024 * 1024;
 /** After so much others have their turn. */
 const PAUSE_EVERY_BYTES = 256 * 1024;
 
-/** Short writes to places beside each other are one, of so many bytes at most: each costs as much as copying so much. */
-const JOINED_BYTES = 256 * 1024;
-const SHORT_BYTES = 32 * 1024;
-
 /** How long a store that has no room is left alone. */
 const NO_SPACE_RETRY_MS = 1000;
 
@@ -107,7 +103,6 @@ export class DrainIntoStore implements DrainTarget {
   readonly atOnce = 1;
   readonly #store: Store;
   readonly #clock: Clock;
-  #buffer: Uint8Array | undefined;
 
   /** `store` answers at once, and what it holds is stable. Closing this closes it. */
   constructor(
@@ -150,9 +145,8 @@ export class DrainIntoStore implements DrainTarget {
 
   async apply({ pieces }: DrainBatch): Promise<void> {
     let sincePause = 0;
-    const buffer = this.#buffer ??= new Uint8Array(JOINED_BYTES);
     // Room that is given back is there for what is written.
-    for (const piece of joined(zerosFirst(pieces), buffer)) {
+    for (const piece of zerosFirst(pieces)) {
       const pending = piece.kind === "write"
         ? this.#store.write(piece.offset, piece.data)
         : this.#store.unmap(piece);
@@ -194,34 +188,6 @@ export function anchor(target: DrainTarget, operation: readonly Part[]): void {
     const length = Math.min(part.data.length, target.sizeBytes - offset);
     target.anchor({ offset, length });
   }
-}
-
-/** The same with fewer writes, those that are joined lent from `buffer` until the next. */
-function* joined(
-  pieces: Iterable<DrainPiece>,
-  buffer: Uint8Array,
-): Generator<DrainPiece> {
-  /** What lies in it, to be written at `offset`. */
-  let held = 0;
-  let offset = 0;
-  const joinedSoFar = (): DrainPiece => {
-    const data = buffer.subarray(0, held);
-    held = 0;
-    return { kind: "write", offset, data };
-  };
-  for (const piece of pieces) {
-    const isShort = piece.kind === "write" && piece.data.length <= SHORT_BYTES;
-    const isNext = isShort && piece.offset === offset + held &&
-      held + piece.data.length <= buffer.length;
-    if (held > 0 && !isNext) yield joinedSoFar();
-    if (!isShort) yield piece;
-    else {
-      if (held === 0) offset = piece.offset;
-      buffer.set(piece.data, held);
-      held += piece.data.length;
-    }
-  }
-  if (held > 0) yield joinedSoFar();
 }
 
 /** A piece without what lies past `end`; undefined where all of it does. */

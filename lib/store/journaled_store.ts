@@ -55,8 +55,6 @@ export interface JournaledStoreOptions {
   readonly clock: Clock;
   /** What is written is drained after so long at the latest. */
   readonly idleMs?: number;
-  /** So much may wait to be drained while somebody writes without a pause. */
-  readonly mayWaitBytes?: number;
 }
 
 export class JournaledStore implements Store {
@@ -76,7 +74,7 @@ export class JournaledStore implements Store {
 
   /** @throws {VaultError} where an entry of the journal cannot be read */
   constructor(options: JournaledStoreOptions) {
-    const { target, journal, clock, idleMs, mayWaitBytes } = options;
+    const { target, journal, clock, idleMs } = options;
     this.#target = target;
     this.#journal = journal;
     this.#overlay = new Overlay(journal, target);
@@ -90,7 +88,6 @@ export class JournaledStore implements Store {
     this.#drain = new Drain({
       ...{ journal, target, clock },
       ...(idleMs !== undefined && { idleMs }),
-      ...(mayWaitBytes !== undefined && { mayWaitBytes }),
       applied: (runs) => this.#overlay.drop(runs),
       paused: (why) => {
         // Room may be made outside at any time, or never: who waits is told.
@@ -111,11 +108,13 @@ export class JournaledStore implements Store {
   async drain(): Promise<void> {
     this.#failure.refuse();
     await this.#turns.take(() => this.#drainAll());
-    // Whoever asks is about to copy it, and wants room.
-    this.#journal.rest();
   }
 
-  /** All that was written before the call is, however long that takes: who writes meanwhile does not wait. @throws what has ended the draining */
+  /**
+   * Resolves when all that was written before the call is in the target, however long that takes: who writes meanwhile does not wait.
+   *
+   * @throws what has ended the draining
+   */
   drained(): Promise<void> {
     return this.#drain.all({ isPatient: true });
   }

@@ -46,8 +46,7 @@ function bottomStore(bottom: Bottom): Store {
     case "journaled file": {
       const { file, journal, clock } = bottom;
       const target = drainIntoFile(file, { clock });
-      const mayWaitBytes = journal.capacityBytes / 2;
-      return new JournaledStore({ target, journal, clock, mayWaitBytes });
+      return new JournaledStore({ target, journal, clock });
     }
     case "memory":
       return new MemoryStore(bottom.sizeBytes);
