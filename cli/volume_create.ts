@@ -117,13 +117,8 @@ function tellRecovery(name: string, lines: readonly string[]): void {
 /** Options that say something of a bucket alone. */
 const OF_STORES = [
   ...["endpoint", "region", "cache", "prefetch", "journal"],
-  ...[
-    "uploadLimit",
-    "downloadLimit",
-    "keyFile",
-    "passphrase",
-    "passphraseFile",
-  ],
+  ...["uploadLimit", "downloadLimit"],
+  ...["keyFile", "passphrase", "passphraseFile"],
 ];
 
 function expectNoStore(

@@ -27,7 +27,8 @@ class FullPlace {
   );
 }
 
-Deno.test("a target that finds no room stops the drain until it does, and the volume goes on", async () => {
+/** A store over such a place, and the pauses that its drain makes. */
+async function storeWithoutRoom() {
   const place = new FullPlace();
   const sleeps: { ms: number; wake: () => void }[] = [];
   const clock: Clock = {
@@ -38,6 +39,11 @@ Deno.test("a target that finds no room stops the drain until it does, and the vo
   const journal = await openJournal(new CrashDisk(new Dice(1)).folder("j"));
   const target = new DrainIntoStore(place.store, { clock, batchBytes: 1 });
   const store = new JournaledStore({ target, journal, clock });
+  return { place, sleeps, journal, store };
+}
+
+Deno.test("a target that finds no room stops the drain until it does, and the volume goes on", async () => {
+  const { place, sleeps, store } = await storeWithoutRoom();
   store.write(0, new Uint8Array(512).fill(1));
   await settle();
   expect(store.trouble).toBe("Could not drain: No space to write: ENOSPC");
@@ -55,42 +61,26 @@ Deno.test("a target that finds no room stops the drain until it does, and the vo
 });
 
 Deno.test("who is patient waits until the target takes what was written, and nobody waits for him; who is not is told", async () => {
-  const place = new FullPlace();
-  const sleeps: (() => void)[] = [];
-  const clock: Clock = {
-    ...noTime,
-    sleep: (ms) => new Promise((wake) => ms === 0 ? wake() : sleeps.push(wake)),
-  };
-  const journal = await openJournal(new CrashDisk(new Dice(1)).folder("j"));
-  const target = new DrainIntoStore(place.store, { clock, batchBytes: 1 });
-  const store = new JournaledStore({ target, journal, clock });
+  const { place, sleeps, store } = await storeWithoutRoom();
   store.write(0, new Uint8Array(512).fill(1));
   await settle();
   let isDrained = false;
   const drained = store.drained().then(() => isDrained = true);
   const impatient = faultOf(() => store.drain());
-  sleeps.shift()!();
+  sleeps.shift()!.wake();
   await settle();
   expect([await impatient, isDrained]).toEqual(["no-space", false]);
   // At once: it does not stand behind who is patient.
   expect(store.write(512, new Uint8Array(512).fill(2))).toBeUndefined();
   place.isFull = false;
-  sleeps.shift()!();
+  sleeps.shift()!.wake();
   await drained;
   expect(read(store, 0, 512)[0]).toBe(1);
   await store.close();
 });
 
 Deno.test("where the target has no room, writers wait for none that nobody makes", async () => {
-  const place = new FullPlace();
-  const sleeps: (() => void)[] = [];
-  const clock: Clock = {
-    ...noTime,
-    sleep: (ms) => new Promise((wake) => ms === 0 ? wake() : sleeps.push(wake)),
-  };
-  const journal = await openJournal(new CrashDisk(new Dice(1)).folder("j"));
-  const target = new DrainIntoStore(place.store, { clock, batchBytes: 1 });
-  const store = new JournaledStore({ target, journal, clock });
+  const { place, sleeps, store, journal } = await storeWithoutRoom();
   const bytes = pattern(16 * 1024, 7);
   const writes: Promise<void>[] = [];
   while (!journal.full) {
@@ -101,7 +91,7 @@ Deno.test("where the target has no room, writers wait for none that nobody makes
   const last = writes.at(-1)!;
   const tryAgain = async () => {
     await settle();
-    sleeps.splice(0).forEach((wake) => wake());
+    sleeps.splice(0).forEach(({ wake }) => wake());
   };
   await tryAgain();
   expect(await faultOf(() => last)).toBe("no-space");

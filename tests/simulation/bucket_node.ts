@@ -1,10 +1,10 @@
 /** A simulated node with a volume in a bucket: a disk, a clock and a process of its own, which can be stopped, killed, and robbed of its disk. */
 
 import type { Clock } from "../../lib/base/clock.ts";
-import type { Extent } from "../../lib/base/extent.ts";
 import { MediaError } from "../../lib/base/media_error.ts";
 import { VaultError } from "../../lib/base/errors.ts";
-import type { Bucket, Created, ObjectPage } from "../../lib/bucket/bucket.ts";
+import type { Bucket } from "../../lib/bucket/bucket.ts";
+import { BucketLayer } from "../../lib/bucket/bucket_layer.ts";
 import { RetryingBucket } from "../../lib/bucket/retrying_bucket.ts";
 import {
   HurriedClock,
@@ -105,32 +105,16 @@ class Process {
 type Line = () => "request" | "answer" | undefined;
 
 /** The bucket as a process reaches it. */
-class Reached implements Bucket {
-  readonly #inner: Bucket;
+class Reached extends BucketLayer {
   readonly #process: Process;
   readonly #line: Line;
 
   constructor(inner: Bucket, process: Process, line: Line) {
-    this.#inner = inner;
+    super(inner);
     this.#process = process;
     this.#line = line;
   }
-  create(name: string, bytes: Uint8Array): Promise<Created> {
-    return this.#ask(() => this.#inner.create(name, bytes));
-  }
-  get(name: string, range?: Extent): Promise<Uint8Array | undefined> {
-    return this.#ask(() => this.#inner.get(name, range));
-  }
-  list(prefix: string, startAfter?: string): Promise<ObjectPage> {
-    return this.#ask(() => this.#inner.list(prefix, startAfter));
-  }
-  delete(names: readonly string[]): Promise<void> {
-    return this.#ask(() => this.#inner.delete(names));
-  }
-  close(): Promise<void> {
-    return Promise.resolve();
-  }
-  async #ask<T>(act: () => Promise<T>): Promise<T> {
+  protected async ask<T>(act: () => Promise<T>): Promise<T> {
     await this.#process.turn();
     const lost = this.#line();
     if (lost === "request") throw uncertain("no answer");

@@ -5,8 +5,8 @@
  */
 import { expect } from "expect";
 import { fromUtf8, utf8 } from "../../base/bytes.ts";
-import type { Bucket, Created, ObjectPage } from "../../bucket/bucket.ts";
-import type { Extent } from "../../base/extent.ts";
+import type { Bucket } from "../../bucket/bucket.ts";
+import { BucketLayer } from "../../bucket/bucket_layer.ts";
 import { FaultBucket } from "../../bucket/fault_bucket.ts";
 import { MemoryBucket } from "../../bucket/memory_bucket.ts";
 import { RetryingBucket } from "../../bucket/retrying_bucket.ts";
@@ -43,8 +43,7 @@ const BLOCK_BYTES = 512;
 const SIZE_BYTES = 64 * BLOCK_BYTES;
 
 /** The bucket as one process reaches it. A process that is dead asks nothing more, and hears of nothing. */
-class Reached implements Bucket {
-  readonly #inner: Bucket;
+class Reached extends BucketLayer {
   readonly #expectAlive: () => void;
   readonly #deleted: (names: readonly string[]) => void;
 
@@ -55,27 +54,15 @@ class Reached implements Bucket {
       readonly deleted: (names: readonly string[]) => void;
     },
   ) {
-    this.#inner = inner;
+    super(inner);
     this.#expectAlive = told.expectAlive;
     this.#deleted = told.deleted;
   }
-  create(name: string, bytes: Uint8Array): Promise<Created> {
-    return this.#ask(() => this.#inner.create(name, bytes));
-  }
-  get(name: string, range?: Extent): Promise<Uint8Array | undefined> {
-    return this.#ask(() => this.#inner.get(name, range));
-  }
-  list(prefix: string, startAfter?: string): Promise<ObjectPage> {
-    return this.#ask(() => this.#inner.list(prefix, startAfter));
-  }
-  delete(names: readonly string[]): Promise<void> {
+  override delete(names: readonly string[]): Promise<void> {
     this.#deleted(names);
-    return this.#ask(() => this.#inner.delete(names));
+    return super.delete(names);
   }
-  close(): Promise<void> {
-    return Promise.resolve();
-  }
-  async #ask<T>(act: () => Promise<T>): Promise<T> {
+  protected async ask<T>(act: () => Promise<T>): Promise<T> {
     this.#expectAlive();
     const answer = await act();
     this.#expectAlive();

@@ -49,7 +49,8 @@ export class Prefetch {
   #chunks = 1;
   /** In this pass. */
   #passedBytes = 0;
-  #passes = 0;
+  /** All was here at the end of the last pass. */
+  #isWhole = false;
   /** Something was absent and found no room. */
   #full = false;
   #unsavedBytes = 0;
@@ -64,9 +65,7 @@ export class Prefetch {
   get hereBytes(): number {
     const { liveBytes } = this.#options.map;
     // A later pass only looks for what has gone since.
-    return this.#passes > 0
-      ? liveBytes
-      : Math.min(this.#passedBytes, liveBytes);
+    return this.#isWhole ? liveBytes : Math.min(this.#passedBytes, liveBytes);
   }
 
   /** Why not all will be here; undefined where it is, or is about to be. */
@@ -87,8 +86,7 @@ export class Prefetch {
       let pauseMs = EVERY_MS;
       try {
         this.#trouble = await this.#pass();
-        if (this.#trouble === undefined) this.#passes++;
-        else this.#passes = 0;
+        this.#isWhole = this.#trouble === undefined;
       } catch (thrown) {
         this.#trouble = `it cannot be fetched: ${messageOf(thrown)}`;
         pauseMs = RETRY_MS;

@@ -267,6 +267,27 @@ Deno.test("who opens a volume while another writes and deletes what was to be re
   expect([...map.runs()]).toEqual([...writer.map.runs()]);
 });
 
+Deno.test("who remembers more than a listing shows looks again, and is refused where it never shows it", async () => {
+  const memory = new MemoryBucket();
+  await makeVolume(memory, { sizeBytes: SIZE_BYTES });
+  let lagging = 0;
+  const bucket = new FaultBucket(memory, ({ kind, name }) => {
+    if (kind !== "list" || name !== "m/" || lagging === 0) return undefined;
+    lagging--;
+    // Both checkpoints that are kept.
+    return { lagging: 3 };
+  });
+  const here: Machine = { pin: undefined };
+  const writer = await openOn(here, bucket, often);
+  for (let n = 0; n < 6; n++) await put(writer, { sector: 7, value: 1 + n });
+  await writer.row.settled();
+  lagging = 2;
+  const again = await openOn(here, bucket, often);
+  expect((await values(again, 8))[7]).toBe(6);
+  lagging = 100;
+  await expect(openOn(here, bucket)).rejects.toThrow("shows an older state");
+});
+
 Deno.test("who cannot read it although nobody writes is told at once", async () => {
   const memory = await bucketOfVolume();
   const writer = await openOn({ pin: undefined }, memory);

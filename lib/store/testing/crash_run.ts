@@ -37,7 +37,7 @@ export interface CrashSubject {
   readonly afterKill: Contract;
   /** What is promised of a store that was closed; nothing is missing unless given. */
   readonly afterClose?: Contract;
-  /** Of one that it has opened, where it has any. */
+  /** The snapshots of a store that it has opened; a store without any has no such hand. */
   readonly snapshotsOf?: (store: Store) => SnapshotHand;
   /** It is over: what is left is looked at once more. */
   readonly atEnd?: () => Promise<void>;

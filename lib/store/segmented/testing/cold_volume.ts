@@ -33,7 +33,14 @@ export async function coldVolume(
     /** Does something to the bucket before the volume is opened. */
     readonly before?: (bucket: AskedBucket) => Promise<void>;
   },
-): Promise<{ bucket: AskedBucket; volume: BucketVolume; cache?: ChunkCache }> {
+): Promise<{
+  bucket: AskedBucket;
+  volume: BucketVolume;
+  cache?: ChunkCache;
+  /** Of the cache. */
+  index: MemoryFile;
+}> {
+  const index = new MemoryFile();
   const bucket = new AskedBucket();
   await makeVolume(bucket, { sizeBytes: chunks * CHUNK_BYTES });
   const machine = { pin: undefined };
@@ -56,19 +63,23 @@ export async function coldVolume(
   const { cacheChunks, prefetches, clock } = options;
   const volume = await openOn(machine, bucket, {
     ...(cacheChunks > 0 && {
-      cache: (volumeId) => cache = newCache(volumeId, cacheChunks),
+      cache: (volumeId) => cache = newCache(volumeId, cacheChunks, index),
     }),
     ...(prefetches !== undefined && { prefetches }),
     ...(clock && { clock }),
     cleans: false,
   });
   bucket.gets = 0;
-  return { bucket, volume, ...(cache && { cache }) };
+  return { bucket, volume, index, ...(cache && { cache }) };
 }
 
-function newCache(volumeId: Uint8Array, chunks: number): ChunkCache {
+function newCache(
+  volumeId: Uint8Array,
+  chunks: number,
+  index: MemoryFile,
+): ChunkCache {
   return new ChunkCache({
-    ...{ data: new MemoryFile(), index: new MemoryFile(), volumeId },
+    ...{ data: new MemoryFile(), index, volumeId },
     limitBytes: chunks * CHUNK_BYTES,
     hash: (...parts) => primitives.hash("sha256", ...parts),
   });
