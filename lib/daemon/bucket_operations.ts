@@ -14,8 +14,8 @@ import type { VolumeKeys } from "../segments/keys.ts";
 import { SUPERBLOCK_NUMBER } from "../segments/superblock.ts";
 import {
   createBucketVolume,
-  openBucketVolume,
   readSuperblock,
+  takeBucketVolume,
 } from "../store/segmented/bucket_volume.ts";
 import { readHead } from "../store/segmented/chain.ts";
 import { checkBucketSize, checkBucketSpec, reachOf } from "./bucket_address.ts";
@@ -80,19 +80,15 @@ export async function recoverFromBucket(
   folder.begin(spec.key);
   const keys = folder.keys();
   return await withBucket(spec, world, async (bucket) => {
-    const journal = await folder.openJournal(spec.journalBytes);
-    const { store, superblock, map, found } = await openBucketVolume({
-      ...{ bucket, keys, journal, clock: world.clock },
-      ...{ cache: undefined, pin: undefined, cleans: false },
-      keepPin: (pin) => folder.keepPin(pin),
-    });
-    const { sizeBytes } = store;
-    await store.close();
-    const { timeMs } = found;
+    const { superblock, sizeBytes, liveBytes, timeMs } = await takeBucketVolume(
+      {
+        ...{ bucket, keys, clock: world.clock },
+        keepPin: (pin) => folder.keepPin(pin),
+      },
+    );
     return {
-      sizeBytes,
+      ...{ sizeBytes, liveBytes },
       blockSizeBytes: superblock.blockSizeBytes === 4096 ? 4096 : 512,
-      liveBytes: map.liveBytes,
       ...(timeMs > 0 && { stateOf: new Date(timeMs).toISOString() }),
     };
   });

@@ -64,8 +64,13 @@ export class SegmentRow {
     return this.#end.trouble;
   }
 
+  /** From now on nobody who wrote to it before can. @throws {VaultError} */
+  take(): Promise<void> {
+    return this.#inTurn(() => this.#end.claimed());
+  }
+
   /**
-   * From now on nobody who wrote to it before can. A checkpoint behind the claim outdoes whatever a former writer may say yet.
+   * The same, to write to it. A checkpoint behind the claim outdoes whatever a former writer may say yet.
    *
    * @throws {VaultError}
    */
