@@ -43,7 +43,7 @@ export interface OpenDiskOptions extends World {
   readonly folder: BucketFolder;
   /** Given up at once when it is aborted. */
   readonly signal: AbortSignal;
-  /** Told of each try that failed and is followed by another. */
+  /** Told of a try that failed and is followed by another, unless the one before failed alike. */
   readonly onRetry: (error: BucketError) => void;
 }
 
@@ -120,14 +120,21 @@ export function reachBucket(
 /** Why the last try failed, as long as nothing has been uploaded since. */
 class Tries {
   readonly #told: OpenDiskOptions["onRetry"];
-  #last: { readonly why: string; readonly uploadedBytes: number } | undefined;
+  #last: {
+    readonly fault: BucketError["fault"];
+    readonly why: string;
+    readonly uploadedBytes: number;
+  } | undefined;
 
   constructor(told: OpenDiskOptions["onRetry"]) {
     this.#told = told;
   }
 
   failed(error: BucketError, uploadedBytes: number): void {
-    this.#last = { why: error.message, uploadedBytes };
+    const { fault, message: why } = error;
+    const last = this.#last;
+    this.#last = { fault, why, uploadedBytes };
+    if (last?.fault === fault && last.uploadedBytes === uploadedBytes) return;
     this.#told(error);
   }
 
