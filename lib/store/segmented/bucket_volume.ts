@@ -21,7 +21,9 @@ import {
 } from "../../segments/superblock.ts";
 import type { ChunkCache } from "../chunk_cache.ts";
 import { JournaledStore } from "../journaled_store.ts";
+import { ancestryOf, type Elsewhere, inherited } from "./ancestry.ts";
 import type { ChainEnd } from "./chain.ts";
+import type { Checkpoints } from "./checkpoints.ts";
 import { Cleaner } from "./cleaner.ts";
 import { expectPinned, readPast } from "./past.ts";
 import { Prefetch } from "./prefetch.ts";
@@ -82,6 +84,8 @@ export async function readSuperblock(
 export interface OpenVolumeOptions {
   readonly bucket: Bucket;
   readonly keys: VolumeKeys;
+  /** Where its ancestors and its clones lie. One that is a clone is not opened without. */
+  readonly elsewhere?: Elsewhere;
   readonly journal: Journal;
   readonly cache: ((volumeId: Uint8Array) => ChunkCache) | undefined;
   /** What was kept; undefined on a machine that has never had the volume. */
@@ -106,10 +110,13 @@ export interface BucketVolume {
   readonly map: VolumeMap;
   readonly reader: SegmentReader;
   readonly snapshots: VolumeSnapshots;
+  readonly checkpoints: Checkpoints;
   readonly cleaner: Cleaner | undefined;
   readonly prefetch: Prefetch | undefined;
-  /** All that is in the bucket of it, as far as it is known: what is to be deleted, too. */
+  /** All that is in the bucket of it, as far as it is known: what is to be deleted, too, and nothing of its ancestors. */
   readonly storedBytes: number;
+  /** What of it lies in its ancestors' segments: 0 where it is no clone. */
+  readonly inheritedBytes: number;
   readonly superblock: Superblock;
   /** The end of the row as it was found, before it was claimed. */
   readonly found: ChainEnd;
@@ -126,7 +133,9 @@ export async function openBucketVolume(
   const { bucket, keys, journal, pin, clock, idleMs } = options;
   const superblock = await readSuperblock(bucket, keys);
   const { volumeId, volumeBytes, segmentBytes } = superblock;
-  const chain = { bucket, keys, volumeId };
+  const { elsewhere } = options;
+  const ancestry = ancestryOf(superblock, { elsewhere, keys });
+  const chain = { bucket, keys, volumeId, ancestry };
   const past = await readPast({ ...chain, volumeBytes, pin, clock });
   if (pin) expectPinned(past, pin);
   const { map, checkpoints, end, sizeBytes } = past;
@@ -153,21 +162,26 @@ export async function openBucketVolume(
     : undefined;
   const target = new SegmentTarget({
     ...{ map, reader, cache, bucket, row, segmentBytes, cleaner, prefetch },
+    ancestry,
   });
   const store = new JournaledStore({
     ...{ target, journal, clock },
     ...(idleMs === undefined ? {} : { idleMs }),
   });
   const snapshots = new VolumeSnapshots({
-    ...{ ...chain, store, row, map, checkpoints, reader, clock },
+    ...{ ...chain, store, row, map, checkpoints, reader, clock, elsewhere },
   });
   cleaner?.wake();
   return {
-    ...{ store, row, map, reader, snapshots, cleaner, prefetch },
+    ...{ store, row, map, reader, snapshots, checkpoints, cleaner, prefetch },
     ...{ superblock, found: end },
     get storedBytes() {
       const { objectBytes: strayBytes } = cleaner?.strays ?? { objectBytes: 0 };
-      return map.objectBytes + checkpoints.objectBytes + strayBytes;
+      const ownBytes = map.objectBytes - inherited(map, ancestry).objectBytes;
+      return ownBytes + checkpoints.objectBytes + strayBytes;
+    },
+    get inheritedBytes() {
+      return inherited(map, ancestry).liveBytes;
     },
   };
 }
