@@ -128,11 +128,10 @@ export class VolumeClones {
     }
   }
 
-  async #isGone({ volumeId, prefix, superblock }: Clone): Promise<boolean> {
-    if (this.#making.has(toHex(volumeId))) return false;
-    const there = this.#options.elsewhere?.(prefix);
-    if (!there) return false;
-    return await there.get(superblock, { offset: 0, length: 1 }) === undefined;
+  async #isGone(clone: Clone): Promise<boolean> {
+    const { elsewhere } = this.#options;
+    if (!elsewhere || this.#making.has(toHex(clone.volumeId))) return false;
+    return !await isThere(clone, elsewhere);
   }
 
   async #forget(
@@ -142,6 +141,26 @@ export class VolumeClones {
     const digest = new Uint8Array(DIGEST_BYTES);
     await hand.note({ kind: "uncloned", snapshot, digest, clone });
   }
+}
+
+async function isThere(
+  { prefix, superblock }: Clone,
+  elsewhere: Elsewhere,
+): Promise<boolean> {
+  const first = { offset: 0, length: 1 };
+  return await elsewhere(prefix).get(superblock, first) !== undefined;
+}
+
+/** Those that are there, whatever a row tells that nobody writes to now. @throws {BucketError} */
+export async function clonesThatAre(
+  told: readonly ClonedSnapshot[],
+  elsewhere: Elsewhere,
+): Promise<readonly Clone[]> {
+  const there: Clone[] = [];
+  for (const { clone } of told) {
+    if (await isThere(clone, elsewhere)) there.push(clone);
+  }
+  return there;
 }
 
 /** Why something stays. */

@@ -4,8 +4,7 @@
  */
 
 import { VaultError } from "../../../base/errors.ts";
-import { type Bucket, listAll } from "../../../bucket/bucket.ts";
-import { BucketLayer } from "../../../bucket/bucket_layer.ts";
+import { listAll } from "../../../bucket/bucket.ts";
 import { FaultBucket } from "../../../bucket/fault_bucket.ts";
 import { MemoryBucket } from "../../../bucket/memory_bucket.ts";
 import { RetryingBucket } from "../../../bucket/retrying_bucket.ts";
@@ -21,64 +20,22 @@ import type { BucketVolume } from "../bucket_volume.ts";
 import { Fenced } from "../fenced.ts";
 import { verifyVolume } from "../verify.ts";
 import { Home, placesIn } from "./clones.ts";
+import {
+  bytesOf,
+  cellsOf,
+  expectSame,
+  type Half,
+  kept,
+  type Life,
+  Member,
+  Process,
+  same,
+  SECTORS,
+} from "./family_member.ts";
 import { SECTOR_BYTES } from "./volumes.ts";
 
-const SECTORS = 24;
 const STEPS = 60;
 const MOST = 6;
-
-/** What is in each sector: the number of the write that was there last. */
-type Cells = readonly number[];
-
-/** One life of a process. After so many requests it is dead, and asks nothing more. */
-class Process extends BucketLayer {
-  dies: number | undefined;
-  dead = false;
-
-  protected async ask<T>(act: () => Promise<T>): Promise<T> {
-    this.#turn();
-    if (this.dies !== undefined && this.dies-- === 0) this.dead = true;
-    const answer = await act();
-    this.#turn();
-    return answer;
-  }
-
-  #turn(): void {
-    if (this.dead) throw new VaultError("The process is dead");
-  }
-}
-
-interface Kept {
-  readonly cells: Cells;
-  readonly clones: Set<Member>;
-}
-
-interface Life {
-  readonly process: Process;
-  readonly bucket: Bucket;
-  readonly volume: BucketVolume;
-}
-
-class Member {
-  readonly home: Home;
-  readonly from: Kept | undefined;
-  cells: Cells;
-  readonly snapshots = new Map<number, Kept>();
-  life: Life | undefined;
-
-  constructor(home: Home, cells: Cells, from?: Kept) {
-    this.home = home;
-    this.cells = cells;
-    this.from = from;
-  }
-}
-
-/** What a step that was cut off may have left, or not. */
-interface Half {
-  readonly cells?: Cells;
-  readonly makes?: boolean;
-  readonly releases?: number;
-}
 
 export interface FamilyTally {
   clones: number;
@@ -333,18 +290,7 @@ export class Family {
     if (half.cells && same(found, half.cells)) member.cells = half.cells;
     expectSame(member, found, member.cells);
     const list = (await volume.snapshots.list()).map(({ number }) => number);
-    for (const number of list) {
-      if (member.snapshots.has(number)) continue;
-      if (!half.makes) throw new Error(`There is a snapshot ${number}`);
-      member.snapshots.set(number, kept(member.cells));
-    }
-    for (const [number, { clones }] of member.snapshots) {
-      if (list.includes(number)) continue;
-      if (half.releases !== number || clones.size > 0) {
-        throw new Error(`Snapshot ${number} is lost`);
-      }
-      member.snapshots.delete(number);
-    }
+    member.takeUp(list, half);
     return member.life;
   }
 
@@ -387,38 +333,4 @@ export class Family {
       throw new Error("It remembers clones of no snapshot");
     }
   }
-}
-
-function kept(cells: Cells): Kept {
-  return { cells, clones: new Set() };
-}
-
-function bytesOf(value: number, sectors: number): Uint8Array {
-  const words = new Uint32Array(sectors * SECTOR_BYTES / 4).fill(value);
-  return new Uint8Array(words.buffer);
-}
-
-async function cellsOf(
-  store: Pick<BucketVolume["store"], "read">,
-): Promise<Cells> {
-  const bytes = new Uint8Array(SECTORS * SECTOR_BYTES);
-  await store.read(0, bytes);
-  const words = new Uint32Array(bytes.buffer);
-  return Array.from({ length: SECTORS }, (_, n) => {
-    const from = n * SECTOR_BYTES / 4;
-    const sector = words.subarray(from, from + SECTOR_BYTES / 4);
-    if (sector.some((word) => word !== sector[0])) {
-      throw new Error(`Sector ${n} is torn`);
-    }
-    return sector[0]!;
-  });
-}
-
-function same(a: Cells, b: Cells): boolean {
-  return a.every((cell, n) => cell === b[n]);
-}
-
-function expectSame({ home }: Member, found: Cells, wanted: Cells): void {
-  if (same(found, wanted)) return;
-  throw new Error(`"${home.prefix}" holds ${found} in place of ${wanted}`);
 }
