@@ -175,7 +175,7 @@ export function hasClones(
     {
       kind: "conflict",
       hint:
-        "Delete the clone first, where it is served, with what is in its bucket: vault volume delete NAME --with-bucket.",
+        `Delete the clone first, where it is served: vault volume delete NAME --with-bucket. One whose key is lost goes with all that lies under "${first?.prefix}" in the bucket.`,
     },
   );
 }
