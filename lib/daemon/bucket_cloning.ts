@@ -9,6 +9,7 @@ import type { Clone } from "../segments/clone.ts";
 import type { VolumeKeys } from "../segments/keys.ts";
 import { SealError } from "../segments/seal_error.ts";
 import { SUPERBLOCK_NUMBER } from "../segments/superblock.ts";
+import { ancestryOf } from "../store/segmented/ancestry.ts";
 import { readSuperblock } from "../store/segmented/bucket_volume.ts";
 import { cloneVolume } from "../store/segmented/cloning.ts";
 import { readPast } from "../store/segmented/past.ts";
@@ -116,8 +117,10 @@ async function clonesOf(
     const superblock = keys.nameOf("superblock", SUPERBLOCK_NUMBER);
     if (!await bucket.get(superblock)) return [];
     try {
-      const { volumeId, volumeBytes } = await readSuperblock(bucket, keys);
-      const chain = { bucket, keys, volumeId };
+      const found = await readSuperblock(bucket, keys);
+      const { volumeId, volumeBytes } = found;
+      const ancestry = ancestryOf(found, { elsewhere, keys });
+      const chain = { bucket, keys, volumeId, ancestry };
       const pin = folder.pin();
       const past = await readPast({ ...chain, volumeBytes, pin, clock });
       const { clones } = past.checkpoints.kept;

@@ -12,6 +12,7 @@ import { noTime } from "../testing/journaled.ts";
 import { Fenced } from "./fenced.ts";
 import { readSnapshot } from "./snapshot_reading.ts";
 import { Home, placesIn } from "./testing/clones.ts";
+import { Process } from "./testing/family_member.ts";
 import { fill, filled, often, SIZE_BYTES } from "./testing/snapshots.ts";
 import {
   namesIn,
@@ -339,4 +340,38 @@ Deno.test("a clone that could not be made leaves nothing but a name, and keeps n
   await clone.place(memory).delete([keys.nameOf("superblock", 0)]);
   await volume.snapshots.release(number);
   expect(volume.snapshots.clones.list).toEqual([]);
+});
+
+Deno.test("killed at any request while it is made, a clone is there, whole and kept, or it is not, and keeps nothing", async () => {
+  const seen = { there: 0, gone: 0 };
+  for (let dies = 0;; dies++) {
+    const memory = new MemoryBucket();
+    const process = new Process(memory);
+    const { home, volume, number } = await source(process);
+    await volume.row.settled();
+    const clone = new Home("try");
+    process.dies = dies;
+    const made = await clone.cloneOf({ home, volume }, number, process)
+      .then(() => true, () => false);
+    expect(made).toBe(!process.dead);
+    const again = await home.open(memory, often);
+    expect(await values(again, 4)).toEqual(filled(20));
+    const superblock = clone.keys.nameOf("superblock", 0);
+    if (await clone.place(memory).get(superblock)) {
+      seen.there++;
+      await expect(again.snapshots.release(number)).rejects.toThrow("a clone");
+      for (let n = 0; n < 3; n++) await fill(again, 30 + n);
+      // With the key alone.
+      clone.machine = { pin: undefined };
+      expect(await values(await clone.open(memory), 4)).toEqual(filled(10));
+      if (made) break;
+    } else {
+      seen.gone++;
+      await again.snapshots.release(number);
+      expect(again.snapshots.clones.list).toEqual([]);
+    }
+  }
+  // After the superblock there is one request more: whether the source is still its writer's.
+  expect(seen.there).toBe(3);
+  expect(seen.gone).toBeGreaterThan(5);
 });

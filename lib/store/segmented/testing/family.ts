@@ -28,6 +28,7 @@ import {
   kept,
   type Life,
   Member,
+  opened,
   Process,
   same,
   SECTORS,
@@ -62,10 +63,14 @@ export class Family {
   constructor(seed: number, tally: FamilyTally) {
     this.#dice = Dice.forCase(seed, 3);
     this.#tally = tally;
-    const share = seed % 3 === 0 ? 0 : 0.08;
+    const dice = this.#dice;
+    const trouble = endurable(troubled(seed, seed % 3 === 0 ? 0 : 0.08));
     this.#bucket = new FaultBucket(
       this.#memory,
-      endurable(troubled(seed, share)),
+      (operation) =>
+        operation.kind === "list" && dice.once(5)
+          ? { lagging: 1 + dice.next(3) }
+          : trouble(operation),
     );
   }
 
@@ -282,9 +287,8 @@ export class Family {
     const bucket = new RetryingBucket(process, {
       ...{ clock: new HurriedClock(), primitives: seededRandom(this.#written) },
     });
-    const volume = await member.home.open(bucket, {
-      checkpointEvery: 1 + this.#dice.next(6),
-    });
+    const checkpointEvery = 1 + this.#dice.next(6);
+    const volume = await opened(member.home, bucket, { checkpointEvery });
     member.life = { process, bucket, volume };
     const found = await cellsOf(volume.store);
     if (half.cells && same(found, half.cells)) member.cells = half.cells;
