@@ -304,6 +304,9 @@ scenario(
     if (made === 0) {
       await machine.ok("volume", "delete", "again", "--with-bucket", "--yes");
     }
+    const [left] = await machine
+      .json<SnapshotInfo[]>("snapshot", "list", "photos");
+    expect(left?.clones).toBeUndefined();
     await machine.ok("snapshot", "delete", "photos", "then", "--yes");
     await node.on("photos", (disk) => expectFilled(disk, 2000, { 3: 78 }));
     await machine.ok("volume", "delete", "photos", "--with-bucket", "--yes");

@@ -1,49 +1,16 @@
 /** Clones of volumes in a bucket: what they share with those that they were made of, and what not. */
 import { expect } from "expect";
-import type { Bucket } from "../../bucket/bucket.ts";
 import { MemoryBucket } from "../../bucket/memory_bucket.ts";
 import { MAX_ANCESTORS } from "../../segments/ancestor.ts";
-import { BucketError } from "../../bucket/bucket.ts";
-import { FaultBucket } from "../../bucket/fault_bucket.ts";
 import { systemPrimitives as primitives } from "../../os/primitives.ts";
 import { ChunkCache } from "../chunk_cache.ts";
 import { MemoryFile } from "../testing/memory_file.ts";
 import { noTime } from "../testing/journaled.ts";
-import { Fenced } from "./fenced.ts";
 import { readSnapshot } from "./snapshot_reading.ts";
-import { Home, placesIn } from "./testing/clones.ts";
-import { Process } from "./testing/family_member.ts";
+import { cloned, Home, placesIn, source, under } from "./testing/clones.ts";
 import { fill, filled, often, SIZE_BYTES } from "./testing/snapshots.ts";
-import {
-  namesIn,
-  openOn,
-  put,
-  SECTOR_BYTES,
-  values,
-} from "./testing/volumes.ts";
+import { openOn, put, SECTOR_BYTES, values } from "./testing/volumes.ts";
 import { MAX_CLONES } from "./volume_clones.ts";
-
-/** A volume with a snapshot of 10, 11, 12, 13, in which something else is now. */
-async function source(bucket: Bucket = new MemoryBucket()) {
-  const home = new Home("photos");
-  await home.make(bucket, SIZE_BYTES);
-  const volume = await home.open(bucket, often);
-  await fill(volume, 10);
-  const { number } = await volume.snapshots.create("then");
-  await fill(volume, 20);
-  return { bucket, home, volume, number };
-}
-
-/** And a clone of the snapshot, which is open. */
-async function cloned(bucket?: Bucket) {
-  const from = await source(bucket);
-  const clone = new Home("try");
-  const made = await clone.cloneOf(from, from.number, from.bucket);
-  return { ...from, clone, made, copy: await clone.open(from.bucket, often) };
-}
-
-const under = async (bucket: Bucket, prefix: string) =>
-  (await namesIn(bucket)).filter((name) => name.startsWith(prefix));
 
 Deno.test("a clone begins with what the snapshot has, and copies no data", async () => {
   const { bucket, volume, copy, clone, made } = await cloned();
@@ -284,94 +251,4 @@ Deno.test("a volume has so many clones at a time, and those that are gone do not
   expect(await values(await more.open(bucket), 4)).toEqual(filled(10));
   expect((await home.open(bucket)).snapshots.clones.list)
     .toHaveLength(MAX_CLONES);
-});
-
-Deno.test("whoever loses the source while a clone is made has made none", async () => {
-  const memory = new MemoryBucket();
-  const arrived = Promise.withResolvers<void>();
-  const gate = Promise.withResolvers<void>();
-  const slow = new FaultBucket(memory, ({ kind, name }) => {
-    if (kind !== "create" || !name.startsWith("try/m/")) return undefined;
-    arrived.resolve();
-    return { delay: gate.promise };
-  });
-  const { home, volume, number } = await source(slow);
-  const clone = new Home("try");
-  const making = clone.cloneOf({ home, volume }, number, slow);
-  making.catch(() => {});
-  await arrived.promise;
-  // Nobody is told that it is gone who asks the process that makes it.
-  await expect(volume.snapshots.release(number)).rejects.toThrow("a clone");
-  home.machine = { pin: undefined };
-  const winner = await home.open(memory, often);
-  await winner.snapshots.release(number);
-  for (let n = 0; n < 3; n++) await fill(winner, 30 + n);
-  gate.resolve();
-  await expect(making).rejects.toThrow(Fenced);
-  expect(await under(memory, clone.prefix)).toEqual([]);
-});
-
-Deno.test("a clone that could not be made leaves nothing but a name, and keeps no snapshot", async () => {
-  const memory = new MemoryBucket();
-  const state = { fails: "" };
-  const faulty = new FaultBucket(
-    memory,
-    ({ kind, name }) =>
-      kind === "create" && state.fails !== "" && name === state.fails
-        ? { before: new BucketError("refused", "no") }
-        : undefined,
-  );
-  const { home, volume, number } = await source(faulty);
-  const clone = new Home("try");
-  const { keys, prefix } = clone;
-  for (
-    const name of [keys.nameOf("checkpoint", 1), keys.nameOf("superblock", 0)]
-  ) {
-    state.fails = prefix + name;
-    await expect(clone.cloneOf({ home, volume }, number, faulty)).rejects
-      .toThrow("no");
-    expect(await under(memory, prefix)).toEqual([]);
-  }
-  state.fails = "";
-  expect(volume.snapshots.clones.list).toHaveLength(2);
-  await clone.cloneOf({ home, volume }, number, faulty);
-  expect(await values(await clone.open(memory), 4)).toEqual(filled(10));
-  expect(await volume.snapshots.clones.look()).toHaveLength(3);
-  await clone.place(memory).delete([keys.nameOf("superblock", 0)]);
-  await volume.snapshots.release(number);
-  expect(volume.snapshots.clones.list).toEqual([]);
-});
-
-Deno.test("killed at any request while it is made, a clone is there, whole and kept, or it is not, and keeps nothing", async () => {
-  const seen = { there: 0, gone: 0 };
-  for (let dies = 0;; dies++) {
-    const memory = new MemoryBucket();
-    const process = new Process(memory);
-    const { home, volume, number } = await source(process);
-    await volume.row.settled();
-    const clone = new Home("try");
-    process.dies = dies;
-    const made = await clone.cloneOf({ home, volume }, number, process)
-      .then(() => true, () => false);
-    expect(made).toBe(!process.dead);
-    const again = await home.open(memory, often);
-    expect(await values(again, 4)).toEqual(filled(20));
-    const superblock = clone.keys.nameOf("superblock", 0);
-    if (await clone.place(memory).get(superblock)) {
-      seen.there++;
-      await expect(again.snapshots.release(number)).rejects.toThrow("a clone");
-      for (let n = 0; n < 3; n++) await fill(again, 30 + n);
-      // With the key alone.
-      clone.machine = { pin: undefined };
-      expect(await values(await clone.open(memory), 4)).toEqual(filled(10));
-      if (made) break;
-    } else {
-      seen.gone++;
-      await again.snapshots.release(number);
-      expect(again.snapshots.clones.list).toEqual([]);
-    }
-  }
-  // After the superblock there is one request more: whether the source is still its writer's.
-  expect(seen.there).toBe(3);
-  expect(seen.gone).toBeGreaterThan(5);
 });

@@ -2,13 +2,15 @@
 
 import type { Extent } from "../../../base/extent.ts";
 import type { Bucket, Created, ObjectPage } from "../../../bucket/bucket.ts";
+import { MemoryBucket } from "../../../bucket/memory_bucket.ts";
 import { systemPrimitives as primitives } from "../../../os/primitives.ts";
 import { VolumeKeys } from "../../../segments/keys.ts";
 import { noTime } from "../../testing/journaled.ts";
 import type { Elsewhere } from "../ancestry.ts";
 import type { BucketVolume, OpenVolumeOptions } from "../bucket_volume.ts";
 import { cloneVolume, type MadeClone } from "../cloning.ts";
-import { type Machine, makeVolume, openOn } from "./volumes.ts";
+import { fill, often, SIZE_BYTES } from "./snapshots.ts";
+import { type Machine, makeVolume, namesIn, openOn } from "./volumes.ts";
 
 /** What of a bucket lies under a prefix. Closing it closes nothing. */
 class Under implements Bucket {
@@ -96,3 +98,45 @@ export class Home {
     return made;
   }
 }
+
+interface Source {
+  readonly bucket: Bucket;
+  readonly home: Home;
+  readonly volume: BucketVolume;
+  /** Of the snapshot. */
+  readonly number: number;
+}
+
+/** A volume with a snapshot of 10, 11, 12, 13, in which something else is now. */
+export async function source(
+  bucket: Bucket = new MemoryBucket(),
+): Promise<Source> {
+  const home = new Home("photos");
+  await home.make(bucket, SIZE_BYTES);
+  const volume = await home.open(bucket, often);
+  await fill(volume, 10);
+  const { number } = await volume.snapshots.create("then");
+  await fill(volume, 20);
+  return { bucket, home, volume, number };
+}
+
+/** And a clone of the snapshot, which is open. */
+export async function cloned(): Promise<
+  Source & {
+    readonly clone: Home;
+    readonly made: MadeClone;
+    readonly copy: BucketVolume;
+  }
+> {
+  const from = await source();
+  const clone = new Home("try");
+  const made = await clone.cloneOf(from, from.number, from.bucket);
+  return { ...from, clone, made, copy: await clone.open(from.bucket, often) };
+}
+
+/** The names of what lies there. */
+export const under = async (
+  bucket: Bucket,
+  prefix: string,
+): Promise<string[]> =>
+  (await namesIn(bucket)).filter((name) => name.startsWith(prefix));
