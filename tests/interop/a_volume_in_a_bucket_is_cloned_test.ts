@@ -69,6 +69,12 @@ class Node implements AsyncDisposable {
     await session.logout();
   }
 
+  opened(name: string): Promise<void> {
+    return eventually("it is open", async () => {
+      expect((await this.show(name)).health).toBe("ok");
+    }, { timeoutMs: 30_000 });
+  }
+
   show(name: string): Promise<VolumeInfo> {
     return this.machine.json<VolumeInfo>("volume", "show", name);
   }
@@ -217,9 +223,7 @@ scenario(
     await node.start();
 
     // Read back, with what is not its own.
-    await eventually("it is open", async () => {
-      expect((await node.show("try")).health).toBe("ok");
-    }, { timeoutMs: 30_000 });
+    await node.opened("try");
     expect(await machine.ok("volume", "verify", "try"))
       .toMatch(/"try" is what was written to it.*of its sources/);
     const store = new S3Bucket({
@@ -270,6 +274,7 @@ scenario(
     let made = 0;
     for (let round = 0; round < 4; round++) {
       const name = `cut-${round}`;
+      await node.opened("photos");
       const cut = machine.run(node.cloning("photos@then", name));
       await pause(500 + dice.next(1500));
       await node.stop("SIGKILL");
@@ -285,9 +290,8 @@ scenario(
     if (made === 0) await node.clone("photos@then", "again");
 
     // Each goes when nothing reads from it any more, wherever that was deleted.
-    await eventually("it is open", async () => {
-      expect((await node.show("try")).health).toBe("ok");
-    }, { timeoutMs: 30_000 });
+    await node.opened("try");
+    await node.opened("photos");
     expect(
       await node.refusal("volume", "delete", "try", "--with-bucket", "--yes"),
     )
