@@ -62,9 +62,10 @@ export class VolumeClones {
       readonly withdraw: () => Promise<void>;
     },
   ): Promise<T> {
-    await this.#enter(snapshot, clone);
+    // Before the note is there: whoever wants to release the snapshot has the row next.
     this.#making.add(toHex(clone.volumeId));
     try {
+      await this.#enter(snapshot, clone);
       const made = await make();
       // Whoever has taken this volume before it was there may have looked for it, and let its snapshot go.
       await this.#options.row.expectOurs();
