@@ -21,6 +21,8 @@ import {
 } from "../../segments/superblock.ts";
 import type { ChunkCache } from "../chunk_cache.ts";
 import { JournaledStore } from "../journaled_store.ts";
+import { ancestryOf, type Elsewhere, inherited } from "./ancestry.ts";
+import type { Checkpoints } from "./checkpoints.ts";
 import { Cleaner } from "./cleaner.ts";
 import { expectPinned, readPast } from "./past.ts";
 import { Prefetch } from "./prefetch.ts";
@@ -81,6 +83,8 @@ export async function readSuperblock(
 interface FindOptions {
   readonly bucket: Bucket;
   readonly keys: VolumeKeys;
+  /** Where its ancestors and its clones lie. One that is a clone is not opened without. */
+  readonly elsewhere?: Elsewhere;
   readonly cache: ((volumeId: Uint8Array) => ChunkCache) | undefined;
   /** What was kept; undefined on a machine that has never had the volume. */
   readonly pin: Pin | undefined;
@@ -108,10 +112,13 @@ export interface BucketVolume {
   readonly map: VolumeMap;
   readonly reader: SegmentReader;
   readonly snapshots: VolumeSnapshots;
+  readonly checkpoints: Checkpoints;
   readonly cleaner: Cleaner | undefined;
   readonly prefetch: Prefetch | undefined;
-  /** All that is in the bucket of it, as far as it is known: what is to be deleted, too. */
+  /** All that is in the bucket of it, as far as it is known: what is to be deleted, too, and nothing of its ancestors. */
   readonly storedBytes: number;
+  /** What of it lies in its ancestors' segments: 0 where it is no clone. */
+  readonly inheritedBytes: number;
   readonly superblock: Superblock;
 }
 
@@ -123,9 +130,10 @@ export interface BucketVolume {
 export async function openBucketVolume(
   options: OpenVolumeOptions,
 ): Promise<BucketVolume> {
-  const { bucket, journal, pin, clock, idleMs } = options;
+  const { bucket, elsewhere, journal, pin, clock, idleMs } = options;
   const { past, row, ...parts } = await findVolume(options);
   const { superblock, chain, cache, reader } = parts;
+  const { ancestry } = chain;
   const { map, checkpoints } = past;
   const { segmentBytes } = superblock;
   // What it holds may be of a row that nobody knows of any more, under numbers that are used anew.
@@ -141,21 +149,26 @@ export async function openBucketVolume(
     : undefined;
   const target = new SegmentTarget({
     ...{ map, reader, cache, bucket, row, segmentBytes, cleaner, prefetch },
+    ancestry,
   });
   const store = new JournaledStore({
     ...{ target, journal, clock },
     ...(idleMs === undefined ? {} : { idleMs }),
   });
   const snapshots = new VolumeSnapshots({
-    ...{ ...chain, store, row, map, checkpoints, reader, clock },
+    ...{ ...chain, store, row, map, checkpoints, reader, clock, elsewhere },
   });
   cleaner?.wake();
   return {
-    ...{ store, row, map, reader, snapshots, cleaner, prefetch },
+    ...{ store, row, map, reader, snapshots, checkpoints, cleaner, prefetch },
     superblock,
     get storedBytes() {
       const { objectBytes: strayBytes } = cleaner?.strays ?? { objectBytes: 0 };
-      return map.objectBytes + checkpoints.objectBytes + strayBytes;
+      const ownBytes = map.objectBytes - inherited(map, ancestry).objectBytes;
+      return ownBytes + checkpoints.objectBytes + strayBytes;
+    },
+    get inheritedBytes() {
+      return inherited(map, ancestry).liveBytes;
     },
   };
 }
@@ -189,10 +202,11 @@ export async function takeBucketVolume(
 
 /** What is in the bucket, compared with what was kept, and its row, which is not claimed yet. */
 async function findVolume(options: FindOptions) {
-  const { bucket, keys, pin, clock, checkpointEvery } = options;
+  const { bucket, elsewhere, keys, pin, clock, checkpointEvery } = options;
   const superblock = await readSuperblock(bucket, keys);
   const { volumeId, volumeBytes, segmentBytes } = superblock;
-  const chain = { bucket, keys, volumeId };
+  const ancestry = ancestryOf(superblock, { elsewhere, keys });
+  const chain = { bucket, keys, volumeId, ancestry };
   const past = await readPast({ ...chain, volumeBytes, pin, clock });
   if (pin) expectPinned(past, pin);
   const { map, checkpoints, end, sizeBytes } = past;

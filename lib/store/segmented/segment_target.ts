@@ -6,6 +6,7 @@ import type { Extent } from "../../base/extent.ts";
 import { BucketError } from "../../bucket/bucket.ts";
 import type { DrainBatch, DrainTarget } from "../drain_target.ts";
 import type { Maybe } from "../store.ts";
+import { inherited } from "./ancestry.ts";
 import type { Cleaner } from "./cleaner.ts";
 import { MappedBytes } from "./mapped_bytes.ts";
 import { pack } from "./packing.ts";
@@ -17,8 +18,11 @@ import type { SegmentRow, SegmentRowOptions } from "./segment_row.ts";
 const FIRST_RETRY_MS = 1000;
 const LONGEST_RETRY_MS = 60_000;
 
-export interface SegmentTargetOptions
-  extends Pick<SegmentRowOptions, "map" | "reader" | "cache" | "bucket"> {
+export interface SegmentTargetOptions extends
+  Pick<
+    SegmentRowOptions,
+    "map" | "reader" | "cache" | "bucket" | "ancestry"
+  > {
   readonly row: SegmentRow;
   /** Of data of a segment. */
   readonly segmentBytes: number;
@@ -52,9 +56,10 @@ export class SegmentTarget implements DrainTarget {
     return this.#bytes.nextMapped(offset);
   }
 
-  /** In the bucket. */
+  /** In the bucket, without what is its ancestors'. */
   allocatedBytes(): number {
-    return this.#options.map.objectBytes;
+    const { map, ancestry } = this.#options;
+    return map.objectBytes - inherited(map, ancestry).objectBytes;
   }
 
   apply({ pieces }: DrainBatch): Promise<void> {
