@@ -11,13 +11,10 @@
 
 import type { Clock } from "../base/clock.ts";
 import { messageOf, VaultError } from "../base/errors.ts";
-import type { Entry } from "../journal/scan.ts";
 import type { Journal } from "../journal/journal.ts";
-import type { Position } from "../journal/mark.ts";
-import { SECTOR_BYTES } from "../journal/sector.ts";
-import { cutAt, type DrainPiece, type DrainTarget } from "./drain_target.ts";
-import { ExtentMap, FIXED, type Run } from "./extent_map.ts";
-import { zerosOf } from "./overlay.ts";
+import { type Batch, BatchReader } from "./drain_batch.ts";
+import type { DrainTarget } from "./drain_target.ts";
+import type { Run } from "./extent_map.ts";
 
 /** What is written is drained after so long at the latest, unless told otherwise. */
 const DEFAULT_IDLE_MS = 5000;
@@ -25,9 +22,6 @@ const DEFAULT_IDLE_MS = 5000;
 /** Entries that were appended so close together have one age. */
 const AGE_MS = 1000;
 const MAX_AGES = 4096;
-
-/** After so much that was read others have their turn. */
-const PAUSE_EVERY_BYTES = 256 * 1024;
 
 export interface DrainOptions {
   readonly journal: Journal;
@@ -42,23 +36,11 @@ export interface DrainOptions {
   readonly stopped: (why: unknown) => void;
 }
 
-/** A batch, and where its pieces are in the journal. */
-interface Batch {
-  readonly pieces: readonly DrainPiece[];
-  readonly runs: readonly Run[];
-  readonly first: number;
-  readonly next: Position;
-  readonly bytes: number;
-  /** What the pieces lie in. */
-  readonly buffer: Uint8Array;
-}
-
 export class Drain {
   readonly #options: DrainOptions;
   readonly #ended: Promise<void>;
   readonly #closing = new AbortController();
-  /** Of batches that are over, for those to come: each of its own would wait long for its collection. */
-  readonly #buffers: Uint8Array[] = [];
+  readonly #reader: BatchReader;
   #undrainedBytes: number;
   /** Somebody waits: everything is wanted, not only whole batches. */
   #hurry = false;
@@ -76,6 +58,7 @@ export class Drain {
 
   constructor(options: DrainOptions) {
     this.#options = options;
+    this.#reader = new BatchReader(options);
     this.#undrainedBytes = options.journal.undrainedBytes;
     if (this.#undrainedBytes > 0) this.#note();
     this.#ended = this.#run();
@@ -174,8 +157,8 @@ export class Drain {
     await journal.sync();
     const batches: Batch[] = [];
     for (let from = journal.from; batches.length < target.atOnce;) {
-      const batch = await this.#read(from);
-      if (!batch) break;
+      if (from.sequence > journal.stable) break;
+      const batch = await this.#reader.read(from);
       batches.push(batch);
       from = batch.next;
       // The rest may become a whole one yet.
@@ -187,7 +170,7 @@ export class Drain {
       return target.apply({ first, last: next.sequence - 1, pieces });
     }));
     // Nobody looks at the pieces any more.
-    this.#buffers.push(...batches.map(({ buffer }) => buffer));
+    for (const batch of batches) this.#reader.giveBack(batch);
     for (const [n, outcome] of outcomes.entries()) {
       if (outcome.status === "rejected") {
         const { reason: cause } = outcome;
@@ -208,53 +191,10 @@ export class Drain {
     target.backlog?.(this.#undrainedBytes);
   }
 
-  /** The next entries, each found whole, as many as a batch has. Of what they did to a byte only the last counts. */
-  async #read(from: Position): Promise<Batch | undefined> {
-    const { journal, target, clock } = this.#options;
-    const { stable } = journal;
-    if (from.sequence > stable) return undefined;
-    const entries: Omit<Entry, "next">[] = [];
-    const buffer = this.#buffers.pop() ?? new Uint8Array(target.batchBytes);
-    let held = 0;
-    const map = new ExtentMap();
-    let next = from;
-    let bytes = 0;
-    let pausedAt = 0;
-    for (const entry of journal.entries(from, stable)) {
-      const holder = entries.length + (entry.kind === "zero" ? FIXED : 0);
-      const { sector, sectors: length } = entry;
-      map.insert({ sector, length, holder, at: 0 });
-      const end = held + entry.data.length;
-      // The last operation may be a long one.
-      const fits = end <= buffer.length;
-      const data = fits ? buffer.subarray(held, end) : entry.data.slice();
-      if (fits) {
-        data.set(entry.data);
-        held = end;
-      }
-      entries.push({ ...entry, data });
-      next = entry.next;
-      bytes += (1 + entry.dataSectors) * SECTOR_BYTES;
-      if (bytes >= target.batchBytes && !entry.goesOn) break;
-      if (bytes - pausedAt < PAUSE_EVERY_BYTES) continue;
-      pausedAt = bytes;
-      await clock.sleep(0);
-    }
-    const pieces: DrainPiece[] = [];
-    const runs: Run[] = [];
-    for (const run of map.runs()) {
-      const entry = entries[run.holder % FIXED]!;
-      runs.push(runOf(entry, run));
-      const piece = cutAt(pieceOf(entry, run), target.sizeBytes);
-      if (piece) pieces.push(piece);
-    }
-    return { pieces, runs, first: from.sequence, next, bytes, buffer };
-  }
-
   /** All that was wanted is drained. What was appended since has its own time, also where that was over while others were drained. */
   #rest(): void {
     this.#hurry = false;
-    this.#buffers.length = 0;
+    this.#reader.clear();
     this.#watch();
   }
 
@@ -300,21 +240,4 @@ export class Drain {
 /** The target did not take a batch: it says what is to be done. */
 class ApplyError extends VaultError {
   override readonly name = "ApplyError";
-}
-
-/** Where the part of an entry is in the journal that a batch's run is. */
-function runOf(entry: Omit<Entry, "next">, run: Run): Run {
-  const { sector, length, at } = run;
-  return entry.kind === "zero"
-    ? { sector, length, holder: zerosOf(entry.at.number), at: entry.at.sector }
-    : { sector, length, holder: entry.at.number, at: entry.at.sector + 1 + at };
-}
-
-function pieceOf(entry: Omit<Entry, "next">, run: Run): DrainPiece {
-  const offset = run.sector * SECTOR_BYTES;
-  const length = run.length * SECTOR_BYTES;
-  if (entry.kind === "zero") return { kind: "zero", offset, length };
-  const start = run.at * SECTOR_BYTES;
-  const data = entry.data.subarray(start, start + length);
-  return { kind: "write", offset, data };
 }
