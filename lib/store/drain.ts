@@ -1,10 +1,12 @@
 /**
  * Drains a journal into its target, batch after batch, in the background.
  *
- *     idle ──enough, or long enough ago, or hurry──▶ sync the journal ──▶ read a batch ──▶ apply ──▶ mark ──▶ idle
- *                                                       ▲                                │ failed
- *                                                       └──────── later, as the target says ◀────┤
- *                                                                                        └──never──▶ stopped
+ *     idle ──enough, or long enough ago, or hurry──▶ sync the journal ──▶ read a batch ──▶ apply ──▶ mark, in order ──▶ idle
+ *                                                       ▲    ▲                           │ │ failed
+ *                                                       │    └── enough, and room for it ◀─┘ ▼
+ *                                                       └──────── later, as the target says ◀──┴──never──▶ stopped
+ *
+ * Where the target carries out several at once, the next is read while those before it are under way.
  *
  * Only what is stable in the journal is drained: so the target never holds anything that a crash could take out of the journal behind it.
  */
@@ -12,6 +14,7 @@
 import type { Clock } from "../base/clock.ts";
 import { messageOf, VaultError } from "../base/errors.ts";
 import type { Journal } from "../journal/journal.ts";
+import type { Position } from "../journal/mark.ts";
 import { type Batch, BatchReader } from "./drain_batch.ts";
 import type { DrainTarget } from "./drain_target.ts";
 import type { Run } from "./extent_map.ts";
@@ -36,11 +39,23 @@ export interface DrainOptions {
   readonly stopped: (why: unknown) => void;
 }
 
+/** A batch that the target has. */
+interface UnderWay {
+  readonly batch: Batch;
+  outcome: PromiseSettledResult<void> | undefined;
+  /** Resolves when there is one. */
+  readonly over: Promise<void>;
+}
+
 export class Drain {
   readonly #options: DrainOptions;
   readonly #ended: Promise<void>;
   readonly #closing = new AbortController();
   readonly #reader: BatchReader;
+  /** In order. */
+  readonly #underWay: UnderWay[] = [];
+  /** What comes behind them. */
+  #next: Position;
   #undrainedBytes: number;
   /** Somebody waits: everything is wanted, not only whole batches. */
   #hurry = false;
@@ -52,6 +67,8 @@ export class Drain {
     readonly isPatient: boolean;
   }[] = [];
   #trouble: string | undefined;
+  /** How often in a row something was not taken, and one. */
+  #attempt = 1;
   /** When entries were appended: the first of those up to each number that come after those before. */
   readonly #ages: { upTo: number; readonly atMs: number }[] = [];
   #stopped: { readonly why: unknown } | undefined;
@@ -59,6 +76,7 @@ export class Drain {
   constructor(options: DrainOptions) {
     this.#options = options;
     this.#reader = new BatchReader(options);
+    this.#next = options.journal.from;
     this.#undrainedBytes = options.journal.undrainedBytes;
     if (this.#undrainedBytes > 0) this.#note();
     this.#ended = this.#run();
@@ -104,7 +122,7 @@ export class Drain {
     return done.promise;
   }
 
-  /** Ends with the batch that is under way. */
+  /** Ends with what is under way. */
   async close(): Promise<void> {
     this.#closing.abort(new VaultError("The store was closed"));
     this.#stopTimer?.();
@@ -115,9 +133,7 @@ export class Drain {
 
   /** What was written is not to lie there for ever. */
   #watch(): void {
-    if (this.#undrainedBytes >= this.#options.target.batchBytes) {
-      this.#wake?.();
-    }
+    if (this.#wantsMore) this.#wake?.();
     if (this.#undrainedBytes === 0 || this.#stopTimer) return;
     const { clock, idleMs } = this.#options;
     this.#stopTimer = clock.after(idleMs ?? DEFAULT_IDLE_MS, () => {
@@ -129,19 +145,17 @@ export class Drain {
   async #run(): Promise<void> {
     const { target, clock } = this.#options;
     const { signal } = this.#closing;
-    for (let attempt = 1; !signal.aborted;) {
-      if (!this.#hurry && this.#undrainedBytes < target.batchBytes) {
-        await new Promise<void>((wake) => this.#wake = wake);
+    while (!signal.aborted) {
+      if (!this.#hurry && !this.#wantsMore) {
+        await this.#woken();
         continue;
       }
       try {
         await this.#drainSome();
-        this.#trouble = undefined;
-        attempt = 1;
       } catch (thrown) {
         this.#trouble = `Could not drain: ${messageOf(thrown)}`;
         const ms = thrown instanceof ApplyError
-          ? target.retryAfterMs(thrown.cause, attempt++)
+          ? target.retryAfterMs(thrown.cause, this.#attempt++)
           : undefined;
         if (ms === undefined) return this.#stop(thrown);
         this.#sendAway(thrown);
@@ -151,32 +165,88 @@ export class Drain {
     }
   }
 
-  /** As many batches as the target carries out at once. */
+  #woken(): Promise<void> {
+    return new Promise((wake) => this.#wake = wake);
+  }
+
+  /** Batch after batch, as long as there are some and they are taken. */
   async #drainSome(): Promise<void> {
     const { journal, target } = this.#options;
-    await journal.sync();
-    const batches: Batch[] = [];
-    for (let from = journal.from; batches.length < target.atOnce;) {
-      if (from.sequence > journal.stable) break;
-      const batch = await this.#reader.read(from);
-      batches.push(batch);
-      from = batch.next;
-      // The rest may become a whole one yet.
-      if (batch.bytes < target.batchBytes) break;
+    try {
+      for (;;) {
+        while (this.#wantsMore) await this.#takeNext();
+        const [first] = this.#underWay;
+        if (!first) break;
+        const isRoom = this.#underWay.length < target.atOnce;
+        await (isRoom ? Promise.race([first.over, this.#woken()]) : first.over);
+        await this.#mark();
+      }
+    } finally {
+      await Promise.all(this.#underWay.map(({ over }) => over));
+      this.#underWay.length = 0;
+      this.#next = journal.from;
     }
-    if (batches.length === 0) return this.#rest();
-    const outcomes = await Promise.allSettled(batches.map((batch) => {
-      const { pieces, first, next } = batch;
-      return target.apply({ first, last: next.sequence - 1, pieces });
-    }));
-    // Nobody looks at the pieces any more.
-    for (const batch of batches) this.#reader.giveBack(batch);
-    for (const [n, outcome] of outcomes.entries()) {
+    // Somebody was in a hurry for nothing.
+    if (this.#next.sequence > journal.appended) this.#rest();
+  }
+
+  /** Whether another batch is to be read: a whole one, or where somebody waits what there is, unless that is under way already. */
+  get #wantsMore(): boolean {
+    const { journal, target: { atOnce, batchBytes } } = this.#options;
+    const underWay = this.#underWay;
+    if (underWay.length >= atOnce || this.#isOver) return false;
+    if (this.#next.sequence > journal.appended) return false;
+    const taken = underWay.reduce((sum, { batch }) => sum + batch.bytes, 0);
+    if (this.#undrainedBytes - taken >= batchBytes) return true;
+    // The rest may become a whole one yet.
+    const last = underWay.at(-1)?.batch;
+    return this.#hurry && (!last || last.bytes >= batchBytes);
+  }
+
+  /** Nothing more is to go to the target for now. */
+  get #isOver(): boolean {
+    return this.#closing.signal.aborted ||
+      this.#underWay.some(({ outcome }) => outcome?.status === "rejected");
+  }
+
+  async #takeNext(): Promise<void> {
+    await this.#options.journal.sync();
+    const batch = await this.#reader.read(this.#next);
+    // What comes behind one that failed meanwhile comes again with it.
+    if (this.#isOver) return this.#reader.giveBack(batch);
+    this.#next = batch.next;
+    const one: UnderWay = {
+      ...{ batch, outcome: undefined },
+      over: this.#apply(batch).then((outcome) => void (one.outcome = outcome)),
+    };
+    this.#underWay.push(one);
+  }
+
+  async #apply(batch: Batch): Promise<PromiseSettledResult<void>> {
+    const { pieces, first, next } = batch;
+    const last = next.sequence - 1;
+    try {
+      await this.#options.target.apply({ first, last, pieces });
+      return { status: "fulfilled", value: undefined };
+    } catch (reason) {
+      return { status: "rejected", reason };
+    } finally {
+      // Nobody looks at the pieces any more.
+      this.#reader.giveBack(batch);
+    }
+  }
+
+  /** Those that are over, in order. */
+  async #mark(): Promise<void> {
+    for (let first = this.#underWay[0]; first?.outcome;) {
+      const { batch, outcome } = first;
       if (outcome.status === "rejected") {
         const { reason: cause } = outcome;
         throw new ApplyError(messageOf(cause), { cause });
       }
-      await this.#applied(batches[n]!);
+      this.#underWay.shift();
+      await this.#applied(batch);
+      [first] = this.#underWay;
     }
   }
 
@@ -186,6 +256,8 @@ export class Drain {
     applied(runs);
     await journal.drained(next);
     this.#undrainedBytes -= bytes;
+    this.#trouble = undefined;
+    this.#attempt = 1;
     if (journal.from.sequence > journal.stable) this.#rest();
     this.#tell();
     target.backlog?.(this.#undrainedBytes);

@@ -60,10 +60,14 @@ export class RowQueue {
     return this.#writes.length === 0 && this.#moves.length === 0;
   }
 
-  /** Resolves when it is in the row. */
-  write(packed: Packed): Promise<void> {
-    const { promise, ...settle } = Promise.withResolvers<void>();
-    this.#writes.push({ packed, ...settle });
+  /** Resolves when it is in the row. Where it is not to be, `failed` is told at once, and whoever waits a moment later. */
+  write(packed: Packed, failed?: (why: unknown) => void): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const refuse = (why: unknown) => {
+      failed?.(why);
+      reject(why);
+    };
+    this.#writes.push({ packed, resolve, reject: refuse });
     this.#another?.resolve();
     this.#another = undefined;
     return promise;

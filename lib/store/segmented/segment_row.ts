@@ -81,13 +81,13 @@ export class SegmentRow {
 
   /**
    * Writes a segment behind the row. When it resolves, it is in it for good. Some are uploaded side by side; where one fails, so do those after
-   * it that have been asked for.
+   * it that have been asked for. `failed` is called before anything else can be asked for.
    *
    * @throws {Fenced} {BucketError} {SealError}
    */
-  append(packed: Packed): Promise<void> {
+  append(packed: Packed, failed?: (why: unknown) => void): Promise<void> {
     if (packed.extents.length === 0) return Promise.resolve();
-    const written = this.#queue.write(packed);
+    const written = this.#queue.write(packed, failed);
     this.#turns.upload(() => this.#writeWaiting());
     return written;
   }
