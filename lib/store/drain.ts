@@ -236,26 +236,26 @@ export class Drain {
     }
   }
 
-  /** Those that are over, in order. */
+  /** Those that are over, in order, up to one that was not taken. */
   async #mark(): Promise<void> {
-    for (let first = this.#underWay[0]; first?.outcome;) {
-      const { batch, outcome } = first;
-      if (outcome.status === "rejected") {
-        const { reason: cause } = outcome;
-        throw new ApplyError(messageOf(cause), { cause });
-      }
-      this.#underWay.shift();
-      await this.#applied(batch);
-      [first] = this.#underWay;
+    const done: Batch[] = [];
+    while (this.#underWay[0]?.outcome?.status === "fulfilled") {
+      done.push(this.#underWay.shift()!.batch);
     }
+    const last = done.at(-1);
+    if (last) await this.#applied(done, last.next);
+    const outcome = this.#underWay[0]?.outcome;
+    if (outcome?.status !== "rejected") return;
+    const { reason: cause } = outcome;
+    throw new ApplyError(messageOf(cause), { cause });
   }
 
-  async #applied({ runs, next, bytes }: Batch): Promise<void> {
+  async #applied(batches: readonly Batch[], next: Position): Promise<void> {
     const { journal, target, applied } = this.#options;
     // Before the journal may use its files again: from here on the target is read.
-    applied(runs);
+    for (const { runs } of batches) applied(runs);
     await journal.drained(next);
-    this.#undrainedBytes -= bytes;
+    for (const { bytes } of batches) this.#undrainedBytes -= bytes;
     this.#trouble = undefined;
     this.#attempt = 1;
     if (journal.from.sequence > journal.stable) this.#rest();

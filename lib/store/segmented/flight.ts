@@ -4,8 +4,9 @@
  *     sealed, each behind the one before ──▶ uploaded, side by side ──▶ landed, in order ──▶ kept ──▶ its writer is told
  *                                               └ one was not created: none starts after that, and none behind it lands
  *
- * Invariant: a segment starts only when the one {@linkcode UPLOADS} before it has landed. So what a writer leaves when it dies lies less than
- * that behind the end of the row, where whoever opens the volume looks for it, and no later writer's numbers are in its way.
+ * Invariant: a segment starts only when the one {@linkcode UPLOADS} before it, and all before that, are in the bucket. So what a writer leaves
+ * when it dies lies less than that behind the end of the row, where whoever opens the volume looks for it, and no later writer's numbers are in
+ * its way.
  */
 
 import type { Clock } from "../../base/clock.ts";
@@ -83,8 +84,9 @@ export class Flight {
         if (!first) return;
         await (another ? Promise.race([first.over, another]) : first.over);
         if (!first.answer) continue;
-        await this.#land();
         // The line is busy while others do their work.
+        await this.#start(waiting, supply);
+        await this.#land();
         await this.#start(waiting, supply);
         await supply?.between();
       }
@@ -93,10 +95,16 @@ export class Flight {
     }
   }
 
+  /** How many are behind the first that was not answered, with that. */
+  get #unanswered(): number {
+    const first = this.#underWay.findIndex(({ answer }) => !answer);
+    return first < 0 ? 0 : this.#underWay.length - first;
+  }
+
   /** As many as may be under way. */
   async #start(waiting: Waiting[], supply?: Supply): Promise<void> {
     const { clock } = this.#options;
-    while (!this.#failed && this.#underWay.length < UPLOADS) {
+    while (!this.#failed && this.#unanswered < UPLOADS) {
       const next = waiting[0] ?? supply?.more();
       if (!next) return;
       // Where it cannot be sealed, it waits.
