@@ -1,67 +1,11 @@
 /** How segments go into the bucket, several at once: what may be under way, and what becomes of it where one does not arrive. */
 import { expect } from "expect";
-import type { Created } from "../../bucket/bucket.ts";
-import { MemoryBucket } from "../../bucket/memory_bucket.ts";
+import { Checkpoints } from "./checkpoints.ts";
 import { UPLOADS } from "./row_queue.ts";
-import {
-  keys,
-  type Machine,
-  makeVolume,
-  openOn,
-  put,
-  values,
-} from "./testing/volumes.ts";
+import { heldVolume, SECTORS, turns } from "./testing/held_volume.ts";
+import { keys, type Machine, openOn, put, values } from "./testing/volumes.ts";
 
-const SECTORS = 64;
-
-/** A bucket that answers to segments when it is told to. */
-class HeldBucket extends MemoryBucket {
-  /** Those that are under way, in the order in which they came. */
-  readonly held = new Map<number, PromiseWithResolvers<void>>();
-  holds = false;
-
-  override async create(name: string, bytes: Uint8Array): Promise<Created> {
-    const parsed = keys.parseName(name);
-    if (!this.holds || parsed?.kind !== "segment") {
-      return await super.create(name, bytes);
-    }
-    // What is uploaded may lie in memory that is used again when it is.
-    const copy = bytes.slice();
-    const answer = Promise.withResolvers<void>();
-    this.held.set(parsed.number, answer);
-    try {
-      await answer.promise;
-    } finally {
-      this.held.delete(parsed.number);
-    }
-    return await super.create(name, copy);
-  }
-
-  get underWay(): number[] {
-    return [...this.held.keys()];
-  }
-}
-
-async function heldVolume() {
-  const bucket = new HeldBucket();
-  await makeVolume(bucket, { sizeBytes: SECTORS * 512 });
-  const machine: Machine = { pin: undefined };
-  const volume = await openOn(machine, bucket, { cleans: false });
-  bucket.holds = true;
-  const { next: first } = volume.row.end;
-  const done: number[] = [];
-  const write = (sector: number) =>
-    put(volume, { sector, value: sector + 1 })
-      .then(() => void done.push(sector));
-  return { bucket, machine, volume, first, done, write };
-}
-
-/** Long enough for whatever waits for nothing. */
-async function turns(): Promise<void> {
-  for (let n = 0; n < 500; n++) await undefined;
-}
-
-Deno.test("the next segment starts when the first has landed, and not before", async () => {
+Deno.test("the next segment starts when the first is there, and not before", async () => {
   const { bucket, volume, first, done, write } = await heldVolume();
   const writes = Array.from({ length: UPLOADS + 2 }, (_, n) => write(n));
   await turns();
@@ -156,3 +100,187 @@ Deno.test("whoever waits for a turn has it although writes never pause", async (
   await Promise.all([...writes, resizing]);
   expect(volume.row.sizeBytes).toBe(2 * SECTORS * 512);
 });
+
+Deno.test("what somebody looks at between all that is written has nothing under way", async () => {
+  const { bucket, volume, write } = await heldVolume();
+  const writes = Array.from({ length: UPLOADS }, (_, n) => write(n));
+  await turns();
+  let looks = 0;
+  const looked = volume.row.between(() => {
+    expect(bucket.underWay).toEqual([]);
+    return Promise.resolve(looks++);
+  });
+  for (let n = 0; n < 3; n++) writes.push(write(UPLOADS + n));
+  for (let n = 0; looks === 0 && n < 20; n++) {
+    bucket.held.get(bucket.underWay[0]!)?.resolve();
+    await turns();
+  }
+  expect(looks).toBe(1);
+  bucket.holds = false;
+  for (const { resolve } of [...bucket.held.values()]) resolve();
+  await Promise.all([...writes, looked]);
+});
+
+Deno.test("beside a checkpoint segments start, none lands, and it names no end that has not", async () => {
+  const { bucket, machine, volume, first, done, write } = await heldVolume({
+    checkpointEvery: 1,
+  });
+  // Enough of them that the first one is swept away.
+  const overwritten = write(0);
+  await turns();
+  const checkpoint = Promise.withResolvers<void>();
+  bucket.checkpoints = checkpoint.promise;
+  const writes = Array.from({ length: UPLOADS + 1 }, (_, n) => write(n));
+  await turns();
+  bucket.held.get(first)!.resolve();
+  await turns();
+  expect(bucket.underWay).toEqual([1, 2, 3, 4].map((n) => first + n));
+  bucket.held.get(first + 1)!.resolve();
+  bucket.held.get(first + 2)!.resolve();
+  await turns();
+  // Those are there and not marked anywhere: there are not to be more and more of them.
+  expect(bucket.underWay).toEqual([3, 4].map((n) => first + n));
+  expect(done).toEqual([0]);
+  expect(machine.pin).toMatchObject({ next: first + 1 });
+  bucket.checkpoints = undefined;
+  checkpoint.resolve();
+  await turns();
+  expect(done).toEqual([0, 0, 1]);
+  const named = async () => {
+    const checkpoints = new Checkpoints({
+      ...{ bucket, keys, volumeId: volume.superblock.volumeId },
+    });
+    return (await checkpoints.find())!.nextSegment;
+  };
+  expect(await named()).toBe(first + 3);
+  // Whoever opens it now finds all that is there, and nothing else is deleted.
+  bucket.holds = false;
+  for (const { resolve } of [...bucket.held.values()]) resolve();
+  await Promise.all([overwritten, ...writes]);
+  await volume.row.settled();
+  expect(await named()).toBe(first + UPLOADS + 2);
+  expect(await values(volume, 5)).toEqual([1, 2, 3, 4, 5]);
+  const again = await openOn(machine, bucket);
+  expect(await values(again, 5)).toEqual([1, 2, 3, 4, 5]);
+});
+
+Deno.test("where a checkpoint never can be written, nothing starts after that is known", async () => {
+  const { bucket, first, done, write } = await heldVolume({
+    checkpointEvery: 1,
+  });
+  const checkpoint = Promise.withResolvers<void>();
+  bucket.checkpoints = checkpoint.promise;
+  const writes = Array.from({ length: UPLOADS }, (_, n) => write(n));
+  await turns();
+  bucket.held.get(first)!.resolve();
+  await turns();
+  checkpoint.reject(new TypeError("too long"));
+  await turns();
+  const late = write(UPLOADS);
+  const refused = expect(late).rejects.toThrow("too long");
+  for (const n of [1, 2, 3]) {
+    bucket.held.get(first + n)!.resolve();
+    await turns();
+    expect(bucket.underWay).not.toContain(first + UPLOADS);
+  }
+  await Promise.all(writes);
+  await refused;
+  expect(done).toEqual([0, 1, 2, 3]);
+});
+
+Deno.test("what cannot be kept on this machine is not told to be in the row, and comes again", async () => {
+  const full = { is: false };
+  const machine: Machine = { pin: undefined };
+  const { bucket, volume, done, write } = await heldVolume({
+    keepPin: (pin) => {
+      if (full.is) throw new TypeError("no space");
+      machine.pin = pin;
+    },
+  });
+  bucket.holds = false;
+  await write(0);
+  full.is = true;
+  await expect(write(1)).rejects.toThrow("no space");
+  full.is = false;
+  await write(2);
+  await write(1);
+  expect(done).toEqual([0, 2, 1]);
+  const again = await openOn(machine, bucket);
+  expect(await values(again, 4)).toEqual([1, 2, 3, 0]);
+  expect(await values(volume, 4)).toEqual([1, 2, 3, 0]);
+});
+
+Deno.test("the memory of one that failed is written to by nobody: a request that was given up may read it yet", async () => {
+  const { bucket, first, write } = await heldVolume();
+  const writes = [write(0), write(1)];
+  const outcomes = Promise.allSettled(writes);
+  await turns();
+  const sent = bucket.sent.get(first)!;
+  const copy = sent.slice();
+  bucket.held.get(first + 1)!.resolve();
+  bucket.held.get(first)!.reject(new TypeError("gone"));
+  await outcomes;
+  bucket.holds = false;
+  for (let n = 0; n < 2 * UPLOADS; n++) await write(n);
+  expect(sent).toEqual(copy);
+});
+
+/** What a move says, of sectors that are in the first segment of a volume. */
+function moveOf(segment: number, value: number) {
+  return {
+    extents: [{
+      ...{ kind: "moved" as const, sector: 0, sectors: 4 },
+      from: { segment, sector: 0 },
+    }],
+    data: [new Uint8Array(4 * 512).fill(value)],
+  };
+}
+
+/** Lets a write and a move go together, one behind the other, and their answers come in that order. */
+async function together(
+  { behind, arrives }: {
+    readonly behind: "move" | "write";
+    readonly arrives: "first" | "last";
+  },
+) {
+  const { bucket, machine, volume, first } = await heldVolume({
+    checkpointEvery: 1,
+  });
+  const { row } = volume;
+  bucket.holds = false;
+  await put(volume, { sector: 0, sectors: 4, value: 1 });
+  await row.settled();
+  bucket.holds = true;
+  if (behind === "move") {
+    // Where moves press, one goes beside a write once two have gone.
+    row.cleaner = { presses: true, wake: () => {} };
+    const gone = { extents: [], data: [] };
+    await Promise.all([row.move(gone), row.move(gone)]);
+  }
+  const move = () => row.move(moveOf(first, 1));
+  const write = () => put(volume, { sector: 1, sectors: 2, value: 7 });
+  const both = behind === "move" ? [write(), move()] : [move()];
+  await turns();
+  if (behind === "write") both.push(write());
+  await turns();
+  expect(bucket.underWay).toEqual([first + 1, first + 2]);
+  const order = arrives === "first" ? [1, 2] : [2, 1];
+  for (const n of order) {
+    bucket.held.get(first + n)!.resolve();
+    await turns();
+  }
+  await Promise.all(both);
+  await row.settled();
+  bucket.holds = false;
+  const expected = [1, 7, 7, 1, 0];
+  expect(await values(volume, 5)).toEqual(expected);
+  expect(await values(await openOn(machine, bucket), 5)).toEqual(expected);
+}
+
+for (const behind of ["move", "write"] as const) {
+  for (const arrives of ["first", "last"] as const) {
+    const before = behind === "move" ? "write" : "move";
+    Deno.test(`a ${behind} behind a ${before} that is under way: the write wins, where the ${before} arrives ${arrives}`, () =>
+      together({ behind, arrives }));
+  }
+}
