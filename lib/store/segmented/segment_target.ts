@@ -32,10 +32,13 @@ export interface SegmentTargetOptions extends
 
 export class SegmentTarget implements DrainTarget {
   readonly answersAtOnce = false;
-  readonly atOnce = UPLOADS;
+  /** One is read while as many are uploaded as go at once. */
+  readonly atOnce: number = UPLOADS + 1;
   readonly batchBytes: number;
   readonly #options: SegmentTargetOptions;
   readonly #bytes: MappedBytes;
+  /** What failed first and did not come again: its first entry, and why. */
+  #failed: { readonly first: number; readonly why: unknown } | undefined;
 
   /** Closing it closes the cache and the bucket. */
   constructor(options: SegmentTargetOptions) {
@@ -62,8 +65,14 @@ export class SegmentTarget implements DrainTarget {
     return map.objectBytes - inherited(map, ancestry).objectBytes;
   }
 
-  apply({ pieces }: DrainBatch): Promise<void> {
-    return this.#options.row.append(pack(pieces));
+  apply({ first, pieces }: DrainBatch): Promise<void> {
+    const failed = this.#failed;
+    // It was on its way here when that before it failed, and must not be in the row without it.
+    if (failed && first > failed.first) return Promise.reject(failed.why);
+    this.#failed = undefined;
+    return this.#options.row.append(pack(pieces), (why) => {
+      this.#failed ??= { first, why };
+    });
   }
 
   backlog(bytes: number): void {
