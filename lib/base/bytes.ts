@@ -79,6 +79,11 @@ export function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   return whole;
 }
 
+/** Gives back now the memory that they lie in, instead of when it is collected. Nobody may look at it any more: it has no length. */
+export function letGo({ buffer }: ArrayBufferView<ArrayBuffer>): void {
+  buffer.transfer(0);
+}
+
 /** Whether `a` and `b` hold the same bytes. Takes time that depends on them: secrets use {@linkcode Primitives.equal}. */
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;

@@ -128,6 +128,7 @@ export class Drain {
     this.#stopTimer?.();
     this.#wake?.();
     await this.#ended;
+    this.#reader.clear();
     this.#giveUp(this.#closing.signal.reason);
   }
 
@@ -266,7 +267,6 @@ export class Drain {
   /** All that was wanted is drained. What was appended since has its own time, also where that was over while others were drained. */
   #rest(): void {
     this.#hurry = false;
-    this.#reader.clear();
     this.#watch();
   }
 

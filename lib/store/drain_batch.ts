@@ -9,6 +9,7 @@ import { SECTOR_BYTES } from "../journal/sector.ts";
 import { cutAt, type DrainPiece, type DrainTarget } from "./drain_target.ts";
 import { ExtentMap, FIXED, type Run } from "./extent_map.ts";
 import { zerosOf } from "./overlay.ts";
+import { Rooms } from "./rooms.ts";
 
 /** After so much that was read others have their turn. */
 const PAUSE_EVERY_BYTES = 256 * 1024;
@@ -21,15 +22,14 @@ export interface Batch {
   readonly next: Position;
   readonly bytes: number;
   /** What the pieces lie in. */
-  readonly buffer: Uint8Array;
+  readonly buffer: Uint8Array<ArrayBuffer>;
 }
 
 export class BatchReader {
   readonly #journal: Journal;
   readonly #target: DrainTarget;
   readonly #clock: Clock;
-  /** Of batches that are over, for those to come: each of its own would wait long for its collection. */
-  readonly #buffers: Uint8Array[] = [];
+  readonly #rooms: Rooms;
 
   constructor(
     { journal, target, clock }: {
@@ -41,6 +41,7 @@ export class BatchReader {
     this.#journal = journal;
     this.#target = target;
     this.#clock = clock;
+    this.#rooms = new Rooms(clock);
   }
 
   /**
@@ -53,7 +54,7 @@ export class BatchReader {
     const { stable } = journal;
     invariant(from.sequence <= stable, "A batch of nothing");
     const entries: Omit<Entry, "next">[] = [];
-    const buffer = this.#buffers.pop() ?? new Uint8Array(target.batchBytes);
+    const buffer = this.#rooms.take(target.batchBytes);
     let held = 0;
     const map = new ExtentMap();
     let next = from;
@@ -92,12 +93,12 @@ export class BatchReader {
 
   /** Nobody looks at its pieces any more. */
   giveBack({ buffer }: Pick<Batch, "buffer">): void {
-    this.#buffers.push(buffer);
+    this.#rooms.giveBack(buffer);
   }
 
   /** Lets go of the memory of batches that are over. */
   clear(): void {
-    this.#buffers.length = 0;
+    this.#rooms.clear();
   }
 }
 

@@ -7,6 +7,8 @@
  *     word 3   at: the sector in the holder
  */
 
+import { letGo } from "../base/bytes.ts";
+
 /** `length` sectors from `sector` on. */
 export interface SectorRange {
   readonly sector: number;
@@ -56,6 +58,12 @@ export class ExtentLeaf {
   /** What it takes in memory, about. */
   get stateBytes(): number {
     return this.#words.byteLength + ARRAY_BYTES;
+  }
+
+  /** Nobody looks at it any more: its memory is free now. */
+  letGo(): void {
+    this.count = 0;
+    letGo(this.#words);
   }
 
   start(index: number): number {

@@ -68,6 +68,13 @@ export class ExtentMap {
     );
   }
 
+  /** Nobody looks at it any more: its memory is free now. */
+  letGo(): void {
+    for (const leaf of this.#leaves) leaf.letGo();
+    this.#leaves.length = 0;
+    this.#size = 0;
+  }
+
   /** Puts a run over all that is there; `displaced` is told of that, piece by piece. */
   insert(run: Run, displaced?: Displaced): void {
     const end = check(run);

@@ -196,7 +196,10 @@ export async function takeBucketVolume(
     ...{ cache: undefined, pin: undefined },
   });
   await row.take();
-  const { end: { timeMs }, map: { liveBytes } } = past;
+  const { end: { timeMs }, map } = past;
+  const { liveBytes } = map;
+  // It is opened next, and has as large a map then.
+  map.letGo();
   return { superblock, sizeBytes: row.sizeBytes, liveBytes, timeMs };
 }
 

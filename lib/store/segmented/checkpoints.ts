@@ -6,7 +6,7 @@
  * that counts is that which goes furthest, whatever its number.
  */
 
-import { equalBytes } from "../../base/bytes.ts";
+import { equalBytes, letGo } from "../../base/bytes.ts";
 import type { Clock } from "../../base/clock.ts";
 import { VaultError } from "../../base/errors.ts";
 import { BucketError, listAll } from "../../bucket/bucket.ts";
@@ -142,6 +142,7 @@ export class Checkpoints {
       const name = keys.nameOf("checkpoint", number);
       if (await bucket.create(name, bytes) !== "created") continue;
       const { length: objectBytes } = bytes;
+      letGo(bytes);
       const written = { nextSegment: end.next, segments };
       this.#remember(number, objectBytes, written);
       return { number, digest };

@@ -12,7 +12,7 @@
 import type { Clock } from "../../base/clock.ts";
 import type { Created } from "../../bucket/bucket.ts";
 import type { ChainEnd, ChainOptions } from "./chain.ts";
-import type { Rooms } from "./rooms.ts";
+import type { Rooms } from "../rooms.ts";
 import { UPLOADS, type Waiting } from "./row_queue.ts";
 import { sealBehind, type SealedBehind } from "./sealing.ts";
 

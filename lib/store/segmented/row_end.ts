@@ -28,7 +28,7 @@ import { Flight, type Landing, type Supply } from "./flight.ts";
 import { takeNote } from "./note_taking.ts";
 import { type Claim, OwnClaims } from "./own_claims.ts";
 import { keepIn, type Packed, place } from "./packing.ts";
-import { Rooms } from "./rooms.ts";
+import { Rooms } from "../rooms.ts";
 import { unqueued, type Waiting } from "./row_queue.ts";
 import type { SegmentReader } from "./segment_reader.ts";
 import { Sweep } from "./sweep.ts";
@@ -83,10 +83,11 @@ export class RowEnd {
   #trouble: string | undefined;
   /** Nothing is written any more. */
   #failed: { readonly why: unknown } | undefined;
-  readonly #rooms = new Rooms();
+  readonly #rooms: Rooms;
 
   constructor(options: RowEndOptions) {
     this.#options = options;
+    this.#rooms = new Rooms(options.clock);
     this.sizeBytes = options.sizeBytes;
     this.#end = options.end;
     this.#takes = options.kept === undefined;
@@ -156,7 +157,7 @@ export class RowEnd {
     this.#mustClaim = false;
   }
 
-  /** So much is not uploaded at once for now: lets go of the memory for it. */
+  /** Nothing is written any more: lets go of the memory for it. */
   letGo(): void {
     this.#rooms.clear();
   }

@@ -55,11 +55,6 @@ export class RowQueue {
     this.#presses = presses;
   }
 
-  /** Whether nothing waits. */
-  get isEmpty(): boolean {
-    return this.#writes.length === 0 && this.#moves.length === 0;
-  }
-
   /** Resolves when it is in the row. Where it is not to be, `failed` is told at once, and whoever waits a moment later. */
   write(packed: Packed, failed?: (why: unknown) => void): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();

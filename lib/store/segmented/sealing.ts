@@ -4,7 +4,7 @@ import type { Clock } from "../../base/clock.ts";
 import { encodeSegment } from "../../segments/segment.ts";
 import { behind, type ChainEnd, type ChainOptions } from "./chain.ts";
 import type { Packed } from "./packing.ts";
-import type { Rooms } from "./rooms.ts";
+import type { Rooms } from "../rooms.ts";
 
 /** With its number, and the end of the row behind it. */
 export interface SealedBehind extends ReturnType<typeof encodeSegment> {

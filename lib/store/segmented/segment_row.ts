@@ -158,6 +158,12 @@ export class SegmentRow {
     return this.#turns.settled();
   }
 
+  /** Nothing is written any more, from when this resolves on. */
+  async close(): Promise<void> {
+    await this.settled();
+    this.#end.letGo();
+  }
+
   /** What is in the queue, and what comes into it while that is uploaded. */
   async #writeWaiting(): Promise<void> {
     const waiting = await this.#queue.take();
@@ -175,6 +181,5 @@ export class SegmentRow {
       const rest = [...waiting, ...this.#queue.takeAll()];
       for (const { reject } of rest) reject(thrown);
     }
-    if (this.#queue.isEmpty) this.#end.letGo();
   }
 }

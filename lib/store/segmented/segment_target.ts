@@ -94,7 +94,7 @@ export class SegmentTarget implements DrainTarget {
     reader.close();
     await prefetch?.close();
     await cleaner?.close();
-    await row.settled();
+    await row.close();
     try {
       await cache?.save();
     } finally {

@@ -61,6 +61,11 @@ export class VolumeMap {
     return this.#map.size;
   }
 
+  /** Nobody looks at it any more: its memory is free now. */
+  letGo(): void {
+    this.#map.letGo();
+  }
+
   /** All that there are, in no order. */
   segments(): Iterable<KnownSegment> {
     return this.#segments.segments();
