@@ -5,13 +5,12 @@ import type { Duplex, Listener } from "../base/duplex.ts";
 import { messageOf } from "../base/errors.ts";
 import { type Log, silent } from "../base/log.ts";
 import type { Primitives } from "../base/primitives.ts";
-import type { NodeOperations } from "../control/operations.ts";
 import { nodeHandlers, serveControl } from "../control/server.ts";
 import { systemClock } from "../os/clock.ts";
 import { listenLocal } from "../os/local_socket.ts";
 import { systemPrimitives } from "../os/primitives.ts";
 import { processId } from "../os/process.ts";
-import { type Address, listenTcp, renderAddress } from "../os/tcp.ts";
+import { listenTcp, renderAddress } from "../os/tcp.ts";
 import { Targets } from "../target/targets.ts";
 import type { LinkListener } from "../../tunnel/listen.ts";
 import { type Leases, openLeases } from "./leases.ts";
@@ -21,6 +20,7 @@ import { Forward } from "./forward.ts";
 import { guessAddress } from "./guess_address.ts";
 import { type EndingOperations, nodeOperations } from "./node_operations.ts";
 import { openTestedLinks } from "./node_links.ts";
+import type { NodeOptions, RunningNode } from "./node_options.ts";
 import { NodeService } from "./node_service.ts";
 import { NodeState } from "./node_state.ts";
 import type { Live } from "./node_status.ts";
@@ -34,46 +34,6 @@ import { Views } from "./views.ts";
 const RENEWAL_LOOK_MS = 60 * 60 * 1000;
 /** How long a command may take that found no node running, and asks and changes it itself. */
 const COMMANDS_MS = 10_000;
-
-/** Which node to run, and where. */
-export interface NodeOptions {
-  /** The folder that holds its keys, its devices and its volumes. Made, for its owner alone, where there is none. */
-  readonly stateDir: string;
-  /** Where devices dial. Port 0 takes a free one. */
-  readonly listen: Address;
-  /** Another iSCSI target that takes the place of the node's own volumes. */
-  readonly forward?: Address;
-  /** Offers the volumes to this machine's own initiators, too. */
-  readonly target?: Address;
-  /** How long a device that has lost its connection may take to come back with nobody noticing; 120 s unless given, 0 for not at all. */
-  readonly resumeWindowMs?: number;
-  /** Lets `target` and `forward` be addresses that others can reach. iSCSI is not protected there. */
-  readonly unsafeNonLoopback?: boolean;
-  /** Where it says what happens, refusals and failed MACs among it; nowhere unless given. */
-  readonly log?: Log;
-  /** The machine's unless given. */
-  readonly clock?: Clock;
-  /** The runtime's unless given. */
-  readonly primitives?: Primitives;
-}
-
-/** A node that serves. */
-export interface RunningNode {
-  /** What can be asked of it and changed, while it serves. The same is answered on its control socket, to `vault` commands. */
-  readonly operations: NodeOperations;
-  /** HOST:PORT where devices dial. */
-  readonly listen: string;
-  /** HOST:PORT for initiators of this machine, where it was asked for. */
-  readonly target: string | undefined;
-  /**
-   * Asks initiators to log out, cuts those that have not within 10 s, flushes, and ends. Repeated, it is the same stop.
-   *
-   * @throws {MediaError} where a volume could not be flushed; the node has ended nevertheless
-   */
-  stop(): Promise<void>;
-  /** Resolves when it has ended. Never rejects. */
-  readonly closed: Promise<void>;
-}
 
 /**
  * Starts the node that the state folder holds, and makes one where there is none: what `vault serve` does.
