@@ -10,15 +10,16 @@ import { systemClock } from "../os/clock.ts";
 import { listenLocal } from "../os/local_socket.ts";
 import { systemPrimitives } from "../os/primitives.ts";
 import { processId } from "../os/process.ts";
-import { listenTcp, renderAddress } from "../os/tcp.ts";
+import { type Address, listenTcp, renderAddress } from "../os/tcp.ts";
 import { Targets } from "../target/targets.ts";
 import type { LinkListener } from "../../tunnel/listen.ts";
 import { type Leases, openLeases } from "./leases.ts";
 import { DRAIN_MS } from "./disk_target.ts";
-import { expectLoopback } from "./loopback.ts";
+import { expectLoopback, expectLoopbackForMetrics } from "./loopback.ts";
 import { Forward } from "./forward.ts";
 import { guessAddress } from "./guess_address.ts";
 import { type EndingOperations, nodeOperations } from "./node_operations.ts";
+import type { MetricsService } from "./metrics_service.ts";
 import { openTestedLinks } from "./node_links.ts";
 import type { NodeOptions, RunningNode } from "./node_options.ts";
 import { NodeService } from "./node_service.ts";
@@ -58,9 +59,7 @@ const COMMANDS_MS = 10_000;
  * @throws {VaultError} where it runs already, an address is taken or not loopback, or the tunnel lets in whom it must not
  */
 export async function runNode(options: NodeOptions): Promise<RunningNode> {
-  for (const address of [options.target, options.forward]) {
-    if (address && !options.unsafeNonLoopback) expectLoopback(address);
-  }
+  expectPrivate(options);
   const folder = new StateFolder(options.stateDir);
   const clock = options.clock ?? systemClock;
   const primitives = options.primitives ?? systemPrimitives;
@@ -70,7 +69,10 @@ export async function runNode(options: NodeOptions): Promise<RunningNode> {
     stateDir: folder.path,
     name: NODE_SOCKET,
   });
+  let metrics: MetricsService | undefined;
   try {
+    // Ahead of all that takes its time, or would be half started.
+    metrics = await openMetrics(options.metrics, { clock, log });
     const state = await NodeState.open({
       ...{ folder, primitives, clock, log },
       // A command that found no `serve` a moment ago is soon over.
@@ -82,25 +84,45 @@ export async function runNode(options: NodeOptions): Promise<RunningNode> {
         clock,
         primitives,
         log,
-        ...{ control, folder, state },
+        ...{ control, folder, state, metrics },
       });
     } catch (thrown) {
       state.release();
       throw thrown;
     }
   } catch (thrown) {
+    await metrics?.close();
     control.close();
     throw thrown;
   }
 }
 
-type Parts = NodeOptions & {
+function expectPrivate(options: NodeOptions): void {
+  if (options.unsafeNonLoopback) return;
+  for (const address of [options.target, options.forward]) {
+    if (address) expectLoopback(address);
+  }
+  if (options.metrics) expectLoopbackForMetrics(options.metrics);
+}
+
+/** What scrapers need is loaded where there may be some. */
+async function openMetrics(
+  address: Address | undefined,
+  world: { readonly clock: Clock; readonly log: Log },
+): Promise<MetricsService | undefined> {
+  if (!address) return undefined;
+  const { listenForMetrics } = await import("./metrics_service.ts");
+  return listenForMetrics(address, world);
+}
+
+type Parts = Omit<NodeOptions, "metrics"> & {
   readonly clock: Clock;
   readonly primitives: Primitives;
   readonly log: Log;
   readonly control: Listener<Duplex>;
   readonly folder: StateFolder;
   readonly state: NodeState;
+  readonly metrics: MetricsService | undefined;
 };
 
 class Node implements RunningNode {
@@ -209,6 +231,10 @@ class Node implements RunningNode {
     return this.#direct?.address;
   }
 
+  get metrics(): string | undefined {
+    return this.#parts.metrics?.address;
+  }
+
   stop(): Promise<void> {
     return this.#stopping ??= this.#stop();
   }
@@ -228,6 +254,8 @@ class Node implements RunningNode {
     } finally {
       this.#traffic.stop();
       try {
+        // Ahead of the volumes, which nobody shall take for lost.
+        await this.#parts.metrics?.close();
         await unchanging;
         await this.#volumes.close();
       } finally {
@@ -243,6 +271,7 @@ class Node implements RunningNode {
     this.#renewLater();
     this.#service.serveLinks(this.#links);
     if (this.#direct) this.#service.serveDirect(this.#direct);
+    this.#parts.metrics?.serve(() => this.operations.status());
   }
 
   #live(leases: Leases): Live {

@@ -16,9 +16,11 @@ export interface NodeOptions {
   readonly forward?: Address;
   /** Offers the volumes to this machine's own initiators, too. */
   readonly target?: Address;
+  /** Tells Prometheus how the node is, over plain HTTP at `/metrics`. Port 0 takes a free one. */
+  readonly metrics?: Address;
   /** How long a device that has lost its connection may take to come back with nobody noticing; 120 s unless given, 0 for not at all. */
   readonly resumeWindowMs?: number;
-  /** Lets `target` and `forward` be addresses that others can reach. iSCSI is not protected there. */
+  /** Lets `target`, `forward` and `metrics` be addresses that others can reach. iSCSI is not protected there, and metrics are anybody's. */
   readonly unsafeNonLoopback?: boolean;
   /** Where it says what happens, refusals and failed MACs among it; nowhere unless given. */
   readonly log?: Log;
@@ -36,6 +38,8 @@ export interface RunningNode {
   readonly listen: string;
   /** HOST:PORT for initiators of this machine, where it was asked for. */
   readonly target: string | undefined;
+  /** HOST:PORT where Prometheus asks, where it was asked for. */
+  readonly metrics: string | undefined;
   /**
    * Asks initiators to log out, cuts those that have not within 10 s, flushes, and ends. Repeated, it is the same stop.
    *

@@ -32,12 +32,17 @@ export function storeArgs(ceph: Ceph, prefix: string): string[] {
 /** A node with a new volume of 64 MiB there, and a device that has attached it. */
 export function openBucketTunnel(
   ceph: Ceph,
-  { prefix, keyFile }: { readonly prefix: string; readonly keyFile: string },
+  { prefix, keyFile, serveArgs = [] }: {
+    readonly prefix: string;
+    readonly keyFile: string;
+    readonly serveArgs?: readonly string[];
+  },
 ): Promise<Tunnel> {
   return Tunnel.open({
     volumes: [],
     attached: "photos",
     serveEnv: STORE_KEYS,
+    serveArgs,
     prepare: async (node) => {
       await node.ok(
         ...["volume", "create", "photos", "--size", "64MiB"],
