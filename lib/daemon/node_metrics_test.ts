@@ -68,6 +68,17 @@ onRoad(
   },
 );
 
+onRoad("two logins of one initiator are told apart", async (road) => {
+  const node = await road.nodeWithVolume({ metrics: ANY_PORT });
+  const attachment = await road.attach();
+  const first = await openDisk(await road.session(attachment));
+  await road.session(attachment);
+  await first.write(0, new Uint8Array(MIB).fill(1));
+  const page = await scrape(node.metrics);
+  const { samples } = page.get("vault_session_written_bytes_total")!;
+  expect([...samples.values()].toSorted((a, b) => a - b)).toEqual([0, MIB]);
+});
+
 onRoad("what is no more is not told any more", async (road) => {
   const node = await road.nodeWithVolume({ metrics: ANY_PORT });
   expect((await scrape(node.metrics)).has("vault_volume_up")).toBe(true);
