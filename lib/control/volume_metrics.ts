@@ -82,7 +82,8 @@ const OF_BUCKETS: readonly Figure<BucketInfo>[] = [
   },
   {
     name: "vault_volume_uploaded_bytes_total",
-    help: "Bytes to the bucket, without those of requests.",
+    help:
+      "Bytes to the bucket that it has acknowledged, without those of requests.",
     of: ({ uploadedBytes }) => uploadedBytes,
   },
   {
