@@ -1,4 +1,4 @@
-/** What `vault volume create --store` and `vault volume recover` ask for: the store, and the volume's key. */
+/** What `vault volume create --store`, `vault volume clone` and `vault volume recover` ask for: the store, and the volume's key. */
 
 import fs from "node:fs";
 import { resolve } from "node:path";

@@ -37,6 +37,7 @@ export function bucketFacts(
     ],
     ["on this disk", prefetchedWords(bucket)],
     ["in the bucket", storedWords(bucket)],
+    ["clone of", clonedWords(bucket)],
     ["rewritten", rewrittenWords(bucket)],
   ];
 }
@@ -60,13 +61,24 @@ export function pendingWords(bucket: BucketInfo): string | undefined {
 
 /** What it takes for what is in it; undefined where that is not known. */
 export function storedWords(
-  { objectBytes, liveBytes }: BucketInfo,
+  { objectBytes, liveBytes, inheritedBytes = 0 }: BucketInfo,
 ): string | undefined {
   if (objectBytes === undefined || liveBytes === undefined) return undefined;
-  const times = liveBytes === 0
+  // What a clone shares takes nothing of its own.
+  const ownBytes = liveBytes - inheritedBytes;
+  const times = ownBytes === 0
     ? ""
-    : ` (${(objectBytes / liveBytes).toFixed(2)} times)`;
-  return `${formatSize(objectBytes)} for ${formatSize(liveBytes)}${times}`;
+    : ` (${(objectBytes / ownBytes).toFixed(2)} times)`;
+  return `${formatSize(objectBytes)} for ${formatSize(ownBytes)}${times}`;
+}
+
+/** Where it reads what it does not have itself; undefined where it is no clone. */
+function clonedWords(
+  { clonedFrom, liveBytes = 0, inheritedBytes = 0 }: BucketInfo,
+): string | undefined {
+  if (clonedFrom === undefined) return undefined;
+  const shared = `${formatSize(inheritedBytes)} of ${formatSize(liveBytes)}`;
+  return `${clonedFrom}, which has ${shared}`;
 }
 
 /** How much of it is here; undefined where that is left to chance, or not known. */

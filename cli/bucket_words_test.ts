@@ -23,6 +23,18 @@ Deno.test("what a volume takes in its bucket stands beside what is in it", () =>
   expect(facts.get("rewritten")).toBe("50 MiB, to give room back");
 });
 
+Deno.test("a clone takes what is its own, and says whose the rest is", () => {
+  const clone = {
+    ...{ ...INFO, objectBytes: 26 * MiB, liveBytes: 100 * MiB },
+    ...{ clonedFrom: "s3://backup/photos", inheritedBytes: 80 * MiB },
+  };
+  const facts = new Map(bucketFacts(clone));
+  expect(facts.get("in the bucket")).toBe("26 MiB for 20 MiB (1.30 times)");
+  expect(facts.get("clone of"))
+    .toBe("s3://backup/photos, which has 80 MiB of 100 MiB");
+  expect(new Map(bucketFacts(INFO)).get("clone of")).toBeUndefined();
+});
+
 Deno.test("how much of a volume is on this disk is said where that was asked for, and why it is not all", () => {
   const served = { ...INFO, liveBytes: 100 * MiB };
   const words = (more: Partial<BucketInfo>) =>

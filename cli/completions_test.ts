@@ -20,6 +20,7 @@ Deno.test("commands, options, choices and files are offered where they may stand
   expect(await wordsAfter("vol")).toEqual(["volume"]);
   expect(await wordsAfter("volume", "")).toEqual([
     "create",
+    "clone",
     "list",
     "show",
     "resize",

@@ -1,6 +1,7 @@
 /** A daemon in the foreground: until it ends by itself, or is told to. */
 
 import { messageOf, VaultError } from "../lib/base/errors.ts";
+import { giveMemoryBack } from "../lib/os/allocator.ts";
 import { onStopSignals } from "../lib/os/signals.ts";
 import { Ended, EXIT } from "./exit_status.ts";
 import { complain, note } from "./terminal.ts";
@@ -21,6 +22,7 @@ export async function runDaemon(
   start: () => Promise<Daemon>,
   listen: typeof onStopSignals = onStopSignals,
 ): Promise<void> {
+  giveMemoryBack();
   const secondSignal = Promise.withResolvers<never>();
   secondSignal.promise.catch(() => {});
   const starting = Promise.withResolvers<Daemon>();

@@ -8,7 +8,7 @@ export function snapshotDeleteCommand() {
   return command("delete", {
     summary: "delete a snapshot",
     description:
-      "Deletes a snapshot with its bytes. The volume and other snapshots stay as they are. It asks first. One that is being made is made no more.",
+      "Deletes a snapshot with its bytes. The volume and other snapshots stay as they are. It asks first. One that is being made is made no more. One of which there is a clone stays until the clone is gone.",
     examples: [
       ["vault snapshot delete photos before-upgrade", "after a question"],
     ],

@@ -1,5 +1,6 @@
 /** `vault snapshot list` */
 
+import type { SnapshotInfo } from "../lib/control/operations.ts";
 import { command, jsonOption, stateDirOf } from "./command.ts";
 import { withNode } from "./daemons.ts";
 import { formatSize } from "./size.ts";
@@ -9,7 +10,7 @@ export function snapshotListCommand() {
   return command("list", {
     summary: "list snapshots",
     description:
-      "Lists the snapshots of one volume or of all, the oldest first. USED counts what a snapshot shares with its volume or with other snapshots in each of them. Those of a volume in a bucket are known while it is served, and found again with it on another machine.",
+      "Lists the snapshots of one volume or of all, the oldest first. USED counts what a snapshot shares with its volume or with other snapshots in each of them. CLONES names what was made of one in a bucket, which keeps it. Those of a volume in a bucket are known while it is served, and found again with it on another machine.",
     examples: [
       ["vault snapshot list", "those of all volumes"],
       ["vault snapshot list photos --json", "those of one, for programs"],
@@ -42,6 +43,12 @@ export function snapshotListCommand() {
           cell: (one) => formatSize(one.allocatedBytes),
           align: "right",
         },
+        ...(snapshots.some(({ clones }) => clones)
+          ? [{
+            head: "CLONES",
+            cell: (one: SnapshotInfo) => one.clones?.join(", ") ?? "",
+          }]
+          : []),
       ]);
     });
 }

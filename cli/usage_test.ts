@@ -80,6 +80,18 @@ Deno.test("values that make no sense are told before anything is done", () =>
     ! vault: --passphrase goes with --key-file
     ! vault: hint: A passphrase locks the file that holds the volume's key.
     [2]
+    $ vault volume clone photos try --store s3://backup/try
+    ! vault: "photos" names no snapshot of a volume
+    ! vault: hint: Write VOLUME@SNAPSHOT. vault snapshot list shows those there are.
+    [2]
+    $ vault volume clone photos@then try
+    ! vault: Where shall it lie?
+    ! vault: hint: vault volume clone photos@then try --store s3://BUCKET/PREFIX
+    [2]
+    $ vault volume clone photos@then try --store s3://b/x --passphrase
+    ! vault: --passphrase goes with --key-file
+    ! vault: hint: A passphrase locks the file that holds the volume's key.
+    [2]
     $ vault volume recover s3://backup/photos --name photos
     ! vault: Which key does the volume have?
     ! vault: hint: Give --key-file FILE or --recovery-sheet.

@@ -1,6 +1,7 @@
 /** `vault volume`: the commands on volumes. */
 
 import { command } from "./command.ts";
+import { volumeCloneCommand } from "./volume_clone.ts";
 import { volumeCreateCommand } from "./volume_create.ts";
 import { volumeDeleteCommand } from "./volume_delete.ts";
 import { volumeExportCommand } from "./volume_export.ts";
@@ -15,12 +16,13 @@ import { volumeVerifyCommand } from "./volume_verify.ts";
 export function volumeCommand() {
   return command("volume", {
     summary:
-      "make, list, show, resize, release, verify, delete, import and export volumes",
+      "make, clone, list, show, resize, verify, delete, import and export volumes",
     description:
       "Volumes of this node. All of it works while `vault serve` runs, and while it does not.",
     examples: [["vault volume create photos --size 100GiB", "make a volume"]],
   })
     .addCommand(volumeCreateCommand())
+    .addCommand(volumeCloneCommand())
     .addCommand(volumeListCommand())
     .addCommand(volumeShowCommand())
     .addCommand(volumeResizeCommand())

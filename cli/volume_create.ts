@@ -2,12 +2,12 @@
 
 import { VaultError } from "../lib/base/errors.ts";
 import { Option } from "@commander-js/extra-typings";
-import { isTerminal } from "../lib/os/terminal.ts";
 import { bucketSpecOf, keyForNew } from "./bucket_options.ts";
 import { command, jsonOption, stateDirOf } from "./command.ts";
 import { withNode } from "./daemons.ts";
+import { tellRecovery } from "./recovery_sheet.ts";
 import { formatSize, parseSize } from "./size.ts";
-import { note, print, printJson } from "./terminal.ts";
+import { print, printJson } from "./terminal.ts";
 
 /** What LUN a volume has in a target of its own. */
 const OWN_LUN = 0;
@@ -98,20 +98,6 @@ export function volumeCreateCommand() {
       );
       if (recovery) tellRecovery(volume.name, recovery);
     });
-}
-
-/** Once, and to a person's eyes alone. */
-function tellRecovery(name: string, lines: readonly string[]): void {
-  if (!isTerminal("stdout")) {
-    return note(
-      `Its key lies in volumes/${name}/key of the node's state folder, and nowhere else: without a copy of it the bucket is worth nothing when this machine is lost.`,
-    );
-  }
-  print();
-  for (const line of lines) print(`  ${line}`);
-  note(
-    `This is the recovery sheet of "${name}": its key, shown this once. Write it down: whoever has it and the bucket has the volume, and without it nobody has when this machine is lost (vault volume recover).`,
-  );
 }
 
 /** Options that say something of a bucket alone. */

@@ -11,7 +11,7 @@ export function volumeDeleteCommand() {
   return command("delete", {
     summary: "delete a volume and all that is on it",
     description:
-      "Deletes a volume with its bytes and its snapshots, and ends the sessions that use it. It asks first. A volume that others are behind the target of goes last.",
+      "Deletes a volume with its bytes and its snapshots, and ends the sessions that use it. It asks first. A volume that others are behind the target of goes last; so does, with --with-bucket, one that has clones.",
     examples: [
       ["vault volume delete photos", "after a question"],
       ["vault volume delete photos --yes", "without one"],

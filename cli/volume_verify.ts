@@ -25,7 +25,7 @@ export function volumeVerifyCommand() {
   return command("verify", {
     summary: "read a volume in a bucket back, and prove all of it",
     description:
-      "Reads everything that the bucket holds of the volume and checks that it is what was written: every byte and every tag, that the segments follow each other, and that nothing is missing. It works while the volume is in use and disturbs nobody, and keeps to the volume's download limit; all of it is fetched. What was cut off goes on where it was; one that has come to its end begins anew. What is damaged is named, with those bytes of the volume that lie in it, and the command ends with 1.",
+      "Reads everything that the bucket holds of the volume and checks that it is what was written: every byte and every tag, that the segments follow each other, and that nothing is missing; of a clone also what it reads of the volume that it was made of. It works while the volume is in use and disturbs nobody, and keeps to the volume's download limit; all of it is fetched. What was cut off goes on where it was; one that has come to its end begins anew. What is damaged is named, with those bytes of the volume that lie in it, and the command ends with 1.",
     examples: [
       ["vault volume verify photos", "with a bar that shows how far it is"],
       ["vault volume verify photos --json", "what was found, for a program"],
@@ -80,7 +80,9 @@ function sayStep({ doneBytes, totalBytes }: VerifyWork, said: number): number {
 
 function tell(name: string, result: VerifyResult): void {
   const { segments, others, bytes, stateOf, damages, moreDamages } = result;
-  const objects = `${segments} segments and ${others} other objects, ${
+  const { inherited = 0 } = result;
+  const shared = inherited === 0 ? "" : ` (${inherited} of its sources')`;
+  const objects = `${segments} segments${shared} and ${others} other objects, ${
     formatSize(bytes)
   }`;
   if (isSound(result)) {
@@ -91,8 +93,9 @@ function tell(name: string, result: VerifyResult): void {
     return;
   }
   for (const damage of damages) {
-    const { kind, number, name, why } = damage;
-    print(`${kind} ${number} (${name}): ${why}`);
+    const { kind, number, name, why, prefix } = damage;
+    const whose = prefix === undefined ? "" : `, of what it is a clone of`;
+    print(`${kind} ${number} (${prefix ?? ""}${name})${whose}: ${why}`);
     for (const line of hitBy(damage)) print(`  ${line}`);
   }
   if (moreDamages > 0) print(`${moreDamages} more objects are damaged.`);

@@ -77,25 +77,12 @@ export class LimitedBucket implements Bucket {
     };
   }
 
-  async create(name: string, bytes: Uint8Array): Promise<Created> {
-    await this.#paced(this.#upload, bytes.length);
-    return await this.#transfer(async () => {
-      const answer = await this.#inner.create(name, bytes);
-      this.#sums.uploadedBytes += bytes.length;
-      return answer;
-    });
+  create(name: string, bytes: Uint8Array): Promise<Created> {
+    return this.#create(this.#inner, { name, bytes });
   }
 
-  async get(name: string, range?: Extent): Promise<Uint8Array | undefined> {
-    const expected = range?.length ?? 0;
-    await this.#paced(this.#download, expected);
-    return await this.#transfer(async () => {
-      const bytes = await this.#inner.get(name, range);
-      const length = bytes?.length ?? 0;
-      this.#sums.downloadedBytes += length;
-      this.#download.bill(length - expected);
-      return bytes;
-    });
+  get(name: string, range?: Extent): Promise<Uint8Array | undefined> {
+    return this.#get(this.#inner, name, range);
   }
 
   list(prefix: string, startAfter?: string): Promise<ObjectPage> {
@@ -106,12 +93,52 @@ export class LimitedBucket implements Bucket {
     return this.#transfer(() => this.#inner.delete(names));
   }
 
+  /** Another place of the same store, within the same limits and counted with this one. It is closed with this one. */
+  beside(inner: Bucket): Bucket {
+    return {
+      create: (name, bytes) => this.#create(inner, { name, bytes }),
+      get: (name, range) => this.#get(inner, name, range),
+      list: (prefix, startAfter) =>
+        this.#transfer(() => inner.list(prefix, startAfter)),
+      delete: (names) => this.#transfer(() => inner.delete(names)),
+      close: () => Promise.resolve(),
+    };
+  }
+
   close(): Promise<void> {
     this.#closing.abort(new BucketError("uncertain", "The bucket was closed"));
     // They take a place to find out that there is nothing left to do with it.
     this.#inFlight += this.#queue.length;
     for (const go of this.#queue.splice(0)) go();
     return this.#inner.close();
+  }
+
+  async #create(
+    inner: Bucket,
+    { name, bytes }: { readonly name: string; readonly bytes: Uint8Array },
+  ): Promise<Created> {
+    await this.#paced(this.#upload, bytes.length);
+    return await this.#transfer(async () => {
+      const answer = await inner.create(name, bytes);
+      this.#sums.uploadedBytes += bytes.length;
+      return answer;
+    });
+  }
+
+  async #get(
+    inner: Bucket,
+    name: string,
+    range: Extent | undefined,
+  ): Promise<Uint8Array | undefined> {
+    const expected = range?.length ?? 0;
+    await this.#paced(this.#download, expected);
+    return await this.#transfer(async () => {
+      const bytes = await inner.get(name, range);
+      const length = bytes?.length ?? 0;
+      this.#sums.downloadedBytes += length;
+      this.#download.bill(length - expected);
+      return bytes;
+    });
   }
 
   async #paced(pace: Pace, bytes: number): Promise<void> {

@@ -120,6 +120,43 @@ Deno.test("it counts bytes, requests and errors", async () => {
   });
 });
 
+Deno.test("what is beside it is held to the same rates and number, counted with it and closed with it", async () => {
+  const { bucket, clock, memory } = limited({
+    ...{ upload: parseRateSchedule("50k"), maxTransfers: 1 },
+  });
+  const gate = Promise.withResolvers<void>();
+  const other = new MemoryBucket();
+  const beside = bucket.beside(
+    new FaultBucket(
+      other,
+      ({ kind }) => kind === "list" ? { delay: gate.promise } : undefined,
+    ),
+  );
+  await bucket.create("d/1", BYTES);
+  await beside.create("d/2", BYTES);
+  expect(clock.sleptMs).toBe(2000);
+  expect([memory.size, other.size]).toEqual([1, 1]);
+  expect(await beside.get("d/2")).toEqual(BYTES);
+  expect(await beside.get("d/1")).toBeUndefined();
+  expect(bucket.counters).toMatchObject({
+    ...{ uploadedBytes: 2 * BYTES.length, downloadedBytes: BYTES.length },
+    requests: 4,
+  });
+  const listing = beside.list("");
+  const waiting = bucket.delete(["d/1"]);
+  await Promise.resolve();
+  expect(bucket.counters).toMatchObject({ inFlight: 1, waiting: 1 });
+  gate.resolve();
+  expect((await listing).objects).toHaveLength(1);
+  await waiting;
+  await beside.delete(["d/2"]);
+  expect(other.size).toBe(0);
+  await beside.close();
+  await bucket.list("");
+  await bucket.close();
+  await expect(beside.list("")).rejects.toThrow("closed");
+});
+
 Deno.test("closing ends those who wait", async () => {
   const gate = Promise.withResolvers<void>();
   const inner = new FaultBucket(

@@ -23,6 +23,8 @@ export interface OpenBucketOptions {
 
 export interface OpenBucket {
   readonly bucket: Bucket;
+  /** What lies under another prefix, over the same line and within the same limits. It is closed with the bucket. */
+  readonly elsewhere: (prefix: string) => Bucket;
   readonly counters: () => BucketCounters;
 }
 
@@ -42,5 +44,9 @@ export async function openBucket(
     await bucket.close();
     throw thrown;
   }
-  return { bucket, counters: () => limited.counters };
+  return {
+    bucket,
+    elsewhere: (prefix) => bucket.beside(limited.beside(s3.beside(prefix))),
+    counters: () => limited.counters,
+  };
 }

@@ -42,14 +42,28 @@ export interface RetryOptions {
   readonly onRetry?: (error: BucketError) => void;
 }
 
+interface Closing {
+  /** Of one that it is closed with. */
+  readonly closing?: AbortController;
+}
+
 export class RetryingBucket implements Bucket {
   readonly #inner: Bucket;
   readonly #options: RetryOptions;
-  readonly #closing = new AbortController();
+  readonly #closing: AbortController;
 
-  constructor(inner: Bucket, options: RetryOptions) {
+  constructor(inner: Bucket, options: RetryOptions & Closing) {
     this.#inner = inner;
     this.#options = options;
+    this.#closing = options.closing ?? new AbortController();
+  }
+
+  /** The same of another place of the store. It gives up when this one is closed. */
+  beside(inner: Bucket): Bucket {
+    return new RetryingBucket(inner, {
+      ...this.#options,
+      closing: this.#closing,
+    });
   }
 
   async create(name: string, bytes: Uint8Array): Promise<Created> {

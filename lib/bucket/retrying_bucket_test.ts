@@ -176,6 +176,21 @@ Deno.test("closing ends the waiting", async () => {
   expect(tries).toBe(3);
 });
 
+Deno.test("what is beside it tries again, too, until it is closed with it", async () => {
+  const { bucket } = retrying(() => undefined);
+  let tries = 0;
+  const beside = bucket.beside(
+    new FaultBucket(new MemoryBucket(), () => {
+      if (++tries === 5) void bucket.close();
+      return tries === 1 || tries > 3 ? { before: LOST } : undefined;
+    }),
+  );
+  expect(await beside.create("d/1", OURS)).toBe("created");
+  const error = await beside.get("d/1").catch((error) => error);
+  expect(error.message).toBe("The bucket was closed");
+  expect(tries).toBe(5);
+});
+
 Deno.test("an object that could not be looked at is not written", async () => {
   const { bucket, memory } = retrying(() => undefined);
   const long = new Uint8Array(MAX_READ_BYTES);

@@ -71,17 +71,33 @@ interface Try extends Connected {
   heard(): void;
 }
 
+/** What is there once for all prefixes of a bucket. */
+interface Line {
+  readonly underWay: Set<AbortController>;
+  connected: Promise<Connected> | undefined;
+  closed: boolean;
+}
+
+function newLine(): Line {
+  return { underWay: new Set(), connected: undefined, closed: false };
+}
+
 export class S3Bucket implements Bucket {
   readonly #options: S3Options;
   readonly #prefix: string;
-  readonly #underWay = new Set<AbortController>();
-  #connected: Promise<Connected> | undefined;
-  #closed = false;
+  readonly #line: Line;
 
-  constructor(options: S3Options) {
+  /** Over a `line` that others use, or one of its own. */
+  constructor(options: S3Options, line: Line = newLine()) {
     this.#options = options;
+    this.#line = line;
     this.#prefix = options.prefix ?? "";
     checkPrefix(this.#prefix);
+  }
+
+  /** What lies under another prefix of the same bucket, over the same line: it is closed with this one. */
+  beside(prefix: string): S3Bucket {
+    return new S3Bucket({ ...this.#options, prefix }, this.#line);
   }
 
   async create(name: string, bytes: Uint8Array): Promise<Created> {
@@ -163,9 +179,9 @@ export class S3Bucket implements Bucket {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
-    for (const controller of this.#underWay) controller.abort(closed());
-    const connected = await this.#connected?.catch(() => undefined);
+    this.#line.closed = true;
+    for (const controller of this.#line.underWay) controller.abort(closed());
+    const connected = await this.#line.connected?.catch(() => undefined);
     connected?.client.destroy();
   }
 
@@ -195,7 +211,7 @@ export class S3Bucket implements Bucket {
     sentBytes: number,
     run: (request: Try) => Promise<T>,
   ): Promise<T> {
-    if (this.#closed) throw closed();
+    if (this.#line.closed) throw closed();
     const { clock, bucket, silenceTimeoutMs = SILENCE_TIMEOUT_MS } =
       this.#options;
     const controller = new AbortController();
@@ -204,10 +220,10 @@ export class S3Bucket implements Bucket {
     let stop = start(
       silenceTimeoutMs + sentBytes * 1000 / SLOWEST_BYTES_PER_SECOND,
     );
-    this.#underWay.add(controller);
+    this.#line.underWay.add(controller);
     const { signal } = controller;
     try {
-      const connected = await (this.#connected ??= connect(this.#options));
+      const connected = await (this.#line.connected ??= connect(this.#options));
       signal.throwIfAborted();
       const heard = () => {
         stop();
@@ -220,7 +236,7 @@ export class S3Bucket implements Bucket {
       throw errorOf(bucket, signal.aborted ? signal.reason : thrown);
     } finally {
       stop();
-      this.#underWay.delete(controller);
+      this.#line.underWay.delete(controller);
     }
   }
 }

@@ -274,3 +274,18 @@ Deno.test("closing ends what is under way", async () => {
     "the bucket was closed",
   );
 });
+
+Deno.test("what is beside it lies under its own prefix, and is closed with it", async () => {
+  await using store = server(() => answer("404 Not Found"));
+  const bucket = open(store.endpoint, { prefix: "photos/" });
+  const beside = bucket.beside("try/");
+  expect(await bucket.get("m/1")).toBeUndefined();
+  expect(await beside.get("m/1")).toBeUndefined();
+  expect(store.seen.map((text) => text.split("?")[0])).toEqual([
+    "GET /photos/photos/m/1",
+    "GET /photos/try/m/1",
+  ]);
+  expect(() => bucket.beside("a//b")).toThrow(RangeError);
+  await bucket.close();
+  await expect(beside.get("m/1")).rejects.toThrow("closed");
+});

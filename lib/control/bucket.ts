@@ -29,6 +29,16 @@ export interface NewBucket extends BucketSpec {
   readonly key: KeySpec;
 }
 
+/** What a clone is to be made of, and what it is called. */
+export interface CloneSpec {
+  /** A volume in a bucket, which is served. */
+  readonly source: string;
+  /** One of its snapshots. */
+  readonly snapshot: string;
+  /** As of any volume. */
+  readonly name: string;
+}
+
 /** How a volume in a bucket is. What is optional is there only while it is served. */
 export interface BucketInfo extends BucketSpec {
   /** Bytes that are on this machine alone: what is lost with it. */
@@ -67,6 +77,10 @@ export interface BucketInfo extends BucketSpec {
   readonly objectBytes?: number;
   /** What of that is in the volume still. */
   readonly liveBytes?: number;
+  /** Of a clone: where the volume lies that it was made of. */
+  readonly clonedFrom?: string;
+  /** Of a clone: what of `liveBytes` it reads from there, and from where that one reads. It takes nothing of its own. */
+  readonly inheritedBytes?: number;
   /** What was written again so that the rest of where it was could be deleted, since it is served. */
   readonly movedBytes?: number;
 }

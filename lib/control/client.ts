@@ -9,6 +9,7 @@ import type {
   AttachmentOperations,
   AttachmentStatus,
   ChapSecret,
+  CloneSpec,
   Detachment,
   DeviceInfo,
   HolderInfo,
@@ -170,6 +171,13 @@ export class NodeClient implements NodeOperations {
   createVolume(spec: VolumeSpec, bucket?: NewBucket): Promise<VolumeInfo> {
     const method = NODE_METHODS.createVolume;
     return this.#caller.call("createVolume", method, spec, bucket ?? null);
+  }
+
+  cloneVolume(spec: CloneSpec, bucket: NewBucket): Promise<VolumeInfo> {
+    const { source, snapshot, name } = spec;
+    const method = NODE_METHODS.cloneVolume;
+    return this.#caller
+      .call("cloneVolume", method, source, snapshot, name, bucket);
   }
 
   recoverVolume(name: string, bucket: NewBucket): Promise<Recovery> {

@@ -33,6 +33,8 @@ Deno.test("each operation arrives with its parameters and brings its answer back
     expect(await client.listVolumes()).toEqual([info(SPEC)]);
     expect(await client.createVolume(SPEC)).toEqual(info(SPEC));
     expect(await client.createVolume(SPEC, BUCKET)).toEqual(info(SPEC));
+    const clone = { source: "photos", snapshot: "then", name: "try" };
+    expect(await client.cloneVolume(clone, BUCKET)).toEqual(info(SPEC));
     expect(await client.recoverVolume("photos", BUCKET))
       .toEqual({ stateOf: "2026-11-22T12:00:00.000Z", liveBytes: 4096 });
     const grown = await client.resizeVolume("photos", 2 ** 40);
@@ -53,6 +55,7 @@ Deno.test("each operation arrives with its parameters and brings its answer back
     expect(asked.slice(2)).toEqual([
       ["createVolume", SPEC],
       ["createVolume", SPEC, BUCKET],
+      ["cloneVolume", clone, BUCKET],
       ["recoverVolume", "photos", BUCKET],
       ["resizeVolume", "photos", 2 ** 40],
       ["photos", chap],

@@ -90,10 +90,17 @@ export const VERIFIED: VerifyWork = {
   ...VERIFYING,
   doneBytes: 2 ** 30,
   result: {
-    ...{ segments: 128, others: 4, bytes: 2 ** 30, moreDamages: 0 },
+    ...{
+      segments: 128,
+      inherited: 2,
+      others: 4,
+      bytes: 2 ** 30,
+      moreDamages: 0,
+    },
     stateOf: "2026-11-22T12:00:00.000Z",
     damages: [{
       ...{ kind: "segment", number: 257, name: "d/00", closes: false },
+      prefix: "photos/",
       why: "chunk 0 does not prove itself",
       extents: [{ offset: 0, length: 512 }],
       moreExtents: 3,
@@ -135,6 +142,8 @@ function fakeNode() {
       ),
     createVolume: (spec, bucket) =>
       note(info(spec))("createVolume", spec, ...(bucket ? [bucket] : [])),
+    cloneVolume: (spec, bucket) =>
+      note(info(SPEC))("cloneVolume", spec, bucket),
     recoverVolume: (name, bucket) =>
       note({ stateOf: "2026-11-22T12:00:00.000Z", liveBytes: 4096 })(
         ...["recoverVolume", name, bucket],

@@ -6,6 +6,7 @@
 import type {
   BucketInfo,
   BucketSpec,
+  CloneSpec,
   KeySpec,
   NewBucket,
   Recovery,
@@ -19,7 +20,7 @@ import type {
 import type { SnapshotInfo, SnapshotWork } from "./snapshots.ts";
 import type { VerifyOperations } from "./verification.ts";
 
-export type { BucketInfo, BucketSpec, KeySpec, NewBucket, Recovery };
+export type { BucketInfo, BucketSpec, CloneSpec, KeySpec, NewBucket, Recovery };
 export type { SnapshotInfo, SnapshotWork };
 export type * from "./verification.ts";
 export type { Detachment, ForwardedInfo, HolderInfo, HoldInfo };
@@ -246,6 +247,11 @@ export interface NodeOperations extends VerifyOperations {
   showVolume(name: string): Promise<VolumeInfo>;
   /** Makes a volume of zeros, thin, in a bucket where one is given, and serves it where the node runs. */
   createVolume(spec: VolumeSpec, bucket?: NewBucket): Promise<VolumeInfo>;
+  /**
+   * Makes a volume in a bucket that begins with what a snapshot of another one there has, and shares with it what neither changes. It is
+   * reached as that one is, whatever `bucket` says of it. The snapshot stays as long as there is the clone.
+   */
+  cloneVolume(spec: CloneSpec, bucket: NewBucket): Promise<VolumeInfo>;
   /** Makes a volume of what is in a bucket, and takes it from whoever writes to it. */
   recoverVolume(name: string, bucket: NewBucket): Promise<Recovery>;
   /**

@@ -95,6 +95,8 @@ const BucketInfo = v.object({
   cacheUses: v.exactOptional(v.object({ hits: figure, misses: figure })),
   objectBytes: v.exactOptional(bytes),
   liveBytes: v.exactOptional(bytes),
+  clonedFrom: v.exactOptional(v.string()),
+  inheritedBytes: v.exactOptional(bytes),
   movedBytes: v.exactOptional(bytes),
 });
 
@@ -130,6 +132,7 @@ const SnapshotInfo = v.object({
   sizeBytes: bytes,
   blockSizeBytes,
   allocatedBytes: bytes,
+  clones: v.exactOptional(v.array(v.string())),
 });
 
 const SnapshotWork = v.object({
@@ -150,12 +153,14 @@ const VerifyWork = v.object({
   result: v.exactOptional(v.object({
     segments: figure,
     others: figure,
+    inherited: v.exactOptional(figure),
     bytes,
     stateOf: v.exactOptional(v.string()),
     damages: v.array(v.object({
       kind: v.string(),
       number: figure,
       name: v.string(),
+      prefix: v.exactOptional(v.string()),
       why: v.string(),
       closes: v.boolean(),
       extents: v.array(v.object({ offset: bytes, length: bytes })),
@@ -275,6 +280,10 @@ export const NODE_METHODS = {
   showVolume: { params: v.strictTuple([text]), result: VolumeInfo },
   createVolume: {
     params: v.strictTuple([VolumeSpec, v.nullable(NewBucket)]),
+    result: VolumeInfo,
+  },
+  cloneVolume: {
+    params: v.strictTuple([text, text, text, NewBucket]),
     result: VolumeInfo,
   },
   recoverVolume: { params: v.strictTuple([text, NewBucket]), result: Recovery },

@@ -70,6 +70,14 @@ export function nodeHandlers(node: NodeOperations): Handlers {
       ),
     ],
     [
+      "cloneVolume",
+      method(
+        m.cloneVolume,
+        (source, snapshot, name, bucket) =>
+          node.cloneVolume({ source, snapshot, name }, bucket),
+      ),
+    ],
+    [
       "recoverVolume",
       method(
         m.recoverVolume,

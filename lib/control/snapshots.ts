@@ -14,6 +14,8 @@ export interface SnapshotInfo {
   readonly blockSizeBytes: 512 | 4096;
   /** What it occupies on the medium; what it shares with the volume or with other snapshots counts in each of them. */
   readonly allocatedBytes: number;
+  /** What clones of it were called that it stays for, where it is in a bucket. Absent where there are none. */
+  readonly clones?: readonly string[];
 }
 
 /** A snapshot that is being made, or put back. */

@@ -8,6 +8,8 @@ export interface DamageInfo {
   readonly number: number;
   /** What it is called in the bucket, behind the prefix. */
   readonly name: string;
+  /** What that prefix is where it is another volume's, which this one is a clone of. */
+  readonly prefix?: string;
   /** What is wrong with it. */
   readonly why: string;
   /** The volume cannot be opened as long as it is so. */
@@ -27,6 +29,8 @@ export interface DamageInfo {
 export interface VerifyResult {
   /** Those in the bucket. */
   readonly segments: number;
+  /** Those of them that belong to volumes that this one is a clone of. Absent where there are none. */
+  readonly inherited?: number;
   /** Superblock, checkpoints and snapshots. */
   readonly others: number;
   /** What all of these take. */

@@ -85,6 +85,11 @@ function parseUrl(url: string): { bucket: string; prefix?: string } {
   return { bucket, prefix };
 }
 
+/** The address of what lies under a prefix. */
+export function urlOf(bucket: string, prefix: string): string {
+  return `${SCHEME}${bucket}/${prefix}`.replace(/\/$/, "");
+}
+
 function unreadable(url: string, why: string): VaultError {
   return new VaultError(`Cannot read the address "${url}": ${why}`, {
     kind: "usage",

@@ -7,7 +7,7 @@
 import type { Clock } from "../base/clock.ts";
 import { VaultError } from "../base/errors.ts";
 import type { Primitives } from "../base/primitives.ts";
-import type { Bucket, BucketError } from "../bucket/bucket.ts";
+import type { BucketError } from "../bucket/bucket.ts";
 import { type OpenBucket, openBucket } from "../bucket/open_bucket.ts";
 import type { BucketInfo } from "../control/operations.ts";
 import type { Journal } from "../journal/journal.ts";
@@ -19,7 +19,7 @@ import {
 } from "../store/segmented/bucket_volume.ts";
 import { Fenced } from "../store/segmented/fenced.ts";
 import type { VolumeSnapshots } from "../store/segmented/volume_snapshots.ts";
-import { type Reach, reachOf } from "./bucket_address.ts";
+import { type Reach, reachOf, urlOf } from "./bucket_address.ts";
 import type { BucketFolder } from "./bucket_folder.ts";
 import type { BucketDocument, VolumeDocument } from "./documents.ts";
 import { Rates } from "./rates.ts";
@@ -43,7 +43,7 @@ export interface OpenDiskOptions extends World {
   readonly folder: BucketFolder;
   /** Given up at once when it is aborted. */
   readonly signal: AbortSignal;
-  /** Told of each try that failed and is followed by another. */
+  /** Told of a try that failed and is followed by another, unless the one before failed alike. */
   readonly onRetry: (error: BucketError) => void;
 }
 
@@ -61,7 +61,7 @@ export async function openBucketDisk(
     reach: reachOf(limits),
     onRetry: (error) => tries.failed(error, reach.counters().uploadedBytes),
   });
-  const { bucket } = reach;
+  const { bucket, elsewhere } = reach;
   const giveUp = () => void bucket.close();
   signal.addEventListener("abort", giveUp);
   let journal: Journal | undefined;
@@ -71,7 +71,7 @@ export async function openBucketDisk(
     signal.throwIfAborted();
     journal = await folder.openJournal(limits.journalBytes);
     const volume = await openBucketVolume({
-      ...{ bucket, keys, pin, clock, journal },
+      ...{ bucket, elsewhere, keys, pin, clock, journal },
       cache: (volumeId) =>
         cache = folder.openCache(volumeId, limits.cacheBytes),
       keepPin: (pin) => folder.keepPin(pin),
@@ -123,14 +123,21 @@ export function reachBucket(
 /** Why the last try failed, as long as nothing has been uploaded since. */
 class Tries {
   readonly #told: OpenDiskOptions["onRetry"];
-  #last: { readonly why: string; readonly uploadedBytes: number } | undefined;
+  #last: {
+    readonly fault: BucketError["fault"];
+    readonly why: string;
+    readonly uploadedBytes: number;
+  } | undefined;
 
   constructor(told: OpenDiskOptions["onRetry"]) {
     this.#told = told;
   }
 
   failed(error: BucketError, uploadedBytes: number): void {
-    this.#last = { why: error.message, uploadedBytes };
+    const { fault, message: why } = error;
+    const last = this.#last;
+    this.#last = { fault, why, uploadedBytes };
+    if (last?.fault === fault && last.uploadedBytes === uploadedBytes) return;
     this.#told(error);
   }
 
@@ -168,9 +175,9 @@ export class BucketDisk {
     this.#rates.start(() => [["uploaded", this.uploadedBytes]]);
   }
 
-  /** What it lies in, with its limits. */
-  get bucket(): Bucket {
-    return this.#parts.reach.bucket;
+  /** What it lies in, with its limits, and what is beside it there. */
+  get reach(): Pick<OpenBucket, "bucket" | "elsewhere"> {
+    return this.#parts.reach;
   }
 
   /** A crash while the size was changed may have left another than the document says, which is the truth. @throws {VaultError} */
@@ -182,6 +189,11 @@ export class BucketDisk {
     throw new VaultError(
       `Volume "${name}" has ${found} bytes in its bucket and should have ${sizeBytes}`,
     );
+  }
+
+  /** What it is to whoever makes a clone of it. */
+  get volume(): BucketVolume {
+    return this.#parts.volume;
   }
 
   get snapshots(): VolumeSnapshots {
@@ -264,8 +276,19 @@ export class BucketDisk {
       cacheUses: { hits, misses },
       objectBytes: volume.storedBytes,
       liveBytes: volume.map.liveBytes,
+      ...this.#inheritance,
       movedBytes: volume.cleaner?.moved.bytes ?? 0,
     };
+  }
+
+  /** Of a clone. */
+  get #inheritance() {
+    const { superblock, inheritedBytes } = this.#parts.volume;
+    const parent = superblock.ancestors?.at(-1);
+    if (!parent) return {};
+    const { bucket } = reachOf(this.#options.document.bucket).s3;
+    const clonedFrom = urlOf(bucket, parent.prefix);
+    return { clonedFrom, inheritedBytes };
   }
 
   /** What is not uploaded is found again in the journal. */

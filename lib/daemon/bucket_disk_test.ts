@@ -27,7 +27,11 @@ function diskOf(volume: BucketVolume, bucket: Bucket): BucketDisk {
     },
   }, {
     volume,
-    reach: { bucket: limited, counters: () => limited.counters },
+    reach: {
+      bucket: limited,
+      elsewhere: () => limited,
+      counters: () => limited.counters,
+    },
     cache: undefined,
     tries: { why: () => undefined },
     journal: { sizeBytes: 4096 },

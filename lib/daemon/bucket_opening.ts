@@ -36,6 +36,7 @@ export class BucketOpening {
   #fault: VaultError;
   /** What the log was told last of the store. */
   #told: string | undefined;
+  #isOpen = false;
 
   constructor(options: OpeningOptions) {
     this.#options = options;
@@ -85,11 +86,13 @@ export class BucketOpening {
     const disk = await openBucketDisk({
       ...this.#options,
       signal,
-      onRetry: (error) => this.#notReached(error),
+      onRetry: (error) =>
+        this.#isOpen ? this.#interrupted(error) : this.#notReached(error),
     });
     try {
       signal.throwIfAborted();
       opened(disk);
+      this.#isOpen = true;
     } catch (thrown) {
       await disk.close();
       throw thrown;
@@ -100,10 +103,22 @@ export class BucketOpening {
     }
   }
 
+  #interrupted(error: BucketError): void {
+    const { log, document } = this.#options;
+    const what = this.#notReachedBy(error);
+    log.warn(
+      `Volume "${document.name}": ${what}; what is written waits in its journal`,
+    );
+  }
+
+  #notReachedBy(error: BucketError): string {
+    return `its store ${this.#url} is not reached: ${messageOf(error)}`;
+  }
+
   #notReached(error: BucketError): void {
     const { log, document } = this.#options;
     const hint = error.hint;
-    const what = `its store ${this.#url} is not reached: ${messageOf(error)}`;
+    const what = this.#notReachedBy(error);
     this.#fault = new VaultError(what, {
       ...{ kind: error.kind ?? "unreachable", cause: error },
       hint: hint ?? "It is tried again and again, every 30 s at least.",

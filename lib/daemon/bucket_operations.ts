@@ -2,6 +2,7 @@
 
 import { invariant, VaultError } from "../base/errors.ts";
 import { type Bucket, listAll } from "../bucket/bucket.ts";
+import type { OpenBucket } from "../bucket/open_bucket.ts";
 import { probe } from "../bucket/probe.ts";
 import type {
   BucketSpec,
@@ -14,8 +15,8 @@ import type { VolumeKeys } from "../segments/keys.ts";
 import { SUPERBLOCK_NUMBER } from "../segments/superblock.ts";
 import {
   createBucketVolume,
-  openBucketVolume,
   readSuperblock,
+  takeBucketVolume,
 } from "../store/segmented/bucket_volume.ts";
 import { readHead } from "../store/segmented/chain.ts";
 import { checkBucketSize, checkBucketSpec, reachOf } from "./bucket_address.ts";
@@ -79,20 +80,16 @@ export async function recoverFromBucket(
   checkBucketSpec(spec);
   folder.begin(spec.key);
   const keys = folder.keys();
-  return await withBucket(spec, world, async (bucket) => {
-    const journal = await folder.openJournal(spec.journalBytes);
-    const { store, superblock, map, found } = await openBucketVolume({
-      ...{ bucket, keys, journal, clock: world.clock },
-      ...{ cache: undefined, pin: undefined, cleans: false },
-      keepPin: (pin) => folder.keepPin(pin),
-    });
-    const { sizeBytes } = store;
-    await store.close();
-    const { timeMs } = found;
+  return await withBucket(spec, world, async (bucket, elsewhere) => {
+    const { superblock, sizeBytes, liveBytes, timeMs } = await takeBucketVolume(
+      {
+        ...{ bucket, elsewhere, keys, clock: world.clock },
+        keepPin: (pin) => folder.keepPin(pin),
+      },
+    );
     return {
-      sizeBytes,
+      ...{ sizeBytes, liveBytes },
       blockSizeBytes: superblock.blockSizeBytes === 4096 ? 4096 : 512,
-      liveBytes: map.liveBytes,
       ...(timeMs > 0 && { stateOf: new Date(timeMs).toISOString() }),
     };
   });
@@ -149,7 +146,11 @@ async function expectOurs(
   );
 }
 
-async function expectEmpty(bucket: Bucket, { url }: BucketSpec): Promise<void> {
+/** @throws {VaultError} `conflict` where something is there */
+export async function expectEmpty(
+  bucket: Bucket,
+  { url }: BucketSpec,
+): Promise<void> {
   const { objects } = await bucket.list("");
   if (objects.length === 0) return;
   throw new VaultError(`There is something in ${url} already`, {
@@ -159,26 +160,27 @@ async function expectEmpty(bucket: Bucket, { url }: BucketSpec): Promise<void> {
   });
 }
 
-async function withBucket<T>(
+/** Runs `work` on what is open as long as it runs. */
+export async function withBucket<T>(
   spec: BucketSpec,
   world: World,
-  work: (bucket: Bucket) => Promise<T>,
+  work: (bucket: Bucket, elsewhere: OpenBucket["elsewhere"]) => Promise<T>,
 ): Promise<T> {
   const reach = reachOf(spec);
-  const { bucket } = await reachBucket({
+  const { bucket, elsewhere } = await reachBucket({
     ...world,
     reach,
     silenceTimeoutMs: SILENCE_MS,
   });
   try {
-    return await work(bucket);
+    return await work(bucket, elsewhere);
   } finally {
     await bucket.close();
   }
 }
 
 /** A node that is to have the volume. */
-interface Here extends World {
+export interface Here extends World {
   readonly state: { readonly catalog: Catalog };
   /** Where it runs. */
   readonly live?: Live;

@@ -48,12 +48,20 @@ export class BucketSnapshots {
   /** @throws {VaultError} where the volume is not served */
   async list(document: VolumeDocument): Promise<SnapshotInfo[]> {
     const { name: volume, blockSizeBytes } = document;
-    const snapshots = await this.#disk(document).snapshots.list();
-    return snapshots.map((one) => ({
+    const { snapshots } = this.#disk(document);
+    const list = await snapshots.list();
+    const clones = Map.groupBy(
+      snapshots.clones.list,
+      ({ snapshot }) => snapshot,
+    );
+    return list.map((one) => ({
       ...{ volume, name: one.name, blockSizeBytes },
       createdAt: new Date(one.timeMs).toISOString(),
       sizeBytes: one.volumeBytes,
       allocatedBytes: one.liveBytes,
+      ...(clones.has(one.number) && {
+        clones: clones.get(one.number)!.map(({ clone }) => clone.name),
+      }),
     }));
   }
 

@@ -10,7 +10,7 @@ import type { Clock } from "../base/clock.ts";
 import { VaultError } from "../base/errors.ts";
 import type { Primitives } from "../base/primitives.ts";
 import { AbortableBucket } from "../bucket/abortable_bucket.ts";
-import type { Bucket } from "../bucket/bucket.ts";
+import type { OpenBucket } from "../bucket/open_bucket.ts";
 import type { VerifyResult, VerifyWork } from "../control/operations.ts";
 import {
   type Verification,
@@ -126,17 +126,20 @@ export class BucketVerifying {
     const keys = folder.keys();
     // From before the bucket is asked: whoever serves the volume goes on.
     const pin = folder.pin();
-    const open = live?.volumes.bucketDisk(work.now.volume)?.bucket;
+    const open = live?.volumes.bucketDisk(work.now.volume)?.reach;
     const own = open ? undefined : await this.#reach(spec);
-    const giveUp = () => void own?.close();
+    const reach = open ?? own!;
+    const giveUp = () => void own?.bucket.close();
     signal.addEventListener("abort", giveUp);
     let kept = clock.monotonic();
     let latest: Verified | undefined;
     try {
       // A read that is held to a slow rate keeps nobody from ending the node.
-      const bucket = new AbortableBucket(open ?? own!, { signal });
+      const bucket = new AbortableBucket(reach.bucket, { signal });
       const found = await verifyVolume({
         ...{ bucket, keys, clock, pin, from, signal },
+        elsewhere: (prefix) =>
+          new AbortableBucket(reach.elsewhere(prefix), { signal }),
         progress: (how) => work.now = { ...work.now, ...how },
         keep: (now) => {
           latest = now;
@@ -153,31 +156,30 @@ export class BucketVerifying {
       throw thrown;
     } finally {
       signal.removeEventListener("abort", giveUp);
-      await own?.close();
+      await own?.bucket.close();
     }
   }
 
-  async #reach(spec: BucketDocument): Promise<Bucket> {
-    const { bucket } = await reachBucket({
-      ...this.#options,
-      reach: reachOf(spec),
-    });
-    return bucket;
+  #reach(spec: BucketDocument): Promise<OpenBucket> {
+    return reachBucket({ ...this.#options, reach: reachOf(spec) });
   }
 }
 
 function resultOf(found: Verification): VerifyResult {
   const { segments, others, bytes, timeMs, damages, unclaimed } = found;
+  const { inherited } = found;
   return {
     ...{ segments, others, bytes, missingClaims: unclaimed },
+    ...(inherited > 0 && { inherited }),
     ...(timeMs > 0 && { stateOf: new Date(timeMs).toISOString() }),
     damages: damages.slice(0, MAX_TOLD_DAMAGES).map((damage) => {
       const { kind, number, name, why, extents, moreExtents } = damage;
-      const { snapshots } = damage;
+      const { snapshots, prefix } = damage;
       const closes = extents === "all";
       return {
         ...{ kind, number, name, why, closes, moreExtents, snapshots },
         extents: closes ? [] : extents,
+        ...(prefix !== undefined && { prefix }),
       };
     }),
     moreDamages: Math.max(0, damages.length - MAX_TOLD_DAMAGES),

@@ -49,10 +49,11 @@ async function inBucket(
   const { volume, name, createdAt } = snapshot;
   const keys = catalog.bucketFolder(volume).keys();
   const reach = reachOf(spec);
-  const { bucket } = await reachBucket({ reach, clock, primitives });
+  const { bucket, elsewhere } = await reachBucket({ reach, clock, primitives });
   try {
     const timeMs = Date.parse(createdAt);
-    const store = await readSnapshot({ bucket, keys, clock }, { name, timeMs });
+    const reading = { bucket, elsewhere, keys, clock };
+    const store = await readSnapshot(reading, { name, timeMs });
     return {
       sizeBytes: store.sizeBytes,
       nextData: (offset) => store.nextMapped(offset),

@@ -6,6 +6,7 @@ import { VaultError } from "../base/errors.ts";
 import type { Primitives } from "../base/primitives.ts";
 import type {
   ChapSecret,
+  CloneSpec,
   DeviceInfo,
   HolderInfo,
   Invitation,
@@ -21,12 +22,9 @@ import type {
   VolumeInfo,
   VolumeSpec,
 } from "../control/operations.ts";
+import { cloneInBucket } from "./bucket_cloning.ts";
 import { checkBucketSize } from "./bucket_address.ts";
-import {
-  createInBucket,
-  deleteFromBucket,
-  recoverVolume,
-} from "./bucket_operations.ts";
+import { createInBucket, recoverVolume } from "./bucket_operations.ts";
 import { BucketVerifying } from "./bucket_verifying.ts";
 import {
   type ChapChange,
@@ -40,6 +38,7 @@ import type { VolumeDocument } from "./documents.ts";
 import type { NodeState } from "./node_state.ts";
 import { type Live, nodeStatus } from "./node_status.ts";
 import { SnapshotOperations } from "./snapshot_operations.ts";
+import { deleteVolume } from "./volume_deletion.ts";
 import { checkSize } from "./volume_size.ts";
 import { volumeInfo, volumeInfos } from "./volume_info.ts";
 import { releaseVolume, withoutDevice } from "./volume_holders.ts";
@@ -120,6 +119,16 @@ class Operations implements EndingOperations {
     });
   }
 
+  cloneVolume(spec: CloneSpec, bucket: NewBucket): Promise<VolumeInfo> {
+    return this.#inTurn(async () => {
+      const document = await cloneInBucket(this.#options, spec, bucket);
+      const { name, source, snapshot } = spec;
+      const how = `a clone of "${source}" at "${snapshot}", in ${bucket.url}`;
+      this.#tell("volume created", name, how);
+      return this.#info(document);
+    });
+  }
+
   recoverVolume(name: string, bucket: NewBucket): Promise<Recovery> {
     return this.#inTurn(async () => {
       const recovery = await recoverVolume(this.#options, { name, bucket });
@@ -180,20 +189,13 @@ class Operations implements EndingOperations {
 
   deleteVolume(name: string, withBucket = false): Promise<void> {
     return this.#inTurn(async () => {
-      const { catalog } = this.#state;
-      catalog.expectDeletable(name);
-      const bucket = withBucket ? catalog.get(name).bucket : undefined;
-      await this.#snapshots.stop(name, `Volume "${name}" was deleted`);
-      await this.#verifying.stop(name, `Volume "${name}" was deleted`);
-      // Nobody can ask for it any more when those that hold it are told.
-      await this.#live?.volumes.discard(name);
-      await this.#live?.leases.forget(name);
-      // What knows its key goes last: it is done again where it was cut off.
-      if (bucket) {
-        const folder = catalog.bucketFolder(name);
-        await deleteFromBucket(bucket, { folder, world: this.#options });
-      }
-      this.#state.catalog.delete(name);
+      await deleteVolume(name, {
+        ...{ withBucket, world: this.#options },
+        stop: async (why) => {
+          await this.#snapshots.stop(name, why);
+          await this.#verifying.stop(name, why);
+        },
+      });
       this.#tell("volume deleted", name);
       // It may have been in another's way.
       await this.#live?.volumes.openAll();

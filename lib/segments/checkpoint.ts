@@ -5,6 +5,7 @@
  */
 
 import { AEAD_TAG_BYTES } from "../base/primitives.ts";
+import { type Clone, decodeClone, encodeClone } from "./clone.ts";
 import { MAX_NUMBER, SALT_BYTES, type VolumeKeys } from "./keys.ts";
 import { NumberIndex } from "./number_index.ts";
 import { DIGEST_BYTES, LIMITS, type Provenance } from "./preamble.ts";
@@ -38,6 +39,12 @@ export interface MapExtent {
   readonly at: number;
 }
 
+/** A clone, and of which snapshot it is one. */
+export interface ClonedSnapshot {
+  readonly snapshot: number;
+  readonly clone: Clone;
+}
+
 /** What a checkpoint says in its head. */
 export interface CheckpointSummary {
   readonly volumeBytes: number;
@@ -48,6 +55,7 @@ export interface CheckpointSummary {
     readonly segments: number;
     readonly snapshots: number;
     readonly extents: number;
+    readonly clones: number;
   };
 }
 
@@ -60,6 +68,8 @@ export interface CheckpointRequest extends Provenance {
   readonly segments: readonly SegmentRecord[];
   /** Numbers, in order. */
   readonly snapshots: readonly number[];
+  /** In the order of their snapshots; none unless given. */
+  readonly clones?: readonly ClonedSnapshot[];
   /** In the order of the volume, none over another; the same each time they are walked. */
   readonly extents: Iterable<MapExtent>;
 }
@@ -73,6 +83,7 @@ export interface Checkpoint extends CheckpointSummary {
   readonly head: Head;
   readonly segments: readonly SegmentRecord[];
   readonly snapshots: readonly number[];
+  readonly clones: readonly ClonedSnapshot[];
   /** Decoded while it is walked: what is wrong with it throws a {@linkcode SealError} then. Walk it once. */
   readonly extents: Iterable<MapExtent>;
 }
@@ -94,6 +105,7 @@ export function* encodingCheckpoint(
   request: CheckpointRequest,
 ): Generator<void, Sealed> {
   const { volumeBytes, nextSegment, segments, snapshots } = request;
+  const { clones = [] } = request;
   const body = bodyOf(request);
   let dataBytes = 0;
   let step = body.next();
@@ -108,6 +120,8 @@ export function* encodingCheckpoint(
       ...[segments.length, snapshots.length, step.value],
     ]
   ) table.varint(number);
+  // Where there are none, nothing says so: such a checkpoint is what it was before there were clones.
+  if (clones.length > 0) table.varint(clones.length);
   return yield* sealing(keys, {
     ...request,
     identity: identityOf(request),
@@ -119,7 +133,7 @@ export function* encodingCheckpoint(
 
 /** The data in pieces, each lent until the next. Gives the number of extents. */
 function* bodyOf(request: CheckpointRequest): Generator<Uint8Array, number> {
-  const { segments, snapshots, extents } = request;
+  const { segments, snapshots, clones = [], extents } = request;
   const piece = new ByteWriter();
   let last = -1;
   for (const record of segments) {
@@ -138,6 +152,10 @@ function* bodyOf(request: CheckpointRequest): Generator<Uint8Array, number> {
   for (const snapshot of snapshots) {
     piece.varint(snapshot - last - 1);
     last = snapshot;
+  }
+  for (const { snapshot, clone } of clones) {
+    piece.varint(snapshot);
+    encodeClone(piece, clone);
   }
   const count = yield* encodeMap(piece, extents);
   yield piece.bytes;
@@ -180,7 +198,7 @@ export function decodeBody(
   data: Uint8Array,
   summary: CheckpointSummary,
   { identity }: { readonly identity: { readonly number: number } },
-): Pick<Checkpoint, "segments" | "snapshots" | "extents"> {
+): Pick<Checkpoint, "segments" | "snapshots" | "clones" | "extents"> {
   const reader = new ByteReader(data, `The checkpoint ${identity.number}`);
   const { counts, nextSegment } = summary;
   const segments = decodeRecords(reader, counts.segments);
@@ -192,8 +210,13 @@ export function decodeBody(
     last = numberAfter(reader, last);
     snapshots.push(last);
   }
+  const clones: ClonedSnapshot[] = [];
+  while (clones.length < counts.clones) {
+    const snapshot = reader.varint(MAX_NUMBER - 1);
+    clones.push({ snapshot, clone: decodeClone(reader) });
+  }
   const extents = decodeMap(reader, { segments, summary });
-  return { segments, snapshots, extents };
+  return { segments, snapshots, clones, extents };
 }
 
 function identityOf({ volumeId, number }: CheckpointAddress) {
@@ -208,7 +231,11 @@ export function decodeSummary(head: Head): CheckpointSummary {
   const nextSegment = reader.varint(MAX_NUMBER);
   const segments = reader.varint();
   const snapshots = reader.varint();
-  const counts = { segments, snapshots, extents: reader.varint() };
+  const extents = reader.varint();
+  const tellsClones = reader.remaining > 0;
+  const clones = tellsClones ? reader.varint() : 0;
+  if (tellsClones && clones === 0) throw reader.malformed("no clones, told");
+  const counts = { segments, snapshots, extents, clones };
   reader.end();
   return { volumeBytes, nextSegment, counts };
 }

@@ -202,6 +202,7 @@ Deno.test("fuzz: whatever the data, a map or a SealError comes of it", () => {
       segments: segments.length,
       snapshots: snapshots.length,
       extents: [...sample.extents].length,
+      clones: 0,
     },
   };
   let [read, refused] = [0, 0];
@@ -229,10 +230,11 @@ Deno.test("fuzz: whatever the data, a map or a SealError comes of it", () => {
   fc.assert(
     fc.property(
       fc.uint8Array({ maxLength: 300 }),
-      fc.tuple(fc.maxSafeNat(), fc.nat(3), fc.maxSafeNat()),
-      (data, [segments, snapshots, extents]) => {
-        attempt(data, { segments: segments % 3, snapshots, extents });
-        attempt(data, { segments, snapshots, extents: extents % 9 });
+      fc.tuple(fc.maxSafeNat(), fc.nat(3), fc.maxSafeNat(), fc.maxSafeNat()),
+      (data, [segments, snapshots, extents, clones]) => {
+        attempt(data, { segments: segments % 3, snapshots, extents, clones });
+        const some = { extents: extents % 9, clones: clones % 3 };
+        attempt(data, { segments, snapshots, ...some });
       },
     ),
     { numRuns: 1000 },

@@ -51,16 +51,34 @@ export interface ObjectIdentity {
 
 const KINDS = Object.keys(ObjectKind) as ObjectKind[];
 
+/** What it takes to find, read and prove the segments of a volume; nothing else of it can be read by that. */
+export interface SegmentKeys {
+  /** {@linkcode VOLUME_KEY_BYTES}, as the others. */
+  readonly names: Uint8Array;
+  readonly segments: Uint8Array;
+}
+
 export class VolumeKeys {
   readonly primitives: Primitives;
   /** The same for the same key, and of no use to whoever wants the key. */
   readonly check: Uint8Array;
+  /** For whoever is to read the segments alone. */
+  readonly ofSegments: SegmentKeys;
   readonly #names: Permutation;
   readonly #seals = new Map<ObjectKind, Uint8Array>();
 
-  constructor(primitives: Primitives, volumeKey: Uint8Array) {
-    invariant(volumeKey.length === VOLUME_KEY_BYTES, "a key of another length");
+  /** Those of a volume, or what of them somebody was given. */
+  constructor(primitives: Primitives, secret: Uint8Array | SegmentKeys) {
     this.primitives = primitives;
+    if (!(secret instanceof Uint8Array)) {
+      this.ofSegments = secret;
+      this.check = new Uint8Array(0);
+      this.#names = primitives.permutation(secret.names);
+      this.#seals.set("segment", secret.segments);
+      return;
+    }
+    const volumeKey = secret;
+    invariant(volumeKey.length === VOLUME_KEY_BYTES, "a key of another length");
     const derive = (label: string, length = VOLUME_KEY_BYTES) =>
       primitives.hkdf(
         volumeKey,
@@ -68,11 +86,13 @@ export class VolumeKeys {
         utf8(`vault/1 volume ${label}`),
         length,
       );
-    this.#names = primitives.permutation(derive("names"));
     this.check = derive("check", KEY_CHECK_BYTES);
     for (const kind of KINDS) {
       this.#seals.set(kind, derive(SEALED_UNDER[kind]));
     }
+    const segments = this.#seals.get("segment")!;
+    this.ofSegments = { names: derive("names"), segments };
+    this.#names = primitives.permutation(this.ofSegments.names);
   }
 
   /** The cipher of one object: of one attempt to write it, for each has a salt of its own. */
@@ -82,7 +102,8 @@ export class VolumeKeys {
     place[0] = ObjectKind[kind];
     putU64(place, 1, number);
     const info = concat([utf8("vault/1 object"), volumeId, place]);
-    const key = this.#seals.get(kind)!;
+    const key = this.#seals.get(kind);
+    invariant(key, `a ${kind} of whom the segments alone may be read`);
     return this.primitives.aead(
       this.primitives.hkdf(key, salt, info, VOLUME_KEY_BYTES),
     );

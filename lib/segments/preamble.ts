@@ -10,6 +10,7 @@ import {
   u64,
 } from "../base/bytes.ts";
 import { invariant } from "../base/errors.ts";
+import { MAX_ANCESTORS_BYTES } from "./ancestor.ts";
 import { type ObjectIdentity, ObjectKind } from "./keys.ts";
 import { broken, FORMAT_VERSION } from "./part_seals.ts";
 
@@ -25,7 +26,7 @@ export const LIMITS: Readonly<
 > = {
   segment: { tableBytes: 2 ** 20, dataBytes: 2 ** 25 },
   checkpoint: { tableBytes: 1024, dataBytes: 240 * 2 ** 20 },
-  superblock: { tableBytes: 1024, dataBytes: 0 },
+  superblock: { tableBytes: 1024 + MAX_ANCESTORS_BYTES, dataBytes: 0 },
   snapshot: { tableBytes: 1024, dataBytes: 0 },
 };
 

@@ -2,7 +2,8 @@
 
 import { concat, equalBytes } from "../base/bytes.ts";
 import { KEY_CHECK_BYTES, VOLUME_ID_BYTES, type VolumeKeys } from "./keys.ts";
-import { DIGEST_BYTES } from "./preamble.ts";
+import { type Ancestor, decodeAncestors, encodeAncestors } from "./ancestor.ts";
+import { DIGEST_BYTES, type Provenance } from "./preamble.ts";
 import { openWhole, seal } from "./sealed.ts";
 import { MAX_SECTORS, SECTOR_BYTES } from "./segment.ts";
 import { ByteReader, ByteWriter } from "./varint.ts";
@@ -17,7 +18,12 @@ export interface Superblock {
   readonly blockSizeBytes: number;
   /** How much data a segment is meant to hold. */
   readonly segmentBytes: number;
+  /** Of a clone: those that it was made of, the farthest first. Its row begins at the last one's base. */
+  readonly ancestors?: readonly Ancestor[];
 }
+
+/** What else stands in it. */
+type Made = Pick<Provenance, "epoch" | "timeMs">;
 
 /** It tells the volume's id, and so cannot be bound to it. */
 const IDENTITY = {
@@ -31,12 +37,14 @@ const MAX_SEGMENT_BYTES = 2 ** 25;
 
 export function encodeSuperblock(
   keys: VolumeKeys,
-  request: Superblock & { readonly epoch: number; readonly timeMs: number },
+  request: Superblock & Made,
 ): Uint8Array<ArrayBuffer> {
+  const { ancestors } = request;
   const numbers = new ByteWriter();
   numbers.varint(request.volumeBytes);
   numbers.varint(request.blockSizeBytes);
   numbers.varint(request.segmentBytes);
+  if (ancestors) encodeAncestors(numbers, ancestors);
   return seal(keys, {
     ...request,
     identity: IDENTITY,
@@ -50,7 +58,7 @@ export function encodeSuperblock(
 export function openSuperblock(
   keys: VolumeKeys,
   bytes: Uint8Array,
-): Superblock & { readonly timeMs: number } {
+): Superblock & Made {
   const { head } = openWhole(keys, { identity: IDENTITY, bytes });
   const reader = new ByteReader(head.table, "The superblock");
   const volumeId = reader.raw(VOLUME_ID_BYTES).slice();
@@ -60,7 +68,11 @@ export function openSuperblock(
   const volumeBytes = reader.varint(MAX_SECTORS * SECTOR_BYTES);
   const blockSizeBytes = reader.varint(MAX_BLOCK_BYTES);
   const segmentBytes = reader.varint(MAX_SEGMENT_BYTES);
+  const ancestors = reader.remaining > 0 ? decodeAncestors(reader) : undefined;
   reader.end();
-  const { timeMs } = head;
-  return { volumeId, volumeBytes, blockSizeBytes, segmentBytes, timeMs };
+  const { epoch, timeMs } = head;
+  return {
+    ...{ volumeId, volumeBytes, blockSizeBytes, segmentBytes, epoch, timeMs },
+    ...(ancestors && { ancestors }),
+  };
 }

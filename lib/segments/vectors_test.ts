@@ -60,6 +60,7 @@ Deno.test("the outputs of the golden vectors give their inputs back", async () =
   expect(openSuperblock(keys, hex(outputs.superblock))).toEqual({
     ...inputs.superblock,
     volumeId,
+    epoch: inputs.epoch,
     timeMs: inputs.timeMs,
   });
   const snapshot = openSnapshot(keys, {
@@ -85,4 +86,34 @@ Deno.test("the outputs of the golden vectors give their inputs back", async () =
     snapshot: inputs.checkpoint.number,
     digest: hex(outputs.checkpointDigest),
   });
+
+  const { noteNumber, ancestors, ...its } = inputs.clone;
+  const clone = { ...its, volumeId: hex(its.volumeId) };
+  const snapshotNumber = inputs.checkpoint.number;
+  const told = openSegment(keys, {
+    ...{ volumeId, number: noteNumber, bytes: hex(outputs.clonedNote) },
+  });
+  expect(told.note).toEqual({
+    ...{ kind: "cloned", snapshot: snapshotNumber, clone },
+    digest: hex(outputs.checkpointDigest),
+  });
+  const cloned = openCheckpoint(keys, {
+    ...{ volumeId, number: snapshotNumber },
+    bytes: hex(outputs.clonedCheckpoint),
+  });
+  expect(cloned.clones).toEqual([{ snapshot: snapshotNumber, clone }]);
+  const { names, segments } = outputs.segmentKeys;
+  expect(openSuperblock(keys, hex(outputs.cloneSuperblock)).ancestors)
+    .toEqual(ancestors.map((one) => ({
+      ...{ ...one, volumeId: hex(one.volumeId) },
+      keys: { names: hex(names), segments: hex(segments) },
+    })));
+  // Whoever has these has the segments, and nothing else.
+  const lent = new VolumeKeys(primitives, {
+    ...{ names: hex(names), segments: hex(segments) },
+  });
+  expect(toHex(openSegment(lent, { volumeId, number, bytes }).data))
+    .toBe(toHex(counting(dataBytes)));
+  expect(() => openSuperblock(lent, hex(outputs.superblock)))
+    .toThrow("the segments alone");
 });

@@ -1,23 +1,23 @@
 /**
  * Drains a journal into its target, batch after batch, in the background.
  *
- *     idle ──enough, or long enough ago, or hurry──▶ sync the journal ──▶ read a batch ──▶ apply ──▶ mark ──▶ idle
- *                                                       ▲                                │ failed
- *                                                       └──────── later, as the target says ◀────┤
- *                                                                                        └──never──▶ stopped
+ *     idle ──enough, or long enough ago, or hurry──▶ sync the journal ──▶ read a batch ──▶ apply ──▶ mark, in order ──▶ idle
+ *                                                       ▲    ▲                           │ │ failed
+ *                                                       │    └── enough, and room for it ◀─┘ ▼
+ *                                                       └──────── later, as the target says ◀──┴──never──▶ stopped
+ *
+ * Where the target carries out several at once, the next is read while those before it are under way.
  *
  * Only what is stable in the journal is drained: so the target never holds anything that a crash could take out of the journal behind it.
  */
 
 import type { Clock } from "../base/clock.ts";
 import { messageOf, VaultError } from "../base/errors.ts";
-import type { Entry } from "../journal/scan.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { Position } from "../journal/mark.ts";
-import { SECTOR_BYTES } from "../journal/sector.ts";
-import { cutAt, type DrainPiece, type DrainTarget } from "./drain_target.ts";
-import { ExtentMap, FIXED, type Run } from "./extent_map.ts";
-import { zerosOf } from "./overlay.ts";
+import { type Batch, BatchReader } from "./drain_batch.ts";
+import type { DrainTarget } from "./drain_target.ts";
+import type { Run } from "./extent_map.ts";
 
 /** What is written is drained after so long at the latest, unless told otherwise. */
 const DEFAULT_IDLE_MS = 5000;
@@ -25,9 +25,6 @@ const DEFAULT_IDLE_MS = 5000;
 /** Entries that were appended so close together have one age. */
 const AGE_MS = 1000;
 const MAX_AGES = 4096;
-
-/** After so much that was read others have their turn. */
-const PAUSE_EVERY_BYTES = 256 * 1024;
 
 export interface DrainOptions {
   readonly journal: Journal;
@@ -42,23 +39,23 @@ export interface DrainOptions {
   readonly stopped: (why: unknown) => void;
 }
 
-/** A batch, and where its pieces are in the journal. */
-interface Batch {
-  readonly pieces: readonly DrainPiece[];
-  readonly runs: readonly Run[];
-  readonly first: number;
-  readonly next: Position;
-  readonly bytes: number;
-  /** What the pieces lie in. */
-  readonly buffer: Uint8Array;
+/** A batch that the target has. */
+interface UnderWay {
+  readonly batch: Batch;
+  outcome: PromiseSettledResult<void> | undefined;
+  /** Resolves when there is one. */
+  readonly over: Promise<void>;
 }
 
 export class Drain {
   readonly #options: DrainOptions;
   readonly #ended: Promise<void>;
   readonly #closing = new AbortController();
-  /** Of batches that are over, for those to come: each of its own would wait long for its collection. */
-  readonly #buffers: Uint8Array[] = [];
+  readonly #reader: BatchReader;
+  /** In order. */
+  readonly #underWay: UnderWay[] = [];
+  /** What comes behind them. */
+  #next: Position;
   #undrainedBytes: number;
   /** Somebody waits: everything is wanted, not only whole batches. */
   #hurry = false;
@@ -70,12 +67,16 @@ export class Drain {
     readonly isPatient: boolean;
   }[] = [];
   #trouble: string | undefined;
+  /** How often in a row something was not taken, and one. */
+  #attempt = 1;
   /** When entries were appended: the first of those up to each number that come after those before. */
   readonly #ages: { upTo: number; readonly atMs: number }[] = [];
   #stopped: { readonly why: unknown } | undefined;
 
   constructor(options: DrainOptions) {
     this.#options = options;
+    this.#reader = new BatchReader(options);
+    this.#next = options.journal.from;
     this.#undrainedBytes = options.journal.undrainedBytes;
     if (this.#undrainedBytes > 0) this.#note();
     this.#ended = this.#run();
@@ -121,7 +122,7 @@ export class Drain {
     return done.promise;
   }
 
-  /** Ends with the batch that is under way. */
+  /** Ends with what is under way. */
   async close(): Promise<void> {
     this.#closing.abort(new VaultError("The store was closed"));
     this.#stopTimer?.();
@@ -132,9 +133,7 @@ export class Drain {
 
   /** What was written is not to lie there for ever. */
   #watch(): void {
-    if (this.#undrainedBytes >= this.#options.target.batchBytes) {
-      this.#wake?.();
-    }
+    if (this.#wantsMore) this.#wake?.();
     if (this.#undrainedBytes === 0 || this.#stopTimer) return;
     const { clock, idleMs } = this.#options;
     this.#stopTimer = clock.after(idleMs ?? DEFAULT_IDLE_MS, () => {
@@ -146,19 +145,17 @@ export class Drain {
   async #run(): Promise<void> {
     const { target, clock } = this.#options;
     const { signal } = this.#closing;
-    for (let attempt = 1; !signal.aborted;) {
-      if (!this.#hurry && this.#undrainedBytes < target.batchBytes) {
-        await new Promise<void>((wake) => this.#wake = wake);
+    while (!signal.aborted) {
+      if (!this.#hurry && !this.#wantsMore) {
+        await this.#woken();
         continue;
       }
       try {
         await this.#drainSome();
-        this.#trouble = undefined;
-        attempt = 1;
       } catch (thrown) {
         this.#trouble = `Could not drain: ${messageOf(thrown)}`;
         const ms = thrown instanceof ApplyError
-          ? target.retryAfterMs(thrown.cause, attempt++)
+          ? target.retryAfterMs(thrown.cause, this.#attempt++)
           : undefined;
         if (ms === undefined) return this.#stop(thrown);
         this.#sendAway(thrown);
@@ -168,93 +165,108 @@ export class Drain {
     }
   }
 
-  /** As many batches as the target carries out at once. */
+  #woken(): Promise<void> {
+    return new Promise((wake) => this.#wake = wake);
+  }
+
+  /** Batch after batch, as long as there are some and they are taken. */
   async #drainSome(): Promise<void> {
     const { journal, target } = this.#options;
-    await journal.sync();
-    const batches: Batch[] = [];
-    for (let from = journal.from; batches.length < target.atOnce;) {
-      const batch = await this.#read(from);
-      if (!batch) break;
-      batches.push(batch);
-      from = batch.next;
-      // The rest may become a whole one yet.
-      if (batch.bytes < target.batchBytes) break;
-    }
-    if (batches.length === 0) return this.#rest();
-    const outcomes = await Promise.allSettled(batches.map((batch) => {
-      const { pieces, first, next } = batch;
-      return target.apply({ first, last: next.sequence - 1, pieces });
-    }));
-    // Nobody looks at the pieces any more.
-    this.#buffers.push(...batches.map(({ buffer }) => buffer));
-    for (const [n, outcome] of outcomes.entries()) {
-      if (outcome.status === "rejected") {
-        const { reason: cause } = outcome;
-        throw new ApplyError(messageOf(cause), { cause });
+    try {
+      for (;;) {
+        while (this.#wantsMore) await this.#takeNext();
+        const [first] = this.#underWay;
+        if (!first) break;
+        const isRoom = this.#underWay.length < target.atOnce;
+        await (isRoom ? Promise.race([first.over, this.#woken()]) : first.over);
+        await this.#mark();
       }
-      await this.#applied(batches[n]!);
+    } finally {
+      await Promise.all(this.#underWay.map(({ over }) => over));
+      this.#underWay.length = 0;
+      this.#next = journal.from;
+    }
+    // Somebody was in a hurry for nothing.
+    if (this.#next.sequence > journal.appended) this.#rest();
+  }
+
+  /** Whether another batch is to be read: a whole one, or where somebody waits what there is, unless that is under way already. */
+  get #wantsMore(): boolean {
+    const { journal, target: { atOnce, batchBytes } } = this.#options;
+    const underWay = this.#underWay;
+    if (underWay.length >= atOnce || this.#isOver) return false;
+    if (this.#next.sequence > journal.appended) return false;
+    const taken = underWay.reduce((sum, { batch }) => sum + batch.bytes, 0);
+    if (this.#undrainedBytes - taken >= batchBytes) return true;
+    // The rest may become a whole one yet.
+    const last = underWay.at(-1)?.batch;
+    return this.#hurry && (!last || last.bytes >= batchBytes);
+  }
+
+  /** Nothing more is to go to the target for now. */
+  get #isOver(): boolean {
+    return this.#closing.signal.aborted ||
+      this.#underWay.some(({ outcome }) => outcome?.status === "rejected");
+  }
+
+  async #takeNext(): Promise<void> {
+    await this.#options.journal.sync();
+    const batch = await this.#reader.read(this.#next);
+    // What comes behind one that failed meanwhile comes again with it.
+    if (this.#isOver) return this.#reader.giveBack(batch);
+    this.#next = batch.next;
+    const one: UnderWay = {
+      ...{ batch, outcome: undefined },
+      over: this.#apply(batch).then((outcome) => void (one.outcome = outcome)),
+    };
+    this.#underWay.push(one);
+  }
+
+  async #apply(batch: Batch): Promise<PromiseSettledResult<void>> {
+    const { pieces, first, next } = batch;
+    const last = next.sequence - 1;
+    try {
+      await this.#options.target.apply({ first, last, pieces });
+      return { status: "fulfilled", value: undefined };
+    } catch (reason) {
+      return { status: "rejected", reason };
+    } finally {
+      // Nobody looks at the pieces any more.
+      this.#reader.giveBack(batch);
     }
   }
 
-  async #applied({ runs, next, bytes }: Batch): Promise<void> {
+  /** Those that are over, in order, up to one that was not taken. */
+  async #mark(): Promise<void> {
+    const done: Batch[] = [];
+    while (this.#underWay[0]?.outcome?.status === "fulfilled") {
+      done.push(this.#underWay.shift()!.batch);
+    }
+    const last = done.at(-1);
+    if (last) await this.#applied(done, last.next);
+    const outcome = this.#underWay[0]?.outcome;
+    if (outcome?.status !== "rejected") return;
+    const { reason: cause } = outcome;
+    throw new ApplyError(messageOf(cause), { cause });
+  }
+
+  async #applied(batches: readonly Batch[], next: Position): Promise<void> {
     const { journal, target, applied } = this.#options;
     // Before the journal may use its files again: from here on the target is read.
-    applied(runs);
+    for (const { runs } of batches) applied(runs);
     await journal.drained(next);
-    this.#undrainedBytes -= bytes;
+    for (const { bytes } of batches) this.#undrainedBytes -= bytes;
+    this.#trouble = undefined;
+    this.#attempt = 1;
     if (journal.from.sequence > journal.stable) this.#rest();
     this.#tell();
     target.backlog?.(this.#undrainedBytes);
   }
 
-  /** The next entries, each found whole, as many as a batch has. Of what they did to a byte only the last counts. */
-  async #read(from: Position): Promise<Batch | undefined> {
-    const { journal, target, clock } = this.#options;
-    const { stable } = journal;
-    if (from.sequence > stable) return undefined;
-    const entries: Omit<Entry, "next">[] = [];
-    const buffer = this.#buffers.pop() ?? new Uint8Array(target.batchBytes);
-    let held = 0;
-    const map = new ExtentMap();
-    let next = from;
-    let bytes = 0;
-    let pausedAt = 0;
-    for (const entry of journal.entries(from, stable)) {
-      const holder = entries.length + (entry.kind === "zero" ? FIXED : 0);
-      const { sector, sectors: length } = entry;
-      map.insert({ sector, length, holder, at: 0 });
-      const end = held + entry.data.length;
-      // The last operation may be a long one.
-      const fits = end <= buffer.length;
-      const data = fits ? buffer.subarray(held, end) : entry.data.slice();
-      if (fits) {
-        data.set(entry.data);
-        held = end;
-      }
-      entries.push({ ...entry, data });
-      next = entry.next;
-      bytes += (1 + entry.dataSectors) * SECTOR_BYTES;
-      if (bytes >= target.batchBytes && !entry.goesOn) break;
-      if (bytes - pausedAt < PAUSE_EVERY_BYTES) continue;
-      pausedAt = bytes;
-      await clock.sleep(0);
-    }
-    const pieces: DrainPiece[] = [];
-    const runs: Run[] = [];
-    for (const run of map.runs()) {
-      const entry = entries[run.holder % FIXED]!;
-      runs.push(runOf(entry, run));
-      const piece = cutAt(pieceOf(entry, run), target.sizeBytes);
-      if (piece) pieces.push(piece);
-    }
-    return { pieces, runs, first: from.sequence, next, bytes, buffer };
-  }
-
   /** All that was wanted is drained. What was appended since has its own time, also where that was over while others were drained. */
   #rest(): void {
     this.#hurry = false;
-    this.#buffers.length = 0;
+    this.#reader.clear();
     this.#watch();
   }
 
@@ -300,21 +312,4 @@ export class Drain {
 /** The target did not take a batch: it says what is to be done. */
 class ApplyError extends VaultError {
   override readonly name = "ApplyError";
-}
-
-/** Where the part of an entry is in the journal that a batch's run is. */
-function runOf(entry: Omit<Entry, "next">, run: Run): Run {
-  const { sector, length, at } = run;
-  return entry.kind === "zero"
-    ? { sector, length, holder: zerosOf(entry.at.number), at: entry.at.sector }
-    : { sector, length, holder: entry.at.number, at: entry.at.sector + 1 + at };
-}
-
-function pieceOf(entry: Omit<Entry, "next">, run: Run): DrainPiece {
-  const offset = run.sector * SECTOR_BYTES;
-  const length = run.length * SECTOR_BYTES;
-  if (entry.kind === "zero") return { kind: "zero", offset, length };
-  const start = run.at * SECTOR_BYTES;
-  const data = entry.data.subarray(start, start + length);
-  return { kind: "write", offset, data };
 }

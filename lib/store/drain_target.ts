@@ -39,7 +39,7 @@ export interface DrainTarget {
   readonly answersAtOnce: boolean;
   /** How many bytes of entries a batch has, about. */
   readonly batchBytes: number;
-  /** How many batches it carries out at once. */
+  /** How many batches it is given before the first of them is over. */
   readonly atOnce: number;
   /** As in {@linkcode Store}, of what was applied. */
   read(offset: number, into: Uint8Array): Maybe;
@@ -55,8 +55,8 @@ export interface DrainTarget {
    * Carries out a batch. When it resolves, all of it is read, and is on stable storage. Until then a read of its extents may see what it
    * likes: nobody asks.
    *
-   * Batches come in order, `atOnce` of them before the first is over, and are done so: where one fails, so do those after it. What failed
-   * comes again, and after a crash entries that were applied may come again, cut into other batches: that changes nothing, because what came
+   * Batches come in order, up to `atOnce` of them before the first is over, and are done so: where one fails, so do those after it, until it
+   * comes again: one may be handed over before its giver has heard of that. What failed comes again, all of it, and after a crash entries that were applied may come again, cut into other batches: that changes nothing, because what came
    * after them comes again too before anybody reads.
    */
   apply(batch: DrainBatch): Promise<void>;

@@ -226,7 +226,11 @@ export class BucketNode {
         },
       }, {
         ...{ volume, journal },
-        reach: { bucket, counters: () => UNLIMITED },
+        reach: {
+          bucket,
+          elsewhere: () => bucket,
+          counters: () => UNLIMITED,
+        },
         cache: undefined,
         tries: { why: () => undefined },
       });

@@ -11,7 +11,6 @@ import type { Primitives } from "../../base/primitives.ts";
 import { systemPrimitives } from "../../os/primitives.ts";
 import { encodeCheckpoint, type MapExtent } from "../checkpoint.ts";
 import { type ObjectKind, VolumeKeys } from "../keys.ts";
-import type { Note } from "../note.ts";
 import { encodeSegment, type SegmentExtent } from "../segment.ts";
 import { encodeSnapshot } from "../snapshot.ts";
 import { encodeSuperblock } from "../superblock.ts";
@@ -49,7 +48,25 @@ export interface VectorInputs {
   /** Of the checkpoint, and so of its number. */
   readonly snapshot: { readonly name: string };
   /** A segment that follows the other, with a note of the snapshot. */
-  readonly note: { readonly number: number; readonly kind: Note["kind"] };
+  readonly note: {
+    readonly number: number;
+    readonly kind: "kept" | "released" | "restored";
+  };
+  /** A clone of the snapshot. */
+  readonly clone: {
+    readonly volumeId: string;
+    readonly name: string;
+    readonly prefix: string;
+    readonly superblock: string;
+    /** The segment that tells of it. */
+    readonly noteNumber: number;
+    /** Of the clone. The volume's own keys are those of its last one. */
+    readonly ancestors: readonly {
+      readonly prefix: string;
+      readonly volumeId: string;
+      readonly base: number;
+    }[];
+  };
 }
 
 export interface Vectors {
@@ -109,6 +126,17 @@ export async function computed(inputs: VectorInputs) {
     previous: sealed.head.digest,
     note: { kind: inputs.note.kind, snapshot: map.number, digest },
   });
+  const { noteNumber, ancestors, ...its } = inputs.clone;
+  const clone = { ...its, volumeId: hex(its.volumeId) };
+  const { bytes: clonedNote } = encodeSegment(keys, {
+    ...{ ...common, number: noteNumber, extents: [], data: [] },
+    previous: sealed.head.digest,
+    note: { kind: "cloned", snapshot: map.number, digest, clone },
+  });
+  const cloned = encodeCheckpoint(keys, {
+    ...{ ...common, ...map, previous: sealed.head.digest, segments: [] },
+    ...{ extents: [], clones: [{ snapshot: map.number, clone }] },
+  });
   const locked = await lockKey(withRandom(inputs.lockSalt), {
     key,
     passphrase: inputs.passphrase,
@@ -128,6 +156,20 @@ export async function computed(inputs: VectorInputs) {
     ),
     snapshot: toHex(snapshot),
     note: toHex(note),
+    segmentKeys: {
+      names: toHex(keys.ofSegments.names),
+      segments: toHex(keys.ofSegments.segments),
+    },
+    clonedNote: toHex(clonedNote),
+    clonedCheckpoint: toHex(cloned.bytes),
+    cloneSuperblock: toHex(
+      encodeSuperblock(keys, {
+        ...{ ...common, ...inputs.superblock, volumeId: clone.volumeId },
+        ancestors: ancestors.map((one) => ({
+          ...{ ...one, volumeId: hex(one.volumeId), keys: keys.ofSegments },
+        })),
+      }),
+    ),
   };
 }
 

@@ -21,7 +21,8 @@ import {
 } from "../../segments/superblock.ts";
 import type { ChunkCache } from "../chunk_cache.ts";
 import { JournaledStore } from "../journaled_store.ts";
-import type { ChainEnd } from "./chain.ts";
+import { ancestryOf, type Elsewhere, inherited } from "./ancestry.ts";
+import type { Checkpoints } from "./checkpoints.ts";
 import { Cleaner } from "./cleaner.ts";
 import { expectPinned, readPast } from "./past.ts";
 import { Prefetch } from "./prefetch.ts";
@@ -79,20 +80,25 @@ export async function readSuperblock(
   });
 }
 
-export interface OpenVolumeOptions {
+interface FindOptions {
   readonly bucket: Bucket;
   readonly keys: VolumeKeys;
-  readonly journal: Journal;
+  /** Where its ancestors and its clones lie. One that is a clone is not opened without. */
+  readonly elsewhere?: Elsewhere;
   readonly cache: ((volumeId: Uint8Array) => ChunkCache) | undefined;
   /** What was kept; undefined on a machine that has never had the volume. */
   readonly pin: Pin | undefined;
   /** Keeps it; on stable storage when it returns. */
   readonly keepPin: (pin: Pin) => void;
   readonly clock: Clock;
-  /** What is written is uploaded after so long at the latest. */
-  readonly idleMs?: number;
   /** Segments from one checkpoint to the next. */
   readonly checkpointEvery?: number;
+}
+
+export interface OpenVolumeOptions extends FindOptions {
+  readonly journal: Journal;
+  /** What is written is uploaded after so long at the latest. */
+  readonly idleMs?: number;
   /** Whether segments are rewritten of which little is wanted; they are unless given. */
   readonly cleans?: boolean;
   /** Whether all of it is brought into the cache; it is not unless told so. */
@@ -106,13 +112,14 @@ export interface BucketVolume {
   readonly map: VolumeMap;
   readonly reader: SegmentReader;
   readonly snapshots: VolumeSnapshots;
+  readonly checkpoints: Checkpoints;
   readonly cleaner: Cleaner | undefined;
   readonly prefetch: Prefetch | undefined;
-  /** All that is in the bucket of it, as far as it is known: what is to be deleted, too. */
+  /** All that is in the bucket of it, as far as it is known: what is to be deleted, too, and nothing of its ancestors. */
   readonly storedBytes: number;
+  /** What of it lies in its ancestors' segments: 0 where it is no clone. */
+  readonly inheritedBytes: number;
   readonly superblock: Superblock;
-  /** The end of the row as it was found, before it was claimed. */
-  readonly found: ChainEnd;
 }
 
 /**
@@ -123,25 +130,14 @@ export interface BucketVolume {
 export async function openBucketVolume(
   options: OpenVolumeOptions,
 ): Promise<BucketVolume> {
-  const { bucket, keys, journal, pin, clock, idleMs } = options;
-  const superblock = await readSuperblock(bucket, keys);
-  const { volumeId, volumeBytes, segmentBytes } = superblock;
-  const chain = { bucket, keys, volumeId };
-  const past = await readPast({ ...chain, volumeBytes, pin, clock });
-  if (pin) expectPinned(past, pin);
-  const { map, checkpoints, end, sizeBytes } = past;
-  const cache = options.cache?.(volumeId);
+  const { bucket, elsewhere, journal, pin, clock, idleMs } = options;
+  const { past, row, ...parts } = await findVolume(options);
+  const { superblock, chain, cache, reader } = parts;
+  const { ancestry } = chain;
+  const { map, checkpoints } = past;
+  const { segmentBytes } = superblock;
   // What it holds may be of a row that nobody knows of any more, under numbers that are used anew.
   if (!pin) cache?.clear();
-  const reader = new SegmentReader({ ...chain, cache });
-  const row = new SegmentRow({
-    ...chain,
-    ...{ map, checkpoints, reader, cache, sizeBytes, segmentBytes, end, clock },
-    ...{ kept: pin, pin: options.keepPin },
-    ...(options.checkpointEvery === undefined
-      ? {}
-      : { checkpointEvery: options.checkpointEvery }),
-  });
   await row.open();
   const cleaner = options.cleans === false ? undefined : new Cleaner({
     ...{ ...chain, map, checkpoints, row, clock, segmentBytes },
@@ -153,21 +149,74 @@ export async function openBucketVolume(
     : undefined;
   const target = new SegmentTarget({
     ...{ map, reader, cache, bucket, row, segmentBytes, cleaner, prefetch },
+    ancestry,
   });
   const store = new JournaledStore({
     ...{ target, journal, clock },
     ...(idleMs === undefined ? {} : { idleMs }),
   });
   const snapshots = new VolumeSnapshots({
-    ...{ ...chain, store, row, map, checkpoints, reader, clock },
+    ...{ ...chain, store, row, map, checkpoints, reader, clock, elsewhere },
   });
   cleaner?.wake();
   return {
-    ...{ store, row, map, reader, snapshots, cleaner, prefetch },
-    ...{ superblock, found: end },
+    ...{ store, row, map, reader, snapshots, checkpoints, cleaner, prefetch },
+    superblock,
     get storedBytes() {
       const { objectBytes: strayBytes } = cleaner?.strays ?? { objectBytes: 0 };
-      return map.objectBytes + checkpoints.objectBytes + strayBytes;
+      const ownBytes = map.objectBytes - inherited(map, ancestry).objectBytes;
+      return ownBytes + checkpoints.objectBytes + strayBytes;
+    },
+    get inheritedBytes() {
+      return inherited(map, ancestry).liveBytes;
     },
   };
+}
+
+/** A volume that was found in a bucket, and is this machine's now. */
+export interface TakenVolume {
+  readonly superblock: Superblock;
+  readonly sizeBytes: number;
+  readonly liveBytes: number;
+  /** When what is in the bucket was written, by its writer's clock; 0 where nothing was. */
+  readonly timeMs: number;
+}
+
+/**
+ * Takes a volume for a machine that has nothing of it yet: whoever had it before can write nothing that counts any more. It is opened after
+ * that, with the pin that was kept.
+ *
+ * @throws {VaultError} where it is not there, or not what was written
+ */
+export async function takeBucketVolume(
+  options: Omit<FindOptions, "cache" | "pin">,
+): Promise<TakenVolume> {
+  const { superblock, past, row } = await findVolume({
+    ...options,
+    ...{ cache: undefined, pin: undefined },
+  });
+  await row.take();
+  const { end: { timeMs }, map: { liveBytes } } = past;
+  return { superblock, sizeBytes: row.sizeBytes, liveBytes, timeMs };
+}
+
+/** What is in the bucket, compared with what was kept, and its row, which is not claimed yet. */
+async function findVolume(options: FindOptions) {
+  const { bucket, elsewhere, keys, pin, clock, checkpointEvery } = options;
+  const superblock = await readSuperblock(bucket, keys);
+  const { volumeId, volumeBytes, segmentBytes } = superblock;
+  const ancestry = ancestryOf(superblock, { elsewhere, keys });
+  const chain = { bucket, keys, volumeId, ancestry };
+  const past = await readPast({ ...chain, volumeBytes, pin, clock });
+  if (pin) expectPinned(past, pin);
+  const { map, checkpoints, end, sizeBytes } = past;
+  const cache = options.cache?.(volumeId);
+  const reader = new SegmentReader({ ...chain, cache });
+  const row = new SegmentRow({
+    ...chain,
+    ...{ map, checkpoints, reader, cache, sizeBytes, segmentBytes, end, clock },
+    ...{ kept: pin, pin: options.keepPin },
+    ...(checkpointEvery === undefined ? {} : { checkpointEvery }),
+  });
+  return { superblock, past, row, chain, cache, reader };
 }

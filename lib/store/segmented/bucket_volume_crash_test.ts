@@ -79,9 +79,28 @@ interface Variant {
 
 /** What happened to what is in the bucket. */
 class Seen {
-  readonly cleaners: Cleaner[] = [];
   /** Segments that an earlier life has left, and that were deleted. */
   left = 0;
+  /** Segments that were rewritten. */
+  moves = 0;
+  /** Objects that no life knew of, and that were deleted. */
+  strays = 0;
+  readonly troubles = new Set<string | undefined>();
+  /** Of one volume's lives: each holds all that the life had. */
+  readonly #cleaners: Cleaner[] = [];
+
+  cleans(cleaner: Cleaner): void {
+    this.#cleaners.push(cleaner);
+  }
+
+  /** Of one volume, whose last life this was. */
+  over(): void {
+    for (const { moved, strays, trouble } of this.#cleaners.splice(0)) {
+      this.moves += moved.segments;
+      this.strays += strays.deleted;
+      this.troubles.add(trouble);
+    }
+  }
 
   deleted(names: readonly string[], by: BucketVolume | undefined): void {
     const claimedAt = by?.row.claimedAt ?? 0;
@@ -89,10 +108,6 @@ class Seen {
       const parsed = keys.parseName(name);
       if (parsed?.kind === "segment" && parsed.number < claimedAt) this.left++;
     }
-  }
-
-  sum(of: (cleaner: Cleaner) => number): number {
-    return this.cleaners.reduce((sum, cleaner) => sum + of(cleaner), 0);
   }
 }
 
@@ -151,7 +166,7 @@ function bucketVolume(
         clock: soon,
         checkpointEvery: variant.checkpointEvery,
       });
-      seen.cleaners.push(volume.cleaner!);
+      seen.cleans(volume.cleaner!);
       volumes.set(volume.store, volume);
       return volume.store;
     },
@@ -160,6 +175,7 @@ function bucketVolume(
     }),
     atEnd: async () => {
       await bucket.settle();
+      seen.over();
       await expectCleared(memory);
     },
     sizeBytes: SIZE_BYTES,
@@ -269,21 +285,19 @@ for (const { name, ...variant } of VARIANTS) {
     );
     if (!runs) return undefined;
     const { seeds, tally } = runs;
-    const moves = seen.sum(({ moved }) => moved.segments);
-    const strays = seen.sum(({ strays }) => strays.deleted);
     // It has not gone blind.
     expect(tally.cuts).toBeGreaterThan(seeds);
     expect(tally.kills).toBeGreaterThan(seeds / 2);
     // What they met was the crash, and nothing that is wrong in the bucket.
-    expect(new Set(seen.cleaners.map(({ trouble }) => trouble)))
+    expect(seen.troubles)
       .toEqual(new Set([undefined, "Could not clean up: There was a crash"]));
-    return { seeds, tally, moves, strays, left: seen.left };
+    return { seeds, tally, seen };
   };
 
   Deno.test(`${TITLE}: ${name}`, async () => {
     const done = await run(false);
     if (!done) return;
-    const { seeds, tally, moves, strays, left } = done;
+    const { seeds, tally, seen: { moves, strays, left } } = done;
     expect(tally.operations).toBeGreaterThan(10 * seeds);
     expect(moves).toBeGreaterThan(seeds);
     expect(left).toBeGreaterThan(seeds / 2);
@@ -293,7 +307,7 @@ for (const { name, ...variant } of VARIANTS) {
   Deno.test(`${TITLE}, and so are its snapshots: ${name}`, async () => {
     const done = await run(true);
     if (!done) return;
-    const { seeds, tally, moves, left } = done;
+    const { seeds, tally, seen: { moves, left } } = done;
     expect(tally.operations).toBeGreaterThan(5 * seeds);
     expect(tally.snapshots).toBeGreaterThan(seeds / 2);
     expect(tally.restores).toBeGreaterThan(seeds / 10);

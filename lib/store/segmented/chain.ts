@@ -31,6 +31,7 @@ import {
 } from "../../segments/segment.ts";
 import { AEAD_TAG_BYTES } from "../../base/primitives.ts";
 import { PREAMBLE_END } from "../../segments/sealed.ts";
+import type { Ancestry } from "./ancestry.ts";
 import type { Claim, OwnClaims } from "./own_claims.ts";
 import { MAX_SEGMENT_NUMBER } from "./volume_map.ts";
 
@@ -67,6 +68,8 @@ export interface ChainOptions {
   readonly bucket: Bucket;
   readonly keys: VolumeKeys;
   readonly volumeId: Uint8Array;
+  /** Of a clone. */
+  readonly ancestry?: Ancestry | undefined;
 }
 
 /** Where the row goes on behind a segment. */

@@ -54,11 +54,11 @@ export class ChainCheck {
     return this.#liesBehindClaim(link) ? undefined : before.number;
   }
 
-  /** The epochs up to that one of which no claim has come. */
-  unclaimed(epoch: number): readonly number[] {
+  /** The epochs after `from`, with which the row began, up to `epoch` of which no claim has come. */
+  unclaimed(epoch: number, from = 0): readonly number[] {
     const claimed = new Set(this.#claims.map(({ epoch }) => epoch));
     return Array.from({ length: epoch }, (_, n) => n + 1)
-      .filter((one) => !claimed.has(one));
+      .filter((one) => one > from && !claimed.has(one));
   }
 
   /** The one that it follows, where it is there and no other can be meant. */

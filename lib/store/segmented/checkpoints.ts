@@ -86,7 +86,7 @@ export class Checkpoints {
       const checkpoint = await this.#whole(number, head);
       if (!checkpoint) continue;
       this.#remember(number, head.objectBytes, checkpoint);
-      this.kept.begin(checkpoint.snapshots);
+      this.kept.begin(checkpoint);
       return checkpoint;
     }
     throw restless();
@@ -128,7 +128,8 @@ export class Checkpoints {
     const request = {
       ...{ volumeId, volumeBytes, timeMs: clock.now(), epoch: end.epoch },
       ...{ previous: end.digest, nextSegment: end.next, segments },
-      ...{ snapshots: this.kept.snapshots, extents: extentsOf(map) },
+      ...{ snapshots: this.kept.snapshots, clones: this.kept.clones },
+      extents: extentsOf(map),
     };
     for (let tries = 0; tries < 100; tries++) {
       const number = this.#next++;
@@ -187,12 +188,13 @@ export class Checkpoints {
     }
   }
 
-  /** Tells the map which segments stay for others. */
+  /** Tells the map which segments stay for others. An ancestor's stay whatever this volume wants of them. */
   mark(map: VolumeMap): void {
     const { changes } = this.kept;
     if (this.#marked === changes) return;
     this.#marked = changes;
-    map.keep((number) => this.kept.needs(number));
+    const base = this.#options.ancestry?.base ?? 0;
+    map.keep((number) => number < base || this.kept.needs(number));
   }
 
   /** Deletes those that later ones stand for. */

@@ -4,6 +4,7 @@ import { type Extent, extentEnd } from "../../base/extent.ts";
 import { CHUNK_BYTES } from "../../segments/sealed.ts";
 import { SECTOR_BYTES } from "../../segments/segment.ts";
 import type { Run } from "../extent_map.ts";
+import { ownerOf } from "./ancestry.ts";
 import { mapOf } from "./intact_checkpoint.ts";
 import type { SurveyedSnapshot } from "./snapshot_survey.ts";
 import type { Survey, SurveyOptions } from "./survey.ts";
@@ -22,6 +23,8 @@ const RUNS_AT_ONCE = 16_384;
 export interface Damage extends Suspect {
   /** Under which it lies, or should. */
   readonly name: string;
+  /** Of an ancestor's: where in the bucket that lies. */
+  readonly prefix?: string;
   /** `all`: the volume cannot be opened. Else what of it cannot be read, in its order. */
   readonly extents: "all" | readonly Extent[];
   /** How many of those are left out. */
@@ -38,7 +41,7 @@ export async function damagesOf(
     readonly options: SurveyOptions;
   },
 ): Promise<readonly Damage[] | undefined> {
-  const { keys, clock } = options;
+  const { clock } = options;
   const hit = new Map<number, Extent[]>();
   for (const { kind, number, closes } of suspects) {
     if (kind === "segment" && !closes) hit.set(number, []);
@@ -60,9 +63,13 @@ export async function damagesOf(
   return suspects.map((suspect) => {
     const { kind, number, closes } = suspect;
     const all = (kind === "segment" && hit.get(number)) || [];
+    const { keys, prefix } = kind === "segment"
+      ? ownerOf(options, number)
+      : { ...options, prefix: undefined };
     return {
       ...suspect,
       name: keys.nameOf(kind, number),
+      ...(prefix !== undefined && { prefix }),
       extents: closes ? "all" : all.slice(0, MAX_TOLD_EXTENTS),
       moreExtents: Math.max(0, all.length - MAX_TOLD_EXTENTS),
       snapshots: snapshotsWith(suspect, found),

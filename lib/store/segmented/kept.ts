@@ -3,9 +3,13 @@
  *
  *     ──note kept──▶ counts ──note released──▶ counts no more ──nobody reads a restore of it any more──▶ gone
  *
- * Which snapshots there are follows from the row alone: from the list of the checkpoint that it was read from, and the notes behind it.
+ * Which snapshots there are follows from the row alone: from the list of the checkpoint that it was read from, and the notes behind it. So does
+ * which clones these have: none that has one is released.
  */
 
+import { equalBytes } from "../../base/bytes.ts";
+import type { Checkpoint, ClonedSnapshot } from "../../segments/checkpoint.ts";
+import type { Clone } from "../../segments/clone.ts";
 import type { Note } from "../../segments/note.ts";
 
 /** Numbers of segments, in order: a volume may have very many. */
@@ -26,20 +30,30 @@ export class Kept {
   /** Restores that somebody may read in the row. */
   #restores: { readonly segment: number; readonly snapshot: number }[] = [];
   readonly #views = new Set<Segments>();
+  #clones: ClonedSnapshot[] = [];
   #restored = 0;
   #changes = 0;
 
   /** Of the checkpoint that the row is read from. */
-  begin(snapshots: readonly number[]): void {
+  begin({ snapshots, clones }: Pick<Checkpoint, "snapshots" | "clones">): void {
     this.#entries.clear();
     this.#restores = [];
+    this.#clones = [...clones];
     this.#changes++;
     for (const number of snapshots) this.#add(number);
   }
 
   /** What a segment tells. */
-  note({ kind, snapshot }: Note, segment: number): void {
-    switch (kind) {
+  note(note: Note, segment: number): void {
+    const { snapshot } = note;
+    switch (note.kind) {
+      case "cloned":
+      case "uncloned": {
+        const { clone } = note;
+        this.#clones = this.#clones.filter((one) => !isOf(one, clone));
+        if (note.kind === "cloned") this.#clones.push({ snapshot, clone });
+        return;
+      }
       case "kept":
         return this.#add(snapshot);
       case "released": {
@@ -51,6 +65,11 @@ export class Kept {
         this.#restored++;
         this.#restores.push({ segment, snapshot });
     }
+  }
+
+  /** Those that were made of its snapshots, in the order of these. */
+  get clones(): readonly ClonedSnapshot[] {
+    return this.#clones.toSorted((a, b) => a.snapshot - b.snapshot);
   }
 
   /** How many restores were read or written. */
@@ -140,6 +159,10 @@ export class Kept {
     this.#entries.set(snapshot, { counts: true, needs: undefined });
     this.#changes++;
   }
+}
+
+function isOf({ clone }: ClonedSnapshot, { volumeId }: Clone): boolean {
+  return equalBytes(clone.volumeId, volumeId);
 }
 
 function inOrder(segments: Iterable<number>): Segments {

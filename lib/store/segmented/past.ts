@@ -90,6 +90,10 @@ async function readFrom(
   const map = checkpoint
     ? await VolumeMap.of(checkpoint, clock)
     : new VolumeMap();
+  // The row of a clone begins behind a checkpoint.
+  if ((checkpoint?.nextSegment ?? 0) < (options.ancestry?.base ?? 0)) {
+    throw new SealError("The checkpoint that this clone began with is missing");
+  }
   let end = CHAIN_START;
   let sizeBytes = options.volumeBytes;
   if (checkpoint) {

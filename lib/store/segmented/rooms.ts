@@ -11,7 +11,9 @@ export class Rooms {
   /** Exactly so long. What is in it is anything. */
   take(bytes: number): Uint8Array<ArrayBuffer> {
     const at = this.#free.findIndex(({ length }) => length >= bytes);
-    const [found] = at < 0 ? [] : this.#free.splice(at, 1);
+    // One that is too short makes way for a longer one: there are never more than are taken at once.
+    const [free] = this.#free.splice(Math.max(at, 0), 1);
+    const found = at < 0 ? undefined : free;
     // They differ a little in length.
     const room = found ?? new Uint8Array(Math.ceil(bytes / MIB) * MIB);
     return room.subarray(0, bytes);

@@ -2,7 +2,7 @@
  * The end of a volume's row of segments, where its writer is: claimed, gone on with, told of by checkpoints. One thing at a time: whoever has
  * it sees to that (segment_row.ts).
  *
- *     packed ──▶ sealed ──▶ uploaded, several at once ──▶ in the map, in order ──▶ pinned
+ *     packed ──▶ sealed ──▶ uploaded, several at once (flight.ts) ──▶ in the map, in order ──▶ pinned
  *                              │ exists: another has the volume ──▶ fenced, for good
  *                              └ uncertain ──▶ the row is claimed anew, with what of it has arrived, and all of it comes again
  *
@@ -24,11 +24,12 @@ import {
 } from "./chain.ts";
 import type { Checkpoints, Written } from "./checkpoints.ts";
 import { Fenced } from "./fenced.ts";
+import { Flight, type Landing, type Supply } from "./flight.ts";
 import { takeNote } from "./note_taking.ts";
 import { type Claim, OwnClaims } from "./own_claims.ts";
 import { keepIn, type Packed, place } from "./packing.ts";
 import { Rooms } from "./rooms.ts";
-import { sealBehind } from "./sealing.ts";
+import { unqueued, type Waiting } from "./row_queue.ts";
 import type { SegmentReader } from "./segment_reader.ts";
 import { Sweep } from "./sweep.ts";
 import { knownOf, type VolumeMap } from "./volume_map.ts";
@@ -53,6 +54,12 @@ export interface RowEndOptions extends ChainOptions {
   readonly clock: Clock;
   /** Segments from one checkpoint to the next. */
   readonly checkpointEvery?: number;
+}
+
+/** What else there is to write while something is uploaded. */
+export interface Line extends Pick<Supply, "more" | "another"> {
+  /** Some are in the row. */
+  readonly landed: () => void;
 }
 
 export class RowEnd {
@@ -123,41 +130,35 @@ export class RowEnd {
     if (found) throw this.#fenced(found.head.timeMs);
   }
 
-  /** Writes segments and pins the end behind them. `done` is called for each in order, when it is in the row. */
-  async write(
-    packed: readonly Packed[],
-    done: () => void = () => {},
-  ): Promise<void> {
-    const sealed = await sealBehind(this.#end, packed, {
-      ...this.#options,
-      rooms: this.#rooms,
+  /** Writes one segment and pins the end behind it. */
+  write(packed: Packed): Promise<void> {
+    return this.carry([unqueued(packed)]);
+  }
+
+  /**
+   * Writes those that wait, and what a line gives beside them, with a checkpoint between them where one is due. Each is resolved when the end
+   * behind it is pinned. Where this throws, those that are not are in `waiting`, and nothing is under way.
+   */
+  async carry(waiting: Waiting[], line?: Line): Promise<void> {
+    const flight = new Flight(this.#end, {
+      ...{ ...this.#options, rooms: this.#rooms },
+      uploaded: (bytes) => this.uploadedBytes += bytes,
+      land: (landing) => this.#land(landing),
+      keep: () => this.#pin(),
     });
     this.#mustClaim = true;
-    const { bucket, keys } = this.#options;
-    const answers = await Promise.allSettled(
-      sealed.map(async ({ number, bytes }) => {
-        const name = keys.nameOf("segment", number);
-        const answer = await bucket.create(name, bytes);
-        this.uploadedBytes += bytes.length;
-        // What failed or is in doubt may be read yet by a request that was given up.
-        if (answer === "created") this.#rooms.giveBack(bytes);
-        return answer;
-      }),
-    );
-    for (const [n, answer] of answers.entries()) {
-      const { number, head, packed, end } = sealed[n]!;
-      if (answer.status === "rejected") throw answer.reason;
-      if (answer.value === "exists") await this.#lost(number);
-      const { note } = packed;
-      const extents = place(packed.extents);
-      await this.#take({ head, extents, ...(note && { note }) });
-      // What was just written is likely to be read.
-      if (!packed.cold) keepIn(this.#options.cache, number, packed.data);
-      this.#end = end;
-      done();
+    try {
+      await flight.carry(waiting, line && this.#supply(line));
+    } catch (thrown) {
+      waiting.unshift(...flight.rest);
+      throw thrown;
     }
     this.#mustClaim = false;
-    this.#pin();
+  }
+
+  /** So much is not uploaded at once for now: lets go of the memory for it. */
+  letGo(): void {
+    this.#rooms.clear();
   }
 
   /** Makes the volume so long, and tells of it. What lies behind its end is lost, also where this rejects. */
@@ -199,6 +200,32 @@ export class RowEnd {
       this.#trouble = `Could not write a checkpoint: ${messageOf(thrown)}`;
       if (!(thrown instanceof BucketError)) this.#failed = { why: thrown };
     }
+  }
+
+  #supply({ more, another, landed }: Line): Supply {
+    return {
+      more: () => this.#failed ? undefined : more(),
+      another,
+      between: async () => {
+        await this.checkpointsWhereDue();
+        landed();
+      },
+    };
+  }
+
+  async #land(
+    { number, head, packed, end, said }: Landing,
+  ): Promise<void> {
+    if (said === "exists") await this.#lost(number);
+    const { note } = packed;
+    await this.#take({
+      head,
+      extents: place(packed.extents),
+      ...(note && { note }),
+    });
+    // What was just written is likely to be read.
+    if (!packed.cold) keepIn(this.#options.cache, number, packed.data);
+    this.#end = end;
   }
 
   async #claim(): Promise<void> {

@@ -10,6 +10,8 @@
  * | one, and it presses        | yes         | the move; beside it one write, if its turn has come         |
  * | one is coming, and presses | yes         | one write, if its turn has come; else nothing until it came |
  *
+ * Beside those that are under way goes one more write whenever one of them has landed, unless moves press: a line that is busy stays so.
+ *
  * So a move holds up a write by the upload of one segment at most. Where room presses, the turn of a write comes after so many moves: else a
  * writer that never pauses would make the bucket grow without end. Moves that are coming are read meanwhile and wait for nothing here.
  */
@@ -24,10 +26,15 @@ export const UPLOADS = 4;
 const MOVES_A_WRITE = 2;
 
 /** A segment that is to be written. */
-interface Waiting {
+export interface Waiting {
   packed: Packed;
   readonly resolve: () => void;
   readonly reject: (why: unknown) => void;
+}
+
+/** One that has come by another way than through a queue. */
+export function unqueued(packed: Packed): Waiting {
+  return { packed, resolve: () => {}, reject: () => {} };
 }
 
 export class RowQueue {
@@ -39,6 +46,8 @@ export class RowQueue {
   #coming: PromiseWithResolvers<void> | undefined;
   /** Moves that went since the last write. */
   #moved = 0;
+  /** Somebody waits for the next write. */
+  #another: PromiseWithResolvers<void> | undefined;
 
   /** @param presses whether moves press, which is asked anew each time */
   constructor(map: VolumeMap, presses: () => boolean) {
@@ -46,11 +55,27 @@ export class RowQueue {
     this.#presses = presses;
   }
 
-  /** Resolves when it is in the row. */
-  write(packed: Packed): Promise<void> {
-    const { promise, ...settle } = Promise.withResolvers<void>();
-    this.#writes.push({ packed, ...settle });
+  /** Whether nothing waits. */
+  get isEmpty(): boolean {
+    return this.#writes.length === 0 && this.#moves.length === 0;
+  }
+
+  /** Resolves when it is in the row. Where it is not to be, `failed` is told at once, and whoever waits a moment later. */
+  write(packed: Packed, failed?: (why: unknown) => void): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const refuse = (why: unknown) => {
+      failed?.(why);
+      reject(why);
+    };
+    this.#writes.push({ packed, resolve, reject: refuse });
+    this.#another?.resolve();
+    this.#another = undefined;
     return promise;
+  }
+
+  /** Resolves when a write comes that is not there yet. */
+  another(): Promise<void> {
+    return (this.#another ??= Promise.withResolvers()).promise;
   }
 
   /** Moves are coming from now on, until what it gives is called. */
@@ -92,6 +117,14 @@ export class RowQueue {
     if (move.packed.extents.length > 0) return [...writes, move];
     move.resolve();
     return writes;
+  }
+
+  /** A write that is to go beside those that are under way; undefined where none waits, or moves have their turn. */
+  takeAnother(): Waiting | undefined {
+    if (this.#presses() && this.#areMoves) return undefined;
+    const write = this.#writes.shift();
+    if (write) this.#moved = 0;
+    return write;
   }
 
   /** All that wait. */

@@ -94,6 +94,33 @@ Deno.test("of a move goes what is still there when its turn comes, and nothing w
   expect(await none).toBe(0);
 });
 
+Deno.test("beside what is under way goes one write after the other, but none where moves press", async () => {
+  const other = queueOf(false);
+  const coming = other.queue.another();
+  expect(await Promise.race([coming, turns()])).toBe("nothing");
+  expect(other.queue.takeAnother()).toBeUndefined();
+  other.write("w1");
+  await coming;
+  other.write("w2");
+  void other.queue.move(moved(0));
+  expect(other.queue.isEmpty).toBe(false);
+  other.queue.takeAnother()!.resolve();
+  expect(await other.take()).toBe("w2");
+  expect(other.queue.takeAnother()).toBeUndefined();
+  expect(await other.take()).toBe("move");
+  expect(other.queue.isEmpty).toBe(true);
+  const { queue, write, take } = queueOf(true);
+  write("w1");
+  void queue.move(moved(0));
+  expect(queue.takeAnother()).toBeUndefined();
+  expect(await take()).toBe("move");
+  // A move that is coming presses as much.
+  const noMore = queue.expectMoves();
+  expect(queue.takeAnother()).toBeUndefined();
+  noMore();
+  expect(queue.takeAnother()).toBeDefined();
+});
+
 /** Long enough for whatever waits for nothing. */
 async function turns(): Promise<string> {
   for (let n = 0; n < 50; n++) await undefined;

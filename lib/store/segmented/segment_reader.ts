@@ -18,6 +18,7 @@ import {
 import { identityOf } from "../../segments/segment.ts";
 import type { ChunkCache } from "../chunk_cache.ts";
 import type { Maybe } from "../store.ts";
+import { type Ancestry, ownerOf } from "./ancestry.ts";
 import type { KnownSegment } from "./ledger.ts";
 
 /** The most chunks of one fetch. */
@@ -35,6 +36,8 @@ export interface SegmentReaderOptions {
   readonly bucket: Bucket;
   readonly keys: VolumeKeys;
   readonly volumeId: Uint8Array;
+  /** Of a clone. */
+  readonly ancestry?: Ancestry | undefined;
   readonly cache: ChunkCache | undefined;
   /** Whether what is fetched goes into the cache; it does unless given. */
   readonly keeps?: boolean;
@@ -193,8 +196,9 @@ export class SegmentReader {
     segment: KnownSegment,
     { chunk, chunks }: Chunks,
   ): Promise<void> {
-    const { bucket, keys, cache, keeps = true } = this.#options;
+    const { cache, keeps = true } = this.#options;
     const { number } = segment;
+    const { bucket, keys, prefix } = ownerOf(this.#options, number);
     const first = chunkExtent(segment, chunk);
     const last = chunkExtent(segment, chunk + chunks - 1);
     const length = last.offset + last.length - first.offset;
@@ -215,7 +219,9 @@ export class SegmentReader {
         this.#hold(`${number}/${chunk + n}`, bytes);
       }
     } catch (cause) {
-      const why = messageOf(cause);
+      // A clone's reader is told whose object it is.
+      const whose = prefix === undefined ? "" : `, of "${prefix}"`;
+      const why = `${messageOf(cause)}${whose}`;
       throw new MediaError("medium", `Could not read: ${why}`, { cause });
     }
   }
@@ -232,7 +238,7 @@ export class SegmentReader {
     const { number } = segment;
     const known = this.#openers.get(number);
     if (known) return known;
-    const { keys, volumeId } = this.#options;
+    const { keys, volumeId } = ownerOf(this.#options, number);
     const identity = identityOf({ volumeId, number });
     const opener = new ChunkOpener(keys, { identity, place: segment });
     this.#openers.set(number, opener);

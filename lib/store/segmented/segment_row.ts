@@ -3,6 +3,8 @@
  *
  *     writes, moves ──▶ RowQueue ──▶ ┐
  *     notes, checkpoints, sizes ───▶ ┴ one after the other ──▶ RowEnd
+ *
+ * Uploads that are under way are one turn, which goes on as long as writes come and nobody else waits.
  */
 
 import type { ChainEnd } from "./chain.ts";
@@ -10,6 +12,7 @@ import type { Hand } from "./note_taking.ts";
 import type { Packed } from "./packing.ts";
 import { RowEnd, type RowEndOptions } from "./row_end.ts";
 import { RowQueue } from "./row_queue.ts";
+import { RowTurns } from "./row_turns.ts";
 
 export type { Pin } from "./chain.ts";
 export { CHECKPOINT_SEGMENTS } from "./row_end.ts";
@@ -29,7 +32,7 @@ export class SegmentRow {
   cleaner: Cleaning | undefined;
   readonly #end: RowEnd;
   readonly #queue: RowQueue;
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new RowTurns();
 
   constructor(options: SegmentRowOptions) {
     this.#end = new RowEnd(options);
@@ -64,28 +67,33 @@ export class SegmentRow {
     return this.#end.trouble;
   }
 
+  /** From now on nobody who wrote to it before can. @throws {VaultError} */
+  take(): Promise<void> {
+    return this.#turns.take(() => this.#end.claimed());
+  }
+
   /**
-   * From now on nobody who wrote to it before can. A checkpoint behind the claim outdoes whatever a former writer may say yet.
+   * The same, to write to it. A checkpoint behind the claim outdoes whatever a former writer may say yet.
    *
    * @throws {VaultError}
    */
   open(): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       await this.#end.claimed();
       await this.#end.checkpoint();
     });
   }
 
   /**
-   * Writes a segment behind the row. When it resolves, it is in it for good. Some that are asked for together are uploaded together; where one
-   * fails, so do those after it.
+   * Writes a segment behind the row. When it resolves, it is in it for good. Some are uploaded side by side; where one fails, so do those after
+   * it that have been asked for. `failed` is called before anything else can be asked for.
    *
    * @throws {Fenced} {BucketError} {SealError}
    */
-  append(packed: Packed): Promise<void> {
+  append(packed: Packed, failed?: (why: unknown) => void): Promise<void> {
     if (packed.extents.length === 0) return Promise.resolve();
-    const written = this.#queue.write(packed);
-    void this.#inTurn(() => this.#writeWaiting());
+    const written = this.#queue.write(packed, failed);
+    this.#turns.upload(() => this.#writeWaiting());
     return written;
   }
 
@@ -99,24 +107,24 @@ export class SegmentRow {
    */
   move(packed: Packed): Promise<number> {
     const moved = this.#queue.move(packed);
-    void this.#inTurn(() => this.#writeWaiting());
+    this.#turns.upload(() => this.#writeWaiting());
     return moved;
   }
 
   /** Writes a checkpoint, where there is anything new. */
   checkpoint(): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       if (this.#end.sinceCheckpoint > 0) await this.#end.checkpoint();
     });
   }
 
   /** Runs `work` between all that is written, on a row that is this writer's as far as it knows. What it writes proves that it is. */
   alone<T>(work: (hand: Hand) => Promise<T>): Promise<T> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       const end = this.#end;
       await end.ready();
       const done = await work({
-        note: (note) => end.write([{ extents: [], data: [], note }]),
+        note: (note) => end.write({ extents: [], data: [], note }),
         checkpoint: () => end.writeCheckpoint(),
         checkpointSoon: () => end.checkpointsWhereDue({ isWanted: true }),
       });
@@ -127,50 +135,46 @@ export class SegmentRow {
 
   /** Gives what `look` sees where nothing is half done: nothing changes before it is over. */
   between<T>(look: () => Promise<T>): Promise<T> {
-    return this.#inTurn(look);
+    return this.#turns.take(look);
   }
 
   /** Changes the size of the volume; what lies behind its end is lost, also where this rejects. On stable storage when it resolves. */
   resize(sizeBytes: number): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       await this.#end.claimed();
       // Nobody who has lost the volume changes its size: an empty segment shows that it is ours.
-      await this.#end.write([{ extents: [], data: [] }]);
+      await this.#end.write({ extents: [], data: [] });
       await this.#end.resize(sizeBytes);
     });
   }
 
   /** @throws {Fenced} where another has gone on with the row */
   expectOurs(): Promise<void> {
-    return this.#inTurn(() => this.#end.expectOurs());
+    return this.#turns.take(() => this.#end.expectOurs());
   }
 
   /** Resolves when nothing is written any more. */
-  async settled(): Promise<void> {
-    await this.#turn;
+  settled(): Promise<void> {
+    return this.#turns.settled();
   }
 
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#turn.then(work);
-    this.#turn = done.catch(() => {});
-    return done;
-  }
-
+  /** What is in the queue, and what comes into it while that is uploaded. */
   async #writeWaiting(): Promise<void> {
-    const group = await this.#queue.take();
-    if (group.length === 0) return;
-    let done = 0;
+    const waiting = await this.#queue.take();
+    if (waiting.length === 0) return;
     try {
       await this.#end.ready();
-      await this.#end.write(group.map(({ packed }) => packed), () => {
-        group[done++]!.resolve();
+      await this.#end.carry(waiting, {
+        more: () =>
+          this.#turns.areWanted ? undefined : this.#queue.takeAnother(),
+        another: () => this.#queue.another(),
+        landed: () => this.cleaner?.wake(),
       });
-      await this.#end.checkpointsWhereDue();
-      this.cleaner?.wake();
     } catch (thrown) {
       // What comes after it is not to be written without it.
-      const rest = [...group.slice(done), ...this.#queue.takeAll()];
+      const rest = [...waiting, ...this.#queue.takeAll()];
       for (const { reject } of rest) reject(thrown);
     }
+    if (this.#queue.isEmpty) this.#end.letGo();
   }
 }

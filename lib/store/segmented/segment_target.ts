@@ -6,6 +6,7 @@ import type { Extent } from "../../base/extent.ts";
 import { BucketError } from "../../bucket/bucket.ts";
 import type { DrainBatch, DrainTarget } from "../drain_target.ts";
 import type { Maybe } from "../store.ts";
+import { inherited } from "./ancestry.ts";
 import type { Cleaner } from "./cleaner.ts";
 import { MappedBytes } from "./mapped_bytes.ts";
 import { pack } from "./packing.ts";
@@ -17,8 +18,11 @@ import type { SegmentRow, SegmentRowOptions } from "./segment_row.ts";
 const FIRST_RETRY_MS = 1000;
 const LONGEST_RETRY_MS = 60_000;
 
-export interface SegmentTargetOptions
-  extends Pick<SegmentRowOptions, "map" | "reader" | "cache" | "bucket"> {
+export interface SegmentTargetOptions extends
+  Pick<
+    SegmentRowOptions,
+    "map" | "reader" | "cache" | "bucket" | "ancestry"
+  > {
   readonly row: SegmentRow;
   /** Of data of a segment. */
   readonly segmentBytes: number;
@@ -28,10 +32,13 @@ export interface SegmentTargetOptions
 
 export class SegmentTarget implements DrainTarget {
   readonly answersAtOnce = false;
-  readonly atOnce = UPLOADS;
+  /** One is read while as many are uploaded as go at once. */
+  readonly atOnce: number = UPLOADS + 1;
   readonly batchBytes: number;
   readonly #options: SegmentTargetOptions;
   readonly #bytes: MappedBytes;
+  /** What failed first and did not come again: its first entry, and why. */
+  #failed: { readonly first: number; readonly why: unknown } | undefined;
 
   /** Closing it closes the cache and the bucket. */
   constructor(options: SegmentTargetOptions) {
@@ -52,13 +59,20 @@ export class SegmentTarget implements DrainTarget {
     return this.#bytes.nextMapped(offset);
   }
 
-  /** In the bucket. */
+  /** In the bucket, without what is its ancestors'. */
   allocatedBytes(): number {
-    return this.#options.map.objectBytes;
+    const { map, ancestry } = this.#options;
+    return map.objectBytes - inherited(map, ancestry).objectBytes;
   }
 
-  apply({ pieces }: DrainBatch): Promise<void> {
-    return this.#options.row.append(pack(pieces));
+  apply({ first, pieces }: DrainBatch): Promise<void> {
+    const failed = this.#failed;
+    // It was on its way here when that before it failed, and must not be in the row without it.
+    if (failed && first > failed.first) return Promise.reject(failed.why);
+    this.#failed = undefined;
+    return this.#options.row.append(pack(pieces), (why) => {
+      this.#failed ??= { first, why };
+    });
   }
 
   backlog(bytes: number): void {

@@ -10,6 +10,7 @@ import { SMALL_FOLDER, type VolumeKeys } from "../../segments/keys.ts";
 import { SealError } from "../../segments/seal_error.ts";
 import { openSnapshot, type Snapshot } from "../../segments/snapshot.ts";
 import type { Store } from "../store.ts";
+import { ancestryOf, type Elsewhere } from "./ancestry.ts";
 import { readSuperblock } from "./bucket_volume.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import { SegmentReader } from "./segment_reader.ts";
@@ -21,15 +22,19 @@ export interface SnapshotReadingOptions {
   readonly bucket: Bucket;
   readonly keys: VolumeKeys;
   readonly clock: Clock;
+  /** Where its ancestors lie, if it is a clone. */
+  readonly elsewhere?: Elsewhere;
 }
 
 /** @throws {VaultError} `not-found` where there is none of that name and moment; {SealError} where it is not what was written */
 export async function readSnapshot(
-  { bucket, keys, clock }: SnapshotReadingOptions,
+  { bucket, keys, clock, elsewhere }: SnapshotReadingOptions,
   wanted: { readonly name: string; readonly timeMs: number },
 ): Promise<Store> {
-  const { volumeId } = await readSuperblock(bucket, keys);
-  const chain = { bucket, keys, volumeId };
+  const superblock = await readSuperblock(bucket, keys);
+  const ancestry = ancestryOf(superblock, { elsewhere, keys });
+  const { volumeId } = superblock;
+  const chain = { bucket, keys, volumeId, ancestry };
   const found = await find(chain, wanted);
   const checkpoint = await new Checkpoints(chain)
     .read(found.number, found.checkpointDigest);

@@ -18,6 +18,7 @@ import {
   type VolumeKeys,
 } from "../../segments/keys.ts";
 import type { SegmentHead } from "../../segments/segment.ts";
+import { type Ancestry, FIRST_CHECKPOINT } from "./ancestry.ts";
 import { CHAIN_START, type ChainEnd, follow } from "./chain.ts";
 import { KEPT_CHECKPOINTS } from "./checkpoints.ts";
 import {
@@ -55,6 +56,8 @@ export interface SurveyOptions {
   readonly keys: VolumeKeys;
   readonly clock: Clock;
   readonly volumeId: Uint8Array;
+  /** Of a clone. */
+  readonly ancestry?: Ancestry | undefined;
   /** Of the volume when it was made. */
   readonly volumeBytes: number;
 }
@@ -93,6 +96,7 @@ class Look {
     }
     for (const { segments } of kept) this.#need(segments);
     const row: SegmentHead[] = [];
+    if (!last) this.#expectNoBeginning();
     const from = last ? endOf(last) : CHAIN_START;
     const end = await this.#follow(from, { row, closes: true });
     this.#expectNothingBehind(end, listed);
@@ -156,6 +160,14 @@ class Look {
       const closes = harmless ? {} : { closes: true } as const;
       this.#suspects.push({ kind: "checkpoint", number, why, ...closes });
     }
+  }
+
+  /** The row of a clone begins behind a checkpoint. */
+  #expectNoBeginning(): void {
+    if (!this.#options.ancestry || this.#broken.length > 0) return;
+    const why = "it is missing: this clone began with it";
+    const first = { kind: "checkpoint", number: FIRST_CHECKPOINT } as const;
+    this.#suspects.push({ ...first, why, closes: true });
   }
 
   #need(segments: readonly SegmentRecord[]): void {

@@ -88,7 +88,9 @@ export class Sweep {
     }
     this.#leftBytes = this.#deadBytes;
     this.#olderBytes = [...map.dead()]
-      .filter(({ number }) => checkpoints.freesNext(number))
+      .filter(({ number }) =>
+        number >= this.#base && checkpoints.freesNext(number)
+      )
       .reduce((sum, segment) => sum + objectBytes(segment), 0);
   }
 
@@ -98,9 +100,10 @@ export class Sweep {
     const { map, bucket, keys, reader } = this.#options;
     for (let at = 0; at < dead.length; at += DELETED_AT_ONCE) {
       const some = dead.slice(at, at + DELETED_AT_ONCE);
-      // A claim stays for good: it is what a writer finds that lost the volume.
+      // A claim stays for good: it is what a writer finds that lost the volume. What is an ancestor's is not this volume's to delete.
       await bucket.delete(
         some.filter((segment) => objectBytes(segment) !== CLAIM_BYTES)
+          .filter(({ number }) => number >= this.#base)
           .map(({ number }) => keys.nameOf("segment", number)),
       );
       for (const { number, dataBytes } of some) {
@@ -108,6 +111,11 @@ export class Sweep {
         reader.forget(number, dataBytes);
       }
     }
+  }
+
+  /** Below are the segments of ancestors. */
+  get #base(): number {
+    return this.#options.ancestry?.base ?? 0;
   }
 
   /** Of those that no snapshot keeps. */

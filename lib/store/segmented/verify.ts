@@ -19,8 +19,10 @@ import {
   type Superblock,
   SUPERBLOCK_NUMBER,
 } from "../../segments/superblock.ts";
+import { ancestryOf, type Elsewhere, ownerOf } from "./ancestry.ts";
 import { ChainCheck, type ChainState } from "./chain_check.ts";
 import { type Damage, damagesOf } from "./damage.ts";
+import { objectBytes } from "./ledger.ts";
 import { type CheckedObject, checkObject, whyOf } from "./object_check.ts";
 import type { Pin } from "./segment_row.ts";
 import {
@@ -52,6 +54,8 @@ export interface VerifyProgress {
 
 export interface Verification {
   readonly segments: number;
+  /** Those of them that are ancestors'. */
+  readonly inherited: number;
   /** Superblock, checkpoints and snapshots. */
   readonly others: number;
   /** What all of these take in the bucket. */
@@ -66,6 +70,8 @@ export interface Verification {
 
 export interface VerifyOptions
   extends Pick<SurveyOptions, "bucket" | "keys" | "clock"> {
+  /** Where its ancestors lie, if it is a clone. */
+  readonly elsewhere?: Elsewhere;
   /** What is remembered of the row, from before the bucket is asked. */
   readonly pin?: Pin;
   /** What an earlier one has done that was cut off. */
@@ -90,16 +96,24 @@ class Verify {
   readonly #options: VerifyOptions;
   readonly #survey: SurveyOptions;
   readonly #chain: ChainCheck;
+  /** That of the row where it begins: the claims of those before are an ancestor's. */
+  readonly #firstEpoch: number;
   #suspects: Suspect[];
   #upTo: number;
+  #inherited = 0;
   #doneBytes = 0;
   #totalBytes = 0;
 
-  constructor(options: VerifyOptions, superblock: Superblock) {
-    const { volumeId, volumeBytes } = superblock;
-    const { bucket, keys, clock } = options;
+  constructor(
+    options: VerifyOptions,
+    superblock: Superblock & { readonly epoch: number },
+  ) {
+    const { volumeId, volumeBytes, epoch } = superblock;
+    const { bucket, keys, clock, elsewhere } = options;
     this.#options = options;
-    this.#survey = { bucket, keys, clock, volumeId, volumeBytes };
+    this.#firstEpoch = epoch;
+    const ancestry = ancestryOf(superblock, { elsewhere, keys });
+    this.#survey = { bucket, keys, clock, volumeId, volumeBytes, ancestry };
     const from = options.from && equalBytes(options.from.volumeId, volumeId)
       ? options.from
       : undefined;
@@ -111,11 +125,13 @@ class Verify {
   async run(): Promise<Verification> {
     const found = await survey(this.#survey);
     await this.#segments(found);
-    const unclaimed = this.#chain.unclaimed(found.end.epoch);
+    const unclaimed = this.#chain
+      .unclaimed(found.end.epoch, this.#firstEpoch);
     const damages = await this.#settle(found);
     return {
       ...{ damages, unclaimed, bytes: this.#totalBytes },
-      segments: found.listed.size,
+      segments: found.listed.size + this.#inherited,
+      inherited: this.#inherited,
       // The superblock was read before.
       others: found.smallObjects,
       timeMs: found.end.timeMs,
@@ -126,7 +142,12 @@ class Verify {
     const { signal, keep, progress } = this.#options;
     const numbers = [...new Set([...listed.keys(), ...needed.keys()])]
       .sort((a, b) => a - b);
-    const sizeOf = (number: number) => listed.get(number) ?? 0;
+    const base = this.#survey.ancestry?.base ?? 0;
+    const sizeOf = (number: number) => {
+      const record = number < base ? needed.get(number) : undefined;
+      return record ? objectBytes(record) : listed.get(number) ?? 0;
+    };
+    this.#inherited = numbers.filter((number) => number < base).length;
     const sum = (some: readonly number[]) =>
       some.reduce((sum, number) => sum + sizeOf(number), smallBytes);
     this.#totalBytes = sum(numbers);
@@ -165,9 +186,10 @@ class Verify {
     number: number,
     read: (bytes: number) => void = () => {},
   ): Promise<CheckedObject | undefined> {
-    const { volumeId } = this.#survey;
+    const owner = ownerOf(this.#survey, number);
+    const { volumeId } = owner;
     const identity = { kind: "segment", volumeId, number } as const;
-    return checkObject(this.#survey, { identity, read });
+    return checkObject({ ...this.#survey, ...owner }, { identity, read });
   }
 
   #take(
@@ -260,7 +282,9 @@ function sameNumbers(a: readonly number[], b: readonly number[]): boolean {
 /** The superblock, or what is wrong with it. */
 async function superblockOf(
   { bucket, keys }: VerifyOptions,
-): Promise<Superblock | { readonly why: string }> {
+): Promise<
+  Superblock & { readonly epoch: number } | { readonly why: string }
+> {
   const name = keys.nameOf("superblock", SUPERBLOCK_NUMBER);
   const range = { offset: 0, length: SUPERBLOCK_READ_BYTES };
   const bytes = await bucket.get(name, range);
@@ -290,7 +314,14 @@ function lost(
   const name = keys.nameOf(kind, number);
   const damage = { kind, number, name, why, closes: true } as const;
   return {
-    ...{ segments: 0, others: 1, bytes: 0, timeMs: 0, unclaimed: [] },
+    ...{
+      segments: 0,
+      inherited: 0,
+      others: 1,
+      bytes: 0,
+      timeMs: 0,
+      unclaimed: [],
+    },
     damages: [{ ...damage, extents: "all", moreExtents: 0, snapshots: [] }],
   };
 }

@@ -213,12 +213,20 @@ Deno.test("what a writer left that died is no damage", async () => {
   for (let n = 0; n < 6; n++) await put(volume, { sector: n, value: n + 1 });
   const machine: Machine = { pin: undefined };
   const dying = await openOn(machine, memory);
-  // Of three that were under way the first has not arrived.
+  // Of three that were under way the first has not arrived, and the others have.
   const from = dying.row.end.next;
   const lost = keys.nameOf("segment", from);
   const create = memory.create.bind(memory);
-  memory.create = (name, bytes) =>
-    name === lost ? Promise.reject(new TypeError("gone")) : create(name, bytes);
+  const others = Promise.withResolvers<void>();
+  memory.create = async (name, bytes) => {
+    if (name === lost) {
+      await others.promise;
+      throw new TypeError("gone");
+    }
+    const answer = await create(name, bytes);
+    if (name === keys.nameOf("segment", from + 2)) others.resolve();
+    return answer;
+  };
   const writes = [7, 8, 9].map((sector) => put(dying, { sector, value: 5 }));
   expect((await Promise.allSettled(writes)).map(({ status }) => status))
     .not.toContain("fulfilled");

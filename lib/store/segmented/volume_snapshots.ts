@@ -21,11 +21,13 @@ import {
 } from "../../segments/snapshot.ts";
 import type { JournaledStore } from "../journaled_store.ts";
 import type { Store } from "../store.ts";
+import type { Elsewhere } from "./ancestry.ts";
 import type { ChainOptions } from "./chain.ts";
 import type { Checkpoints } from "./checkpoints.ts";
 import type { SegmentReader } from "./segment_reader.ts";
 import type { SegmentRow } from "./segment_row.ts";
 import { SegmentView } from "./segment_view.ts";
+import { VolumeClones } from "./volume_clones.ts";
 import { VolumeMap } from "./volume_map.ts";
 
 /** How often it is asked whether a restore was done. */
@@ -44,15 +46,19 @@ export interface VolumeSnapshotsOptions extends ChainOptions {
   readonly checkpoints: Checkpoints;
   readonly reader: SegmentReader;
   readonly clock: Clock;
+  readonly elsewhere: Elsewhere | undefined;
 }
 
 export class VolumeSnapshots {
+  /** Of the snapshots. */
+  readonly clones: VolumeClones;
   readonly #options: VolumeSnapshotsOptions;
   /** Those that were read: they never change. */
   readonly #read = new Map<number, NamedSnapshot>();
 
   constructor(options: VolumeSnapshotsOptions) {
     this.#options = options;
+    this.clones = new VolumeClones(options);
   }
 
   /** The oldest first. @throws {SealError} where the bucket does not give what the row says is there */
@@ -107,10 +113,16 @@ export class VolumeSnapshots {
     });
   }
 
-  /** Lets it go; what nobody else needs goes with it, now or later. @throws {VaultError} `not-found` where there is none of that number */
+  /**
+   * Lets it go; what nobody else needs goes with it, now or later.
+   *
+   * @throws {VaultError} `not-found` where there is none of that number, `conflict` where there is a clone of it
+   */
   async release(number: number): Promise<void> {
     await this.#options.row.alone(async (hand) => {
-      await hand.note(noteOf("released", await this.#expect(number)));
+      const snapshot = await this.expect(number);
+      await this.clones.expectNone(snapshot, hand);
+      await hand.note(noteOf("released", snapshot));
       this.#read.delete(number);
       await hand.checkpointSoon();
     });
@@ -132,7 +144,7 @@ export class VolumeSnapshots {
       const before = kept.restored;
       try {
         await row.alone(async (hand) => {
-          await hand.note(noteOf("restored", await this.#expect(number)));
+          await hand.note(noteOf("restored", await this.expect(number)));
         });
       } catch (thrown) {
         if (!(thrown instanceof BucketError)) throw thrown;
@@ -161,7 +173,7 @@ export class VolumeSnapshots {
   /** The volume as it was, until it is closed. @throws {VaultError} `not-found` where there is none of that number */
   async view(number: number): Promise<Store> {
     const { checkpoints, clock } = this.#options;
-    const { checkpointDigest } = await this.#expect(number);
+    const { checkpointDigest } = await this.expect(number);
     const checkpoint = await checkpoints.read(number, checkpointDigest);
     const map = await VolumeMap.of(checkpoint, clock);
     const view = this.#view(map, checkpoint.volumeBytes);
@@ -194,7 +206,8 @@ export class VolumeSnapshots {
     });
   }
 
-  async #expect(number: number): Promise<NamedSnapshot> {
+  /** One that counts. @throws {VaultError} `not-found` where there is none of that number */
+  async expect(number: number): Promise<NamedSnapshot> {
     if (this.#options.checkpoints.kept.counts(number)) {
       return await this.#get(number);
     }

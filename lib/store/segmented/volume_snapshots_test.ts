@@ -31,6 +31,8 @@ Deno.test("a snapshot is what the volume was, on this machine and on another, an
   const bucket = await bucketOfVolume();
   const volume = await openOn({ pin: undefined }, bucket, often);
   await fill(volume, 10);
+  // The checkpoint behind it, too.
+  await volume.row.settled();
   const before = await namesIn(bucket);
   const made = await volume.snapshots.create("monday");
   const added = (await namesIn(bucket)).filter((name) =>

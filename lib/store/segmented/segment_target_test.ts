@@ -1,0 +1,44 @@
+/** What a volume's segments take of a journal, and what not. */
+import { expect } from "expect";
+import { BucketError } from "../../bucket/bucket.ts";
+import { SegmentTarget } from "./segment_target.ts";
+import { heldVolume, turns } from "./testing/held_volume.ts";
+import { openOn, values } from "./testing/volumes.ts";
+
+Deno.test("what comes behind a batch that failed is not taken before that comes again, however soon it comes", async () => {
+  const { bucket, machine, volume, first } = await heldVolume();
+  const { map, reader, row, superblock: { segmentBytes } } = volume;
+  const target = new SegmentTarget({
+    ...{ map, reader, row, bucket, segmentBytes, cache: undefined },
+    ...{ cleaner: undefined, prefetch: undefined },
+  });
+  const batch = (n: number) =>
+    target.apply({
+      ...{ first: n, last: n },
+      pieces: [{
+        ...{ kind: "write", offset: n * 512 },
+        data: new Uint8Array(512).fill(n),
+      }],
+    });
+  const one = batch(1);
+  const two = batch(2);
+  // Its giver is about to hear that.
+  const three = one.catch(() => batch(3));
+  const outcomes = Promise.allSettled([one, two, three]);
+  await turns();
+  const why = new BucketError("uncertain", "no answer");
+  bucket.held.get(first + 1)!.resolve();
+  bucket.held.get(first)!.reject(why);
+  expect(await outcomes).toEqual([
+    ...[why, why, why].map((reason) => ({ status: "rejected", reason })),
+  ]);
+  bucket.holds = false;
+  await expect(batch(2)).rejects.toThrow("no answer");
+  await batch(1);
+  await batch(2);
+  await batch(3);
+  const again = await openOn(machine, bucket);
+  expect(await values(again, 4)).toEqual([0, 1, 2, 3]);
+  // Each once, behind the claim.
+  expect(volume.row.end.next).toBe(first + 256 + 3);
+});
