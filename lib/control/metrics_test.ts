@@ -16,7 +16,7 @@ const BUCKET: BucketInfo = {
   ...{ storeRequests: 9, storeErrors: 2, transfers: 3, transfersWaiting: 4 },
   ...{ journaledBytes: 2 ** 16, cachedBytes: 65536, prefetchedBytes: 7 },
   ...{ cacheHits: 0.75, cacheUses: { hits: 3, misses: 1 } },
-  ...{ objectBytes: 2000, liveBytes: 1500 },
+  ...{ objectBytes: 2000, liveBytes: 1500, inheritedBytes: 600 },
 };
 
 const flow = (bytes: number) => ({ bytes, pdus: 1, bytesPerSecond: 2 });
@@ -115,6 +115,7 @@ Deno.test("each figure of a status is a sample, in base units", async () => {
     volume_prefetched_bytes: photos(7),
     volume_object_bytes: photos(2000),
     volume_live_bytes: photos(1500),
+    volume_inherited_bytes: photos(600),
     session_commands_total: ofSession(21),
     session_read_bytes_total: ofSession(22),
     session_written_bytes_total: ofSession(23),

@@ -168,6 +168,12 @@ const OF_BUCKETS: readonly Figure<BucketInfo>[] = [
       "Bytes of those that are in the volume. Whoever loses them has lost it.",
     of: ({ liveBytes }) => liveBytes,
   },
+  {
+    name: "vault_volume_inherited_bytes",
+    help:
+      "Bytes of a clone that lie where the volume does that it was made of. Whoever loses that one loses them.",
+    of: ({ inheritedBytes }) => inheritedBytes,
+  },
 ];
 
 /** Clocks may have been put back meanwhile. */
