@@ -149,11 +149,8 @@
  */
 
 // Run a node, be a device of it, attach its volumes.
-export {
-  type NodeOptions,
-  type RunningNode,
-  runNode,
-} from "./lib/daemon/node.ts";
+export { runNode } from "./lib/daemon/node.ts";
+export type { NodeOptions, RunningNode } from "./lib/daemon/node_options.ts";
 export {
   initNode,
   openNode,

@@ -70,6 +70,8 @@ Deno.test("commands, options, choices and files are offered where they may stand
   expect(await wordsAfter("serve", "--listen", "x", "--fo")).toEqual([
     "--forward",
   ]);
+  expect(await wordsAfter("serve", "--met")).toEqual(["--metrics"]);
+  expect(await wordsAfter("serve", "--metrics", "")).toEqual([]);
   expect(await wordsAfter("nonsense", "more", "")).toEqual([]);
 });
 

@@ -19,6 +19,7 @@ interface ServeOptions {
   readonly listen: string;
   readonly forward?: string;
   readonly target?: string;
+  readonly metrics?: string;
   readonly resumeWindow?: string;
   readonly unsafeNonLoopback?: true;
   readonly background?: true;
@@ -44,6 +45,10 @@ export function serveCommand() {
         "vault serve --target 127.0.0.1:3260",
         "offer the volumes to this machine's own initiators, too",
       ],
+      [
+        "vault serve --metrics 127.0.0.1:9464",
+        "let Prometheus ask for http://127.0.0.1:9464/metrics",
+      ],
     ],
   })
     .option("--listen <host:port>", "where devices dial", DEFAULT_LISTEN)
@@ -56,8 +61,12 @@ export function serveCommand() {
       "also offer the volumes at this loopback address",
     )
     .option(
+      "--metrics <host:port>",
+      "tell Prometheus what `vault status` tells, at this loopback address",
+    )
+    .option(
       "--unsafe-non-loopback",
-      "let --forward and --target leave loopback, where iSCSI is not protected",
+      "let --forward, --target and --metrics leave loopback: iSCSI is not protected there, and anybody reads the metrics",
     )
     .option(
       "--resume-window <duration>",
@@ -77,6 +86,7 @@ interface Addresses {
   readonly listen: Address;
   readonly forward?: Address;
   readonly target?: Address;
+  readonly metrics?: Address;
 }
 
 function addressesOf(options: ServeOptions): Addresses {
@@ -91,6 +101,7 @@ function addressesOf(options: ServeOptions): Addresses {
     listen: parseAddress(options.listen),
     ...(options.forward ? { forward: parseAddress(options.forward) } : {}),
     ...(options.target ? { target: parseAddress(options.target) } : {}),
+    ...(options.metrics ? { metrics: parseAddress(options.metrics) } : {}),
   };
 }
 
@@ -115,7 +126,7 @@ async function foreground(
   const { stateDir, options, addresses } = parts;
   if (options.unsafeNonLoopback) {
     warn(
-      "iSCSI outside loopback can be read and changed by anybody on the way",
+      "iSCSI outside loopback can be read and changed by anybody on the way, and metrics are read by anybody",
     );
   }
   const { runNode } = await import("../lib/daemon/node.ts");
@@ -131,6 +142,7 @@ async function foreground(
     announce(await node.operations.status(), {
       listen: node.listen,
       target: node.target,
+      metrics: node.metrics,
       devices: devices.filter((device) =>
         device.revokedAt === undefined
       ).length,
@@ -145,6 +157,7 @@ function announce(
   what: {
     readonly listen: string;
     readonly target: string | undefined;
+    readonly metrics: string | undefined;
     readonly devices: number;
   },
 ): void {
@@ -163,6 +176,9 @@ function announce(
   }
   if (what.target !== undefined) {
     print(`This machine's own initiators find them at ${what.target}.`);
+  }
+  if (what.metrics !== undefined) {
+    print(`Prometheus finds the metrics at http://${what.metrics}/metrics.`);
   }
   if (what.devices === 0) note("No device has joined yet: vault invite NAME");
   note("Ctrl-C stops it.");

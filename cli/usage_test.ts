@@ -112,6 +112,14 @@ Deno.test("values that make no sense are told before anything is done", () =>
     ! vault: Cannot read the address "nowhere"
     ! vault: hint: …
     [2]
+    $ vault serve --metrics 9464
+    ! vault: Cannot read the address "9464"
+    ! vault: hint: …
+    [2]
+    $ vault serve --metrics 0.0.0.0:9464
+    ! vault: 0.0.0.0:9464 is not a loopback address
+    ! vault: hint: Nobody is asked who they are there: anybody on the network could read names of volumes and devices. Use 127.0.0.1.
+    [2]
     $ vault serve --forward 127.0.0.1:1 --target 127.0.0.1:2
     ! vault: --forward and --target exclude each other
     ! vault: hint: …

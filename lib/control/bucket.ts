@@ -53,6 +53,16 @@ export interface BucketInfo extends BucketSpec {
   readonly uploadedBytes?: number;
   /** From the bucket, since it is served. */
   readonly fetchedBytes?: number;
+  /** Requests to the store since it is served, each try counted. */
+  readonly storeRequests?: number;
+  /** Those of them that failed; most are tried again. */
+  readonly storeErrors?: number;
+  /** Requests that the store is answering now. */
+  readonly transfers?: number;
+  /** Those that wait for their turn, or for a limit of rate. */
+  readonly transfersWaiting?: number;
+  /** What the journal takes on this machine's disk, with what is uploaded already. */
+  readonly journaledBytes?: number;
   /** What of the cache is in use. */
   readonly cachedBytes?: number;
   /** How much of what is in the volume was found in the cache or brought there. Absent without `prefetch`. */
@@ -61,6 +71,8 @@ export interface BucketInfo extends BucketSpec {
   readonly notPrefetched?: string;
   /** The share of reads that found what they wanted in the cache, since it is served. Absent where there were none. */
   readonly cacheHits?: number;
+  /** How often the cache had what it was asked for, and how often not, since it is served. */
+  readonly cacheUses?: { readonly hits: number; readonly misses: number };
   /** What the volume takes in the bucket, with what is to be deleted. */
   readonly objectBytes?: number;
   /** What of that is in the volume still. */

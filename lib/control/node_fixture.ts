@@ -194,8 +194,8 @@ export class Door implements Listener<Duplex> {
   #wake: (() => void) | undefined;
   #closed = false;
 
-  connect(): Duplex {
-    const [mine, theirs] = duplexPair();
+  connect(options?: Parameters<typeof duplexPair>[0]): Duplex {
+    const [mine, theirs] = duplexPair(options);
     this.#waiting.push(theirs);
     this.#wake?.();
     return mine;

@@ -137,6 +137,8 @@ export interface SessionInfo {
   readonly initiator: string;
   /** The device behind which it is. */
   readonly device: string;
+  /** The session's handle: unlike that of any other which is logged in to this node. */
+  readonly tsih: number;
   /** When it logged in. */
   readonly since: string;
   /** SCSI commands since then. */

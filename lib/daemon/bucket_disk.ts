@@ -77,7 +77,10 @@ export async function openBucketDisk(
       keepPin: (pin) => folder.keepPin(pin),
       prefetches: limits.prefetch === true,
     });
-    disk = new BucketDisk({ clock, document }, { volume, reach, cache, tries });
+    disk = new BucketDisk(
+      { clock, document },
+      { volume, reach, cache, tries, journal },
+    );
   } catch (thrown) {
     cache?.close();
     await journal?.close();
@@ -150,6 +153,7 @@ interface DiskParts {
   readonly reach: OpenBucket;
   readonly cache: ChunkCache | undefined;
   readonly tries: Pick<Tries, "why">;
+  readonly journal: Pick<Journal, "sizeBytes">;
 }
 
 export class BucketDisk {
@@ -239,7 +243,8 @@ export class BucketDisk {
   /** How it is now, for people. */
   info(): Omit<BucketInfo, keyof BucketDocument> {
     const { store } = this;
-    const { volume, reach, cache } = this.#parts;
+    const { volume, reach, cache, journal } = this.#parts;
+    const counters = reach.counters();
     const { undrainedBytes, undrainedSinceMs } = store;
     const trouble = this.#trouble;
     const { prefetch } = volume;
@@ -256,13 +261,19 @@ export class BucketDisk {
       }),
       ...(trouble !== undefined && { trouble }),
       uploadedBytes: this.uploadedBytes,
-      fetchedBytes: reach.counters().downloadedBytes,
+      fetchedBytes: counters.downloadedBytes,
+      storeRequests: counters.requests,
+      storeErrors: counters.errors,
+      transfers: counters.inFlight,
+      transfersWaiting: counters.waiting,
+      journaledBytes: journal.sizeBytes,
       cachedBytes: cache?.sizeBytes ?? 0,
       ...(prefetch && { prefetchedBytes: prefetch.hereBytes }),
       ...(prefetch?.trouble !== undefined && {
         notPrefetched: prefetch.trouble,
       }),
       ...(hits + misses > 0 && { cacheHits: hits / (hits + misses) }),
+      cacheUses: { hits, misses },
       objectBytes: volume.storedBytes,
       liveBytes: volume.map.liveBytes,
       ...this.#inheritance,

@@ -34,6 +34,7 @@ function diskOf(volume: BucketVolume, bucket: Bucket): BucketDisk {
     },
     cache: undefined,
     tries: { why: () => undefined },
+    journal: { sizeBytes: 4096 },
   });
 }
 
@@ -51,7 +52,9 @@ Deno.test("a checkpoint that cannot be written is told of, although all is uploa
   await put(volume, { sector: 0, value: 1 });
   await volume.row.settled();
   expect(disk.info()).toMatchObject({
-    pendingBytes: 0,
+    ...{ pendingBytes: 0, journaledBytes: 4096 },
+    ...{ transfers: 0, transfersWaiting: 0 },
+    cacheUses: { hits: 0, misses: 0 },
     trouble: "Could not write a checkpoint: no answer",
   });
   state.on = false;

@@ -5,7 +5,6 @@ import type { Duplex, Listener } from "../base/duplex.ts";
 import { messageOf } from "../base/errors.ts";
 import { type Log, silent } from "../base/log.ts";
 import type { Primitives } from "../base/primitives.ts";
-import type { NodeOperations } from "../control/operations.ts";
 import { nodeHandlers, serveControl } from "../control/server.ts";
 import { systemClock } from "../os/clock.ts";
 import { listenLocal } from "../os/local_socket.ts";
@@ -16,11 +15,13 @@ import { Targets } from "../target/targets.ts";
 import type { LinkListener } from "../../tunnel/listen.ts";
 import { type Leases, openLeases } from "./leases.ts";
 import { DRAIN_MS } from "./disk_target.ts";
-import { expectLoopback } from "./loopback.ts";
+import { expectLoopback, expectLoopbackForMetrics } from "./loopback.ts";
 import { Forward } from "./forward.ts";
 import { guessAddress } from "./guess_address.ts";
 import { type EndingOperations, nodeOperations } from "./node_operations.ts";
+import type { MetricsService } from "./metrics_service.ts";
 import { openTestedLinks } from "./node_links.ts";
+import type { NodeOptions, RunningNode } from "./node_options.ts";
 import { NodeService } from "./node_service.ts";
 import { NodeState } from "./node_state.ts";
 import type { Live } from "./node_status.ts";
@@ -34,46 +35,6 @@ import { Views } from "./views.ts";
 const RENEWAL_LOOK_MS = 60 * 60 * 1000;
 /** How long a command may take that found no node running, and asks and changes it itself. */
 const COMMANDS_MS = 10_000;
-
-/** Which node to run, and where. */
-export interface NodeOptions {
-  /** The folder that holds its keys, its devices and its volumes. Made, for its owner alone, where there is none. */
-  readonly stateDir: string;
-  /** Where devices dial. Port 0 takes a free one. */
-  readonly listen: Address;
-  /** Another iSCSI target that takes the place of the node's own volumes. */
-  readonly forward?: Address;
-  /** Offers the volumes to this machine's own initiators, too. */
-  readonly target?: Address;
-  /** How long a device that has lost its connection may take to come back with nobody noticing; 120 s unless given, 0 for not at all. */
-  readonly resumeWindowMs?: number;
-  /** Lets `target` and `forward` be addresses that others can reach. iSCSI is not protected there. */
-  readonly unsafeNonLoopback?: boolean;
-  /** Where it says what happens, refusals and failed MACs among it; nowhere unless given. */
-  readonly log?: Log;
-  /** The machine's unless given. */
-  readonly clock?: Clock;
-  /** The runtime's unless given. */
-  readonly primitives?: Primitives;
-}
-
-/** A node that serves. */
-export interface RunningNode {
-  /** What can be asked of it and changed, while it serves. The same is answered on its control socket, to `vault` commands. */
-  readonly operations: NodeOperations;
-  /** HOST:PORT where devices dial. */
-  readonly listen: string;
-  /** HOST:PORT for initiators of this machine, where it was asked for. */
-  readonly target: string | undefined;
-  /**
-   * Asks initiators to log out, cuts those that have not within 10 s, flushes, and ends. Repeated, it is the same stop.
-   *
-   * @throws {MediaError} where a volume could not be flushed; the node has ended nevertheless
-   */
-  stop(): Promise<void>;
-  /** Resolves when it has ended. Never rejects. */
-  readonly closed: Promise<void>;
-}
 
 /**
  * Starts the node that the state folder holds, and makes one where there is none: what `vault serve` does.
@@ -98,9 +59,7 @@ export interface RunningNode {
  * @throws {VaultError} where it runs already, an address is taken or not loopback, or the tunnel lets in whom it must not
  */
 export async function runNode(options: NodeOptions): Promise<RunningNode> {
-  for (const address of [options.target, options.forward]) {
-    if (address && !options.unsafeNonLoopback) expectLoopback(address);
-  }
+  expectPrivate(options);
   const folder = new StateFolder(options.stateDir);
   const clock = options.clock ?? systemClock;
   const primitives = options.primitives ?? systemPrimitives;
@@ -110,7 +69,10 @@ export async function runNode(options: NodeOptions): Promise<RunningNode> {
     stateDir: folder.path,
     name: NODE_SOCKET,
   });
+  let metrics: MetricsService | undefined;
   try {
+    // Ahead of all that takes its time, or would be half started.
+    metrics = await openMetrics(options.metrics, { clock, log });
     const state = await NodeState.open({
       ...{ folder, primitives, clock, log },
       // A command that found no `serve` a moment ago is soon over.
@@ -122,25 +84,45 @@ export async function runNode(options: NodeOptions): Promise<RunningNode> {
         clock,
         primitives,
         log,
-        ...{ control, folder, state },
+        ...{ control, folder, state, metrics },
       });
     } catch (thrown) {
       state.release();
       throw thrown;
     }
   } catch (thrown) {
+    await metrics?.close();
     control.close();
     throw thrown;
   }
 }
 
-type Parts = NodeOptions & {
+function expectPrivate(options: NodeOptions): void {
+  if (options.unsafeNonLoopback) return;
+  for (const address of [options.target, options.forward]) {
+    if (address) expectLoopback(address);
+  }
+  if (options.metrics) expectLoopbackForMetrics(options.metrics);
+}
+
+/** What scrapers need is loaded where there may be some. */
+async function openMetrics(
+  address: Address | undefined,
+  world: { readonly clock: Clock; readonly log: Log },
+): Promise<MetricsService | undefined> {
+  if (!address) return undefined;
+  const { listenForMetrics } = await import("./metrics_service.ts");
+  return listenForMetrics(address, world);
+}
+
+type Parts = Omit<NodeOptions, "metrics"> & {
   readonly clock: Clock;
   readonly primitives: Primitives;
   readonly log: Log;
   readonly control: Listener<Duplex>;
   readonly folder: StateFolder;
   readonly state: NodeState;
+  readonly metrics: MetricsService | undefined;
 };
 
 class Node implements RunningNode {
@@ -249,6 +231,10 @@ class Node implements RunningNode {
     return this.#direct?.address;
   }
 
+  get metrics(): string | undefined {
+    return this.#parts.metrics?.address;
+  }
+
   stop(): Promise<void> {
     return this.#stopping ??= this.#stop();
   }
@@ -268,6 +254,8 @@ class Node implements RunningNode {
     } finally {
       this.#traffic.stop();
       try {
+        // Ahead of the volumes, which nobody shall take for lost.
+        await this.#parts.metrics?.close();
         await unchanging;
         await this.#volumes.close();
       } finally {
@@ -283,6 +271,7 @@ class Node implements RunningNode {
     this.#renewLater();
     this.#service.serveLinks(this.#links);
     if (this.#direct) this.#service.serveDirect(this.#direct);
+    this.#parts.metrics?.serve(() => this.operations.status());
   }
 
   #live(leases: Leases): Live {

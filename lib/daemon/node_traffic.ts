@@ -39,6 +39,7 @@ export class NodeTraffic {
       volume: session.volume,
       initiator: session.initiator,
       device: session.device,
+      tsih: session.tsih,
       since: new Date(session.since).toISOString(),
       commands: session.commands,
       read: this.#flow(`read ${session.tsih}`, session.read),

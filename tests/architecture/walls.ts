@@ -34,6 +34,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "commander": ["cli"],
   "cli-table3": ["cli"],
   "picocolors": ["cli"],
+  "prom-client": ["lib/control"],
   "@peculiar/x509": ["lib/pki"],
   "reflect-metadata": ["lib/pki"],
   "valibot": ["cli", "lib/control", "lib/daemon", "lib/pki"],

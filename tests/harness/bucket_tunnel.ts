@@ -20,9 +20,13 @@ export const STORE_KEYS = {
   AWS_SECRET_ACCESS_KEY: "SK",
 };
 
-/** How a volume in that store is made or found; with a prefix it is made. */
-export function storeArgs(ceph: Ceph, prefix: string): string[] {
-  const { endpoint } = ceph.access();
+/** How a volume in that store is made or found; with a prefix it is made. The store is reached through `port` where something is before it. */
+export function storeArgs(
+  ceph: Ceph,
+  prefix: string,
+  port: number = ceph.port,
+): string[] {
+  const { endpoint } = ceph.access(port);
   return [
     ...["--endpoint", endpoint, "--cache", "1MiB", "--journal", "64MiB"],
     ...(prefix === "" ? [] : ["--store", `s3://${BUCKET}/${prefix}`]),
@@ -32,16 +36,22 @@ export function storeArgs(ceph: Ceph, prefix: string): string[] {
 /** A node with a new volume of 64 MiB there, and a device that has attached it. */
 export function openBucketTunnel(
   ceph: Ceph,
-  { prefix, keyFile }: { readonly prefix: string; readonly keyFile: string },
+  { prefix, keyFile, storePort, serveArgs = [] }: {
+    readonly prefix: string;
+    readonly keyFile: string;
+    readonly storePort?: number;
+    readonly serveArgs?: readonly string[];
+  },
 ): Promise<Tunnel> {
   return Tunnel.open({
     volumes: [],
     attached: "photos",
     serveEnv: STORE_KEYS,
+    serveArgs,
     prepare: async (node) => {
       await node.ok(
         ...["volume", "create", "photos", "--size", "64MiB"],
-        ...[...storeArgs(ceph, prefix), "--key-file", keyFile],
+        ...[...storeArgs(ceph, prefix, storePort), "--key-file", keyFile],
       );
     },
   });

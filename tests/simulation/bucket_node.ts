@@ -225,7 +225,7 @@ export class BucketNode {
           bucket: { url: "s3://b", cacheBytes: 0, journalBytes: 0 },
         },
       }, {
-        volume,
+        ...{ volume, journal },
         reach: {
           bucket,
           elsewhere: () => bucket,

@@ -11,7 +11,8 @@ import type {
   RunningAttachment,
 } from "../attachment_options.ts";
 import { joinNode } from "../join_node.ts";
-import { type NodeOptions, type RunningNode, runNode } from "../node.ts";
+import { runNode } from "../node.ts";
+import type { NodeOptions, RunningNode } from "../node_options.ts";
 
 export const ANY_PORT = { hostname: "127.0.0.1", port: 0 };
 export const INITIATOR = "iqn.2026-11.internal.vault:test";
