@@ -78,10 +78,13 @@ export class Ceph implements AsyncDisposable {
     client.destroy();
   }
 
-  /** Stops the OSD where it stands, or lets it go on: the gateway takes requests, and does not answer them. */
-  stall(on: boolean): void {
-    const pid = this.#pid("osd.0");
-    if (pid === undefined) throw new Error("No OSD runs");
+  /**
+   * Stops the OSD where it stands, or lets it go on: the gateway takes requests, and does not answer them. For longer than some ten seconds it
+   * is the gateway that is to stand: an OSD does not always come back from that.
+   */
+  stall(on: boolean, daemon: Daemon = "osd.0"): void {
+    const pid = this.#pid(daemon);
+    if (pid === undefined) throw new Error(`No ${daemon} runs`);
     Deno.kill(pid, on ? "SIGSTOP" : "SIGCONT");
   }
 

@@ -217,7 +217,7 @@ scenario("a store that stands still stops no writer, and is said", {
   const { disk } = await logIn(tunnel);
   await disk.write(0, bytesOf(1));
   await disk.flush();
-  ceph.stall(true);
+  ceph.stall(true, "client.rgw");
   try {
     // Little: what is sent has its time by its length before the store counts as silent.
     for (let at = 0; at < 3; at++) {
@@ -232,8 +232,9 @@ scenario("a store that stands still stops no writer, and is said", {
         /uploading is paused: /.test(bucket?.trouble ?? "");
     }, { timeoutMs: 70_000 });
     expect(await tunnel.node.ok("status")).toMatch(/not uploaded: \S+ [KM]iB/);
+    expect(tunnel.serve.output).toMatch(/written waits in its journal/);
   } finally {
-    ceph.stall(false);
+    ceph.stall(false, "client.rgw");
   }
   await until("it goes on", async () => {
     const { bucket } = await show(tunnel.node);
@@ -241,12 +242,12 @@ scenario("a store that stands still stops no writer, and is said", {
   }, { timeoutMs: 90_000 });
   // A node whose store is not there starts all the same, and serves it when it comes.
   await tunnel.serve.stop("SIGKILL");
-  ceph.stall(true);
+  ceph.stall(true, "client.rgw");
   tunnel.serve = await startServe(tunnel.node, tunnel.servePort);
   try {
     expect((await show(tunnel.node)).health).toMatch(/^not served: its store/);
   } finally {
-    ceph.stall(false);
+    ceph.stall(false, "client.rgw");
   }
   const again = await logInAgain(tunnel);
   expectSame(await again.disk.read(0, PIECE_BLOCKS), bytesOf(2));
