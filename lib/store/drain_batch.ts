@@ -45,13 +45,14 @@ export class BatchReader {
   }
 
   /**
-   * The next stable entries, of which there are some, each found whole, as many as a batch has. Of what they did to a byte only the last counts.
+   * The next stable entries, of which there are some, each found whole, as many as a batch has, and none behind `last`, which is the last of
+   * its operation. Of what they did to a byte only the last counts.
    *
    * @throws {VaultError} where one of them cannot be read any more
    */
-  async read(from: Position): Promise<Batch> {
+  async read(from: Position, last = Infinity): Promise<Batch> {
     const [journal, target] = [this.#journal, this.#target];
-    const { stable } = journal;
+    const stable = Math.min(journal.stable, last);
     invariant(from.sequence <= stable, "A batch of nothing");
     const entries: Omit<Entry, "next">[] = [];
     const buffer = this.#rooms.take(target.batchBytes);

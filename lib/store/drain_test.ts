@@ -34,7 +34,7 @@ class BusyTarget implements DrainTarget {
   done = 0;
   /** The most that it had at once. */
   most = 0;
-  #failed: { readonly first: number; readonly why: unknown } | undefined;
+  #failed: { readonly why: unknown } | undefined;
 
   get sizeBytes(): number {
     return SIZE_BYTES;
@@ -50,11 +50,16 @@ class BusyTarget implements DrainTarget {
   }
   close: DrainTarget["close"] = () => this.inner.close();
 
+  lastApplied(): Promise<number> {
+    this.#failed = undefined;
+    expect(this.held).toEqual([]);
+    return Promise.resolve(this.done);
+  }
+
   async apply(batch: DrainBatch): Promise<void> {
     const { first, pieces } = batch;
     this.firsts.push(first);
-    if (this.#failed && first > this.#failed.first) throw this.#failed.why;
-    this.#failed = undefined;
+    if (this.#failed) throw this.#failed.why;
     // Neither a gap nor what is behind one.
     const expected = (this.held.at(-1)?.last ?? this.done) + 1;
     expect(first).toBe(expected);
@@ -68,7 +73,18 @@ class BusyTarget implements DrainTarget {
 
   /** Carries out the first that it has. */
   letGo(): void {
-    const { pieces, came, last, told } = this.held.shift()!;
+    const held = this.held.shift()!;
+    this.#carryOut(held);
+    held.told.resolve();
+  }
+
+  /** Carries out so many, and fails all that it has: their giver hears of none. */
+  loseAnswers(count: number, why: unknown): void {
+    for (const held of this.held.slice(0, count)) this.#carryOut(held);
+    this.fail(why);
+  }
+
+  #carryOut({ pieces, came, last }: Held): void {
     for (const [n, piece] of pieces.entries()) {
       if (piece.kind === "zero") void this.inner.unmap(piece);
       else {
@@ -77,13 +93,12 @@ class BusyTarget implements DrainTarget {
       }
     }
     this.done = last;
-    told.resolve();
   }
 
   /** Fails the first that it has, and with it all; those behind it when the returned function is called. */
   failing(why: unknown): () => void {
     const [first, ...rest] = this.held.splice(0);
-    this.#failed = { first: first!.first, why };
+    this.#failed = { why };
     first!.told.reject(why);
     return () => {
       for (const { told } of rest) told.reject(why);
@@ -202,6 +217,57 @@ Deno.test("where one fails while the next is read, that is not handed over, and 
   await store.close();
 });
 
+Deno.test("what has arrived although nobody heard of it does not come again, and is read below", async () => {
+  const { target, journal, store, batch } = await busy();
+  for (let n = 0; n < 3; n++) await batch(n);
+  await settle();
+  expect(target.firsts.splice(0)).toEqual([1, 5, 9]);
+  target.loseAnswers(2, new Error("No answer"));
+  await settle();
+  expect(target.firsts).toEqual([9]);
+  expect(journal.from.sequence).toBe(9);
+  expect(store.undrainedBytes).toBe(4 * 1024);
+  // Nothing lies over it any more.
+  void target.inner.write(0, new Uint8Array(512).fill(77));
+  const found = await bytesOf(store);
+  expect([found[0], found[512], found[8 * 512]]).toEqual([77, 2, 9]);
+  target.letGo();
+  await settle();
+  expect(store.undrainedBytes).toBe(0);
+  await store.close();
+});
+
+Deno.test("what a target has from before does not come again when the journal is opened, however much else there is", async () => {
+  const { target, disk, store, batch } = await busy();
+  for (let n = 0; n < 3; n++) await batch(n);
+  await store.write(0, new Uint8Array(512).fill(99));
+  await settle();
+  expect(target.firsts).toEqual([1, 5, 9]);
+  await store.flush();
+  const later = new BusyTarget();
+  void later.inner.write(0, new Uint8Array(12 * 512).fill(50));
+  later.done = 6;
+  const again = new JournaledStore({
+    target: later,
+    journal: await openJournal(disk.copy().folder("j")),
+    clock: noTime,
+  });
+  const read = async () => {
+    const found = await bytesOf(again);
+    return [0, 1, 5, 6].map((sector) => found[sector * 512]);
+  };
+  expect(await read()).toEqual([99, 2, 6, 7]);
+  const drained = again.drained();
+  await settle();
+  expect(later.firsts).toEqual([7, 11]);
+  // Of those that it has, it says what they are.
+  expect(await read()).toEqual([99, 50, 50, 7]);
+  for (let n = 0; n < 2; n++) later.letGo();
+  await drained;
+  expect(again.undrainedBytes).toBe(0);
+  await again.close();
+});
+
 Deno.test("closing waits for what is under way, remembers what of it arrived, and takes nothing more", async () => {
   const { target, disk, store, batch } = await busy();
   for (let n = 0; n < 5; n++) await batch(n);
@@ -228,8 +294,11 @@ Deno.test("whatever fails and whatever is written meanwhile, all arrives in orde
     const model = new Uint8Array(SIZE_BYTES);
     const act = () => {
       if (target.held.length === 0) return;
-      if (dice.once(6)) target.fail(new Error("Not now"));
-      else target.letGo();
+      const what = dice.next(6);
+      if (what === 0) target.fail(new Error("Not now"));
+      else if (what === 1) {
+        target.loseAnswers(dice.next(4), new Error("No answer"));
+      } else target.letGo();
     };
     /** Lets the target do something until that is over. */
     const acting = async (pending: void | Promise<void>) => {
