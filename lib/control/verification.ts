@@ -2,7 +2,7 @@
 
 /** An object of a bucket that is not what was written, and what that does to the volume. */
 export interface DamageInfo {
-  /** "segment", "checkpoint", "superblock" or "snapshot". */
+  /** "segment", "checkpoint", "superblock", "snapshot" or "mark". */
   readonly kind: string;
   /** Counted for each kind by itself. */
   readonly number: number;
@@ -31,7 +31,7 @@ export interface VerifyResult {
   readonly segments: number;
   /** Those of them that belong to volumes that this one is a clone of. Absent where there are none. */
   readonly inherited?: number;
-  /** Superblock, checkpoints and snapshots. */
+  /** Superblock, checkpoints and their marks, snapshots. */
   readonly others: number;
   /** What all of these take. */
   readonly bytes: number;

@@ -10,7 +10,7 @@ import type {
   Recovery,
   VolumeSpec,
 } from "../control/operations.ts";
-import { SEGMENT_FOLDER, SMALL_FOLDER } from "../segments/keys.ts";
+import { FOLDERS, SMALL_FOLDER } from "../segments/keys.ts";
 import type { VolumeKeys } from "../segments/keys.ts";
 import { SUPERBLOCK_NUMBER } from "../segments/superblock.ts";
 import {
@@ -109,7 +109,7 @@ export async function deleteFromBucket(
   await withBucket(spec, world, async (bucket) => {
     await expectOurs(bucket, { keys, folder });
     await bucket.delete([keys.nameOf("superblock", SUPERBLOCK_NUMBER)]);
-    for (const prefix of [SMALL_FOLDER, SEGMENT_FOLDER]) {
+    for (const prefix of FOLDERS) {
       let names: string[] = [];
       for await (const { name } of listAll(bucket, prefix)) {
         if (keys.parseName(name)) names.push(name);

@@ -25,6 +25,7 @@ export const ObjectKind = {
   superblock: 2,
   checkpoint: 3,
   snapshot: 4,
+  mark: 5,
 } as const;
 export type ObjectKind = keyof typeof ObjectKind;
 
@@ -34,11 +35,14 @@ const SEALED_UNDER: Readonly<Record<ObjectKind, string>> = {
   checkpoint: "checkpoints",
   superblock: "heads",
   snapshot: "heads",
+  mark: "heads",
 };
 
-/** Where names lie: segments, and everything small. */
+/** Where names lie: segments, marks, and everything else, of which there is little. */
 export const SEGMENT_FOLDER = "d/";
+export const MARK_FOLDER = "k/";
 export const SMALL_FOLDER = "m/";
+export const FOLDERS = [SMALL_FOLDER, MARK_FOLDER, SEGMENT_FOLDER] as const;
 
 /** What an object is, where it belongs. */
 export interface ObjectIdentity {
@@ -120,7 +124,7 @@ export class VolumeKeys {
 
   /** What lies under `name`, or undefined where it is no name of this volume. */
   parseName(name: string): { kind: ObjectKind; number: number } | undefined {
-    const match = /^([dm]\/)([0-9a-f]{32})$/.exec(name);
+    const match = /^([dkm]\/)([0-9a-f]{32})$/.exec(name);
     const hidden = match && fromHex(match[2]!);
     if (!hidden) return undefined;
     const block = this.#names.backward(hidden);
@@ -139,5 +143,6 @@ export function checkNumber(number: number): void {
 }
 
 function folderOf(kind: ObjectKind): string {
-  return kind === "segment" ? SEGMENT_FOLDER : SMALL_FOLDER;
+  if (kind === "segment") return SEGMENT_FOLDER;
+  return kind === "mark" ? MARK_FOLDER : SMALL_FOLDER;
 }

@@ -13,12 +13,14 @@ const anyNumber = fc.integer({ min: 0, max: MAX_NUMBER - 1 });
 Deno.test("a name tells its key's holder what lies there, and others nothing", () => {
   fc.assert(fc.property(anyKind, anyNumber, (kind, number) => {
     const name = keys.nameOf(kind, number);
-    expect(name).toMatch(kind === "segment" ? /^d\/[0-9a-f]{32}$/ : /^m\//);
+    const its = kind === "segment" ? "d" : kind === "mark" ? "k" : "m";
+    expect(name).toMatch(/^[dkm]\/[0-9a-f]{32}$/);
+    expect(name[0]).toBe(its);
     expect(keys.parseName(name)).toEqual({ kind, number });
     expect(others.parseName(name)).toBeUndefined();
     // Nor in the other folder, cut, or written otherwise.
     const [folder, digits] = name.split("/") as [string, string];
-    const elsewhere = folder === "d" ? "m" : "d";
+    const elsewhere = folder === "d" ? "m" : folder === "m" ? "k" : "d";
     for (
       const not of [
         `${elsewhere}/${digits}`,
@@ -55,6 +57,7 @@ Deno.test("a name that nobody made is nobody's", () => {
   for (let i = 0; i < 2000; i++) {
     const digits = toHex(primitives.random(16));
     expect(keys.parseName(`d/${digits}`)).toBeUndefined();
+    expect(keys.parseName(`k/${digits}`)).toBeUndefined();
     expect(keys.parseName(`m/${digits}`)).toBeUndefined();
   }
 });
@@ -78,7 +81,7 @@ Deno.test("a name of something that this format does not know is nobody's", () =
     number: 7,
   });
   for (
-    const name of [named(3, 1, 7), named(5, 0, 7), named(3, 0, MAX_NUMBER)]
+    const name of [named(3, 1, 7), named(6, 0, 7), named(3, 0, MAX_NUMBER)]
   ) {
     expect(keys.parseName(name)).toBeUndefined();
   }

@@ -28,6 +28,7 @@ export const LIMITS: Readonly<
   checkpoint: { tableBytes: 1024, dataBytes: 240 * 2 ** 20 },
   superblock: { tableBytes: 1024 + MAX_ANCESTORS_BYTES, dataBytes: 0 },
   snapshot: { tableBytes: 1024, dataBytes: 0 },
+  mark: { tableBytes: 1024, dataBytes: 0 },
 };
 
 /** What is said of an object beside its table and data. */

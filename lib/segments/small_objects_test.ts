@@ -4,6 +4,7 @@ import { systemPrimitives as primitives } from "../os/primitives.ts";
 import { VolumeKeys } from "./keys.ts";
 import { SealError } from "./seal_error.ts";
 import { seal } from "./sealed.ts";
+import { encodeMark, openMark } from "./mark.ts";
 import { encodeSnapshot, openSnapshot } from "./snapshot.ts";
 import { encodeSuperblock, openSuperblock } from "./superblock.ts";
 
@@ -81,5 +82,28 @@ Deno.test("a snapshot's name has 1 to 255 bytes", () => {
   make("x".repeat(255))();
   for (const name of ["", "x".repeat(256), "ü".repeat(128)]) {
     expect(make(name)).toThrow(RangeError);
+  }
+});
+
+Deno.test("a mark says how far a checkpoint goes, to its key's holder", () => {
+  const mark = {
+    ...{ checkpoint: 70_000, nextSegment: 2 ** 40, epoch: 4, timeMs: 1e12 },
+    previous: primitives.random(32),
+  };
+  const bytes = encodeMark(keys, { ...mark, volumeId, number: 12 });
+  expect(openMark(keys, { volumeId, number: 12, bytes })).toEqual(mark);
+  for (const number of [11, 13]) {
+    expect(() => openMark(keys, { volumeId, number, bytes }))
+      .toThrow(SealError);
+  }
+  expect(() => openMark(others, { volumeId, number: 12, bytes }))
+    .toThrow(SealError);
+  for (let at = 0; at < bytes.length; at++) {
+    const changed = bytes.with(at, bytes[at]! ^ 1);
+    expect(() => openMark(keys, { volumeId, number: 12, bytes: changed }))
+      .toThrow(SealError);
+    expect(() =>
+      openMark(keys, { volumeId, number: 12, bytes: bytes.subarray(0, at) })
+    ).toThrow(SealError);
   }
 });

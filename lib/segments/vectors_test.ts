@@ -3,6 +3,7 @@ import { toHex } from "../base/bytes.ts";
 import { systemPrimitives as primitives } from "../os/primitives.ts";
 import { openCheckpoint } from "./checkpoint.ts";
 import { VolumeKeys } from "./keys.ts";
+import { openMark } from "./mark.ts";
 import { openSegment } from "./segment.ts";
 import { openSnapshot } from "./snapshot.ts";
 import { openSuperblock } from "./superblock.ts";
@@ -57,6 +58,15 @@ Deno.test("the outputs of the golden vectors give their inputs back", async () =
   }]);
   expect(toHex(checkpoint.head.previous)).toBe(outputs.segmentDigest);
 
+  const { nextSegment } = inputs.checkpoint;
+  const mark = openMark(keys, {
+    ...{ volumeId, number: inputs.mark, bytes: hex(outputs.mark) },
+  });
+  expect(mark).toEqual({
+    ...{ checkpoint: inputs.checkpoint.number, nextSegment },
+    ...{ epoch: inputs.epoch, timeMs: inputs.timeMs },
+    previous: hex(outputs.segmentDigest),
+  });
   const drained = {
     ...{ journal: hex(inputs.drained.journal), last: inputs.drained.last },
   };

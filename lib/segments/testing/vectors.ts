@@ -11,6 +11,7 @@ import type { Primitives } from "../../base/primitives.ts";
 import { systemPrimitives } from "../../os/primitives.ts";
 import { encodeCheckpoint, type MapExtent } from "../checkpoint.ts";
 import { type ObjectKind, VolumeKeys } from "../keys.ts";
+import { encodeMark } from "../mark.ts";
 import { encodeSegment, type SegmentExtent } from "../segment.ts";
 import { encodeSnapshot } from "../snapshot.ts";
 import { encodeSuperblock } from "../superblock.ts";
@@ -40,6 +41,8 @@ export interface VectorInputs {
     readonly snapshots: readonly number[];
     readonly extents: readonly MapExtent[];
   };
+  /** The number of one of the checkpoint. */
+  readonly mark: number;
   /** What a segment tells of a journal that follows the other, and a checkpoint that follows that. */
   readonly drained: {
     readonly number: number;
@@ -133,6 +136,11 @@ export async function computed(inputs: VectorInputs) {
     ...{ ...common, ...map, previous: telling.head.digest, segments: [] },
     ...{ extents: [], drained },
   });
+  const mark = encodeMark(keys, {
+    ...{ ...common, previous: sealed.head.digest },
+    ...{ number: inputs.mark, checkpoint: map.number },
+    nextSegment: map.nextSegment,
+  });
   const snapshot = encodeSnapshot(keys, {
     ...common,
     ...inputs.snapshot,
@@ -173,6 +181,7 @@ export async function computed(inputs: VectorInputs) {
     checkpointDigest: toHex(checkpoint.head.digest),
     drainedSegment: toHex(telling.bytes),
     drainedCheckpoint: toHex(toldCheckpoint.bytes),
+    mark: toHex(mark),
     superblock: toHex(
       encodeSuperblock(keys, { ...common, ...inputs.superblock }),
     ),

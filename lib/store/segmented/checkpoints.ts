@@ -9,24 +9,21 @@
 import { equalBytes, letGo } from "../../base/bytes.ts";
 import type { Clock } from "../../base/clock.ts";
 import { VaultError } from "../../base/errors.ts";
-import { BucketError, listAll } from "../../bucket/bucket.ts";
+import { BucketError } from "../../bucket/bucket.ts";
 import {
   type Checkpoint,
   encodingCheckpoint,
   type MapExtent,
-  openCheckpointHead,
   readCheckpoint,
 } from "../../segments/checkpoint.ts";
-import { SMALL_FOLDER } from "../../segments/keys.ts";
 import { SealError } from "../../segments/seal_error.ts";
 import type { Head } from "../../segments/sealed.ts";
 import type { ChainEnd, ChainOptions } from "./chain.ts";
+import { checkpointHead, checkpointNumbers } from "./checkpoint_heads.ts";
 import { Kept } from "./kept.ts";
+import { type KnownMark, Marks } from "./marks.ts";
 import type { VolumeMap } from "./volume_map.ts";
 import { readData } from "./whole_data.ts";
-
-/** Enough to have the head of any. */
-const HEAD_READ_BYTES = 128 * 1024;
 
 /** How many are kept: the one before the last is of use as long as somebody is reading it. */
 export const KEPT_CHECKPOINTS = 2;
@@ -47,12 +44,17 @@ interface Known {
 }
 
 /** A checkpoint that was written. */
-export type Written = Pick<Head, "digest"> & { readonly number: number };
+export type Written = Pick<Head, "digest"> & {
+  readonly number: number;
+  /** The number of its mark. */
+  readonly mark: number;
+};
 
 export class Checkpoints {
   /** What is needed beside the last ones. */
   readonly kept: Kept = new Kept();
   readonly #options: ChainOptions;
+  readonly #marks: Marks;
   /** Those that go furthest, the last one last. */
   #known: Known[] = [];
   /** Later ones stand for them, and how long they are. Those that are held stay. */
@@ -65,6 +67,12 @@ export class Checkpoints {
 
   constructor(options: ChainOptions) {
     this.#options = options;
+    this.#marks = new Marks(options);
+  }
+
+  /** The last mark that is known: the row goes as far as it says, whatever is listed. */
+  get marked(): KnownMark | undefined {
+    return this.#marks.last;
   }
 
   /** The one that goes furthest; undefined where there is none. @throws {SealError} where it is not what was written */
@@ -94,7 +102,7 @@ export class Checkpoints {
 
   /** One that is known to be there. @throws {SealError} where it is not, or is another */
   async read(number: number, digest?: Uint8Array): Promise<Checkpoint> {
-    const summary = await this.#summary(number);
+    const summary = await checkpointHead(this.#options, number);
     if (summary && digest && !equalBytes(summary.head.digest, digest)) {
       throw new SealError(`Checkpoint ${number} is not that of its snapshot`);
     }
@@ -105,6 +113,8 @@ export class Checkpoints {
 
   /** Whether somebody has written one of a row that goes further than up to `next`. */
   async goFurther(next: number): Promise<boolean> {
+    const mark = await this.#marks.find();
+    if (mark && mark.nextSegment > next) return true;
     const summaries = await this.#summaries();
     return summaries.some(({ nextSegment }) => nextSegment > next);
   }
@@ -144,9 +154,15 @@ export class Checkpoints {
       if (await bucket.create(name, bytes) !== "created") continue;
       const { length: objectBytes } = bytes;
       letGo(bytes);
+      // Until it is marked nothing is deleted that it stands for.
+      this.#stale.set(number, objectBytes);
+      const { previous, nextSegment, epoch, timeMs } = request;
+      const row = { previous, nextSegment, epoch, timeMs };
+      await this.#marks.make({ ...row, checkpoint: number });
+      this.#stale.delete(number);
       const written = { nextSegment: end.next, segments };
       this.#remember(number, objectBytes, written);
-      return { number, digest };
+      return { number, digest, mark: this.#marks.last!.number };
     }
     throw new VaultError("There is no number left for another checkpoint");
   }
@@ -269,29 +285,15 @@ export class Checkpoints {
     }
   }
 
-  /** Of those that are listed, and of those that follow them: a listing may lag behind. `found` is told of snapshots that are listed. */
-  async #numbers(found?: Set<number>): Promise<readonly number[]> {
-    const { bucket, keys } = this.#options;
-    const numbers: number[] = [];
-    for await (const { name } of listAll(bucket, SMALL_FOLDER)) {
-      const parsed = keys.parseName(name);
-      if (parsed?.kind === "checkpoint") numbers.push(parsed.number);
-      if (parsed?.kind === "snapshot") found?.add(parsed.number);
-    }
-    for (let next = Math.max(0, ...numbers) + 1;; next++) {
-      const name = keys.nameOf("checkpoint", next);
-      const first = await bucket.get(name, { offset: 0, length: 1 });
-      if (!first) return numbers;
-      numbers.push(next);
-    }
-  }
-
   /** Of all that there are at one moment: where one goes meanwhile, others have come. */
   async #summaries(found?: Set<number>) {
+    const options = this.#options;
     looks: for (let tries = 0; tries < MAX_LOOKS; tries++) {
       const summaries = [];
-      for (const number of await this.#numbers(found)) {
-        const summary = await this.#summary(number);
+      const marked = (await this.#marks.find())?.checkpoint;
+      const numbers = await checkpointNumbers(options, { marked, found });
+      for (const number of numbers) {
+        const summary = await checkpointHead(options, number);
         if (!summary) continue looks;
         const { nextSegment, head } = summary;
         summaries.push({ number, nextSegment, head });
@@ -300,20 +302,6 @@ export class Checkpoints {
       return summaries;
     }
     throw restless();
-  }
-
-  async #summary(number: number) {
-    const { bucket, keys, volumeId } = this.#options;
-    const name = keys.nameOf("checkpoint", number);
-    for (let length = HEAD_READ_BYTES, tries = 0; tries < 2; tries++) {
-      const bytes = await bucket.get(name, { offset: 0, length });
-      // It was deleted since.
-      if (!bytes) return undefined;
-      const opened = openCheckpointHead(keys, { volumeId, number, bytes });
-      if (!("needsBytes" in opened)) return opened;
-      length = opened.needsBytes;
-    }
-    throw new SealError(`Checkpoint ${number} is cut off`);
   }
 
   /** Undefined where it is gone. */

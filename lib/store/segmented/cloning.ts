@@ -104,9 +104,9 @@ async function begin(
   const next = nextSegment;
   // Of no journal of the clone's.
   const end: ChainEnd = { next, digest, epoch, timeMs, drained: undefined };
-  const { number } = await new Checkpoints({ bucket, keys, volumeId })
+  const { number, mark } = await new Checkpoints({ bucket, keys, volumeId })
     .write({ map, end, volumeBytes, clock });
-  made.unshift(keys.nameOf("checkpoint", number));
+  made.unshift(keys.nameOf("checkpoint", number), keys.nameOf("mark", mark));
   if (number !== FIRST_CHECKPOINT) throw taken();
   const { blockSizeBytes, segmentBytes } = source.superblock;
   const answer = await bucket.create(

@@ -106,7 +106,7 @@ function snapshotsWith(
       ? checkpoint?.segments.some((one) =>
         one.number === number && one.liveBytes > 0
       )
-      : kind !== "superblock" && its === number;
+      : (kind === "checkpoint" || kind === "snapshot") && its === number;
   return snapshots.filter(needs)
     .map(({ number, name }) => name ?? `number ${number}`);
 }

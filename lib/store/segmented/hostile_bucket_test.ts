@@ -45,8 +45,8 @@ const STEP = Number(Deno.env.get("HOSTILE_STEP") ?? 32);
 
 /** What nobody can notice, and why that is right. */
 const UNNOTICED: Readonly<Record<string, string>> = {
-  "delete checkpoint 3":
-    "nobody remembers how many there were; the one before and the row behind it tell the same",
+  "delete mark 3":
+    "nobody remembers how many there were; the checkpoint and the row behind it tell the same",
   "delete checkpoint 2": "nobody needs it while the last is there",
 };
 
@@ -209,7 +209,7 @@ Deno.test("the volume is sound, and has all kinds of objects and extents", async
     for (const { kind } of extents) kinds.add(kind);
   }
   expect([...kinds].sort()).toEqual([
-    ...["checkpoint", "claim", "data", "moved", "segment"],
+    ...["checkpoint", "claim", "data", "mark", "moved", "segment"],
     ...["superblock", "zero"],
   ]);
 });

@@ -61,12 +61,16 @@ export async function readPast(options: PastOptions): Promise<Past> {
   for (let tries = 1;; tries++) {
     const checkpoints = new Checkpoints(options);
     try {
-      const past = await readFrom(checkpoints, options);
+      const { reached, ...past } = await readFrom(checkpoints, options);
       const { pin } = options;
-      const isAll = pin === undefined || !isOlder(past.end, pin);
-      if (isAll || tries === MAX_READS) return past;
+      const isAll = reached && (!pin || !isOlder(past.end, pin));
+      if (isAll) return past;
       // A listing that lags does not show the last checkpoint, and all before that may be gone.
-      if (!await showsMore(checkpoints)) return past;
+      if (tries < MAX_READS && await showsMore(checkpoints)) continue;
+      if (reached) return past;
+      throw new SealError(
+        `The bucket shows less of this volume than its mark ${checkpoints.marked?.number} tells: what was written since is missing`,
+      );
     } catch (thrown) {
       if (!(thrown instanceof SealError) || tries === MAX_READS) throw thrown;
       if (!await checkpoints.goFurther(checkpoints.last)) throw thrown;
@@ -84,7 +88,7 @@ async function showsMore(checkpoints: Checkpoints): Promise<boolean> {
 async function readFrom(
   checkpoints: Checkpoints,
   options: PastOptions,
-): Promise<Past> {
+): Promise<Past & { readonly reached: boolean }> {
   const { pin, clock } = options;
   const checkpoint = await checkpoints.find();
   const map = checkpoint
@@ -103,7 +107,12 @@ async function readFrom(
     sizeBytes = checkpoint.volumeBytes;
   }
   let claimed: number | undefined;
+  const { marked } = checkpoints;
+  const mark = marked &&
+    { next: marked.nextSegment, digest: marked.previous };
   let passed = isPinned(end, pin);
+  // None but later ones of the same row goes further than the last that is marked.
+  let reached = !mark || end.next > mark.next || isPinned(end, mark);
   for (let looked: ChainEnd | undefined;; looked = end) {
     const row = follow(options, end, { ahead: HEADS_AHEAD });
     for await (const { segment, end: after } of row) {
@@ -124,6 +133,7 @@ async function readFrom(
       map.apply(knownOf(segment), segment.extents, endSector);
       end = after;
       passed ||= isPinned(end, pin);
+      reached ||= isPinned(end, mark);
     }
     // Whoever remembers finds out by that.
     if (pin || !await goesOnBehind(options, end)) break;
@@ -134,7 +144,7 @@ async function readFrom(
       );
     }
   }
-  return { map, checkpoints, end, sizeBytes, passed, claimed };
+  return { map, checkpoints, end, sizeBytes, passed, claimed, reached };
 }
 
 /** Whether the row was known to go further than to that end. */
@@ -143,7 +153,10 @@ function isOlder(end: ChainEnd, pin: Pin): boolean {
     (end.epoch === pin.epoch && end.next < pin.next);
 }
 
-function isPinned(end: ChainEnd, pin: Pin | undefined): boolean {
+function isPinned(
+  end: ChainEnd,
+  pin: Pick<Pin, "next" | "digest"> | undefined,
+): boolean {
   return end.next === pin?.next && equalBytes(end.digest, pin.digest);
 }
 

@@ -1,7 +1,7 @@
 /**
  * What of a volume is in its bucket at one moment, and what has to be: a look that goes on where `open` gives up.
  *
- *     superblock ──▶ every checkpoint ──▶ the row behind the one before the last, and behind the last ──▶ what is listed
+ *     superblock ──▶ every mark, every checkpoint ──▶ the row behind the one before the last, and behind the last ──▶ what is listed
  *                                                                     └──▶ the snapshots that count there, and what they need
  *
  * Whoever writes meanwhile deletes checkpoints first and then what only they need. So what is missing is missing where the same checkpoints
@@ -17,6 +17,7 @@ import {
   SMALL_FOLDER,
   type VolumeKeys,
 } from "../../segments/keys.ts";
+import type { Mark } from "../../segments/mark.ts";
 import type { SegmentHead } from "../../segments/segment.ts";
 import { type Ancestry, FIRST_CHECKPOINT } from "./ancestry.ts";
 import { CHAIN_START, type ChainEnd, follow } from "./chain.ts";
@@ -27,6 +28,7 @@ import {
   intactCheckpoint,
 } from "./intact_checkpoint.ts";
 import { whyOf } from "./object_check.ts";
+import { surveyMarks } from "./mark_survey.ts";
 import { UPLOADS } from "./row_queue.ts";
 import { type SurveyedSnapshot, surveySnapshots } from "./snapshot_survey.ts";
 import type { Suspect } from "./suspects.ts";
@@ -75,6 +77,9 @@ class Look {
   readonly #needed = new Map<number, SegmentRecord | undefined>();
   readonly #listedCheckpoints: number[] = [];
   readonly #listedSnapshots: number[] = [];
+  #marked: Mark | undefined;
+  /** It is not listed, and not there. */
+  #isMarkedMissing = false;
   #smallBytes = 0;
   #smallObjects = 0;
 
@@ -100,6 +105,7 @@ class Look {
     const from = last ? endOf(last) : CHAIN_START;
     const end = await this.#follow(from, { row, closes: true });
     this.#expectNothingBehind(end, listed);
+    this.#expectMarked(end);
     const { snapshots, restored } = await surveySnapshots(this.#options, {
       ...{ last, between, row, checkpoints, broken: this.#broken },
       listed: this.#listedSnapshots,
@@ -121,6 +127,10 @@ class Look {
 
   async #small(): Promise<void> {
     const { bucket, keys } = this.#options;
+    // Before the checkpoints: what is marked then is there, or one that goes further.
+    const marks = await surveyMarks(this.#options, this.#suspects);
+    this.#smallBytes += marks.bytes;
+    this.#smallObjects += marks.objects;
     const numbers = this.#listedCheckpoints;
     for await (const { name, sizeBytes } of listAll(bucket, SMALL_FOLDER)) {
       const parsed = keys.parseName(name);
@@ -133,6 +143,22 @@ class Look {
       }
     }
     for (const number of numbers) await this.#checkpoint(number);
+    this.#marked = marks.last;
+    const { checkpoint: number } = marks.last ?? {};
+    if (number === undefined || numbers.includes(number)) return;
+    this.#isMarkedMissing = !await this.#checkpoint(number);
+  }
+
+  /** That which is marked is there, or one that goes further. */
+  #expectMarked(end: ChainEnd): void {
+    const marked = this.#marked;
+    if (!marked || !this.#isMarkedMissing) return;
+    const { checkpoint: number, nextSegment } = marked;
+    if (this.#checkpoints.some((one) => one.nextSegment > nextSegment)) return;
+    const why = "it is missing, although it is marked and none goes further";
+    // The row behind the one before it may tell the same.
+    const closes = end.next < nextSegment ? { closes: true } as const : {};
+    this.#suspects.push({ kind: "checkpoint", number, why, ...closes });
   }
 
   async #listed(): Promise<Map<number, number>> {
@@ -145,11 +171,13 @@ class Look {
     return listed;
   }
 
-  async #checkpoint(number: number): Promise<void> {
+  /** Whether there is one, whatever it is. */
+  async #checkpoint(number: number): Promise<boolean> {
     const found = await intactCheckpoint(this.#options, number);
-    if (!found) return;
+    if (!found) return false;
     if ("why" in found) this.#broken.push(found);
     else this.#checkpoints.push(found);
+    return true;
   }
 
   /** Whoever opens the volume looks at the heads of all, and at the rest of that which goes furthest. */

@@ -56,7 +56,7 @@ export interface Verification {
   readonly segments: number;
   /** Those of them that are ancestors'. */
   readonly inherited: number;
-  /** Superblock, checkpoints and snapshots. */
+  /** Superblock, checkpoints and their marks, snapshots. */
   readonly others: number;
   /** What all of these take in the bucket. */
   readonly bytes: number;
