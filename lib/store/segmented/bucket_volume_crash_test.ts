@@ -252,24 +252,31 @@ function pinIn(process: Process, name: string) {
   };
 }
 
-const VARIANTS: readonly (Variant & { readonly name: string })[] = [
+const VARIANTS: readonly (Variant & {
+  readonly name: string;
+  /** So many objects that no life knew of are found in so many seeds; where segments are large there are few of either. */
+  readonly strays: number;
+})[] = [
   {
     name: "small segments",
     segmentBytes: 2048,
     checkpointEvery: 3,
     loses: false,
+    strays: 1 / 20,
   },
   {
     name: "large segments",
     segmentBytes: 65536,
     checkpointEvery: 20,
     loses: false,
+    strays: 0,
   },
   {
     name: "the local disk lost each time",
     segmentBytes: 2048,
     checkpointEvery: 4,
     loses: true,
+    strays: 1 / 50,
   },
 ];
 
@@ -301,7 +308,7 @@ for (const { name, ...variant } of VARIANTS) {
     expect(tally.operations).toBeGreaterThan(10 * seeds);
     expect(moves).toBeGreaterThan(seeds);
     expect(left).toBeGreaterThan(seeds / 2);
-    expect(strays).toBeGreaterThan(seeds / 50);
+    expect(strays).toBeGreaterThanOrEqual(variant.strays * seeds);
   });
 
   Deno.test(`${TITLE}, and so are its snapshots: ${name}`, async () => {

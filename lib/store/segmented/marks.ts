@@ -43,10 +43,10 @@ export class Marks {
   /** The last one there is; undefined where there is none. @throws {SealError} where it is not what was written */
   async find(): Promise<KnownMark | undefined> {
     const known = this.#last?.number ?? 0;
-    let [low, high] = [known, Infinity];
-    for (let step = 1; high === Infinity; step *= FAN) {
-      if (await this.#has(known + step)) low = known + step;
-      else high = known + step;
+    let [low, high] = [known, known + 1];
+    for (let step = 1; await this.#has(high); step *= FAN) {
+      low = high;
+      high += step;
     }
     while (high - low > 1) {
       const step = Math.ceil((high - low) / FAN);
