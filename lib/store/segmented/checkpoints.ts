@@ -13,7 +13,6 @@ import { BucketError, listAll } from "../../bucket/bucket.ts";
 import {
   type Checkpoint,
   encodingCheckpoint,
-  type MapExtent,
   openCheckpointHead,
   readCheckpoint,
 } from "../../segments/checkpoint.ts";
@@ -22,7 +21,7 @@ import { SealError } from "../../segments/seal_error.ts";
 import type { Head } from "../../segments/sealed.ts";
 import type { ChainEnd, ChainOptions } from "./chain.ts";
 import { Kept } from "./kept.ts";
-import type { VolumeMap } from "./volume_map.ts";
+import { extentsOf, type VolumeMap } from "./volume_map.ts";
 import { readData } from "./whole_data.ts";
 
 /** Enough to have the head of any. */
@@ -52,7 +51,7 @@ export type Written = Pick<Head, "digest"> & { readonly number: number };
 export class Checkpoints {
   /** What is needed beside the last ones. */
   readonly kept: Kept = new Kept();
-  readonly #options: ChainOptions;
+  #options: ChainOptions;
   /** Those that go furthest, the last one last. */
   #known: Known[] = [];
   /** Later ones stand for them, and how long they are. Those that are held stay. */
@@ -64,6 +63,11 @@ export class Checkpoints {
   #marked: number | undefined;
 
   constructor(options: ChainOptions) {
+    this.#options = options;
+  }
+
+  /** They are reached that way from now on. */
+  reachedBy(options: ChainOptions): void {
     this.#options = options;
   }
 
@@ -336,14 +340,4 @@ function restless(): BucketError {
     "Checkpoints come and go while they are looked at",
     { hint: "Another node writes to this volume. Stop it there." },
   );
-}
-
-function extentsOf(map: VolumeMap): Iterable<MapExtent> {
-  return {
-    *[Symbol.iterator]() {
-      for (const { sector, length, holder, at } of map.runs()) {
-        yield { sector, sectors: length, segment: holder, at };
-      }
-    },
-  };
 }
