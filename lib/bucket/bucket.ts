@@ -123,16 +123,25 @@ export function checkRange(range: Extent): void {
   throw new RangeError(`${length} bytes at ${offset} are no range`);
 }
 
-/** All objects whose names begin with `prefix`, in the order of their names, page by page. */
+/** All objects whose names begin with `prefix`, in the order of their names. */
 export async function* listAll(
   bucket: Bucket,
   prefix: string,
   startAfter?: string,
 ): AsyncGenerator<ObjectInfo, void, void> {
+  for await (const page of listPages(bucket, prefix, startAfter)) yield* page;
+}
+
+/** The same, page by page: of very many objects, each costs a turn otherwise. */
+export async function* listPages(
+  bucket: Bucket,
+  prefix: string,
+  startAfter?: string,
+): AsyncGenerator<readonly ObjectInfo[], void, void> {
   let after = startAfter;
   for (;;) {
     const { objects, more } = await bucket.list(prefix, after);
-    yield* objects;
+    yield objects;
     const last = objects.at(-1);
     if (!more) return;
     // A page that is empty although there are others would be asked for for ever.

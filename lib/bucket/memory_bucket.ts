@@ -39,7 +39,9 @@ export class MemoryBucket implements Bucket {
     await Promise.resolve();
     const bytes = this.#objects.get(name);
     if (range) return bytes?.slice(range.offset, range.offset + range.length);
-    if (bytes && bytes.length > MAX_READ_BYTES) throw tooLong(name);
+    if (bytes && bytes.length > MAX_READ_BYTES) {
+      throw tooLong(name, MAX_READ_BYTES);
+    }
     return bytes?.slice();
   }
 
@@ -80,9 +82,9 @@ export class MemoryBucket implements Bucket {
 }
 
 /** What to throw for an object that is too long to be read without a range. */
-export function tooLong(name: string): BucketError {
+export function tooLong(name: string, limitBytes: number): BucketError {
   return new BucketError(
     "rejected",
-    `"${name}" is longer than ${MAX_READ_BYTES} bytes`,
+    `"${name}" is longer than ${limitBytes} bytes`,
   );
 }

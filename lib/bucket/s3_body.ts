@@ -28,11 +28,11 @@ export async function readBody(
   const pieces: Uint8Array[] = [];
   let length = 0;
   try {
-    if ((lengthBytes ?? 0) > limit) throw tooLong(name);
+    if ((lengthBytes ?? 0) > limit) throw tooLong(name, limit);
     for await (const piece of body ?? []) {
       heard();
       length += piece.length;
-      if (length > limit) throw tooLong(name);
+      if (length > limit) throw tooLong(name, limit);
       pieces.push(piece);
     }
   } catch (thrown) {

@@ -5,7 +5,11 @@
  * order, unless they are given.
  */
 
-import type { S3Client, S3ClientConfig } from "@aws-sdk/client-s3";
+import type {
+  ListObjectsV2CommandOutput,
+  S3Client,
+  S3ClientConfig,
+} from "@aws-sdk/client-s3";
 import type { Clock } from "../base/clock.ts";
 import type { Extent } from "../base/extent.ts";
 import {
@@ -20,6 +24,7 @@ import {
   type ObjectPage,
 } from "./bucket.ts";
 import { type Body, readBody } from "./s3_body.ts";
+import { type Listing, takeListing, type UnreadAnswer } from "./s3_listing.ts";
 import {
   errorOf,
   saysBeyondEnd,
@@ -35,6 +40,8 @@ export const SILENCE_TIMEOUT_MS = 30_000;
 export const SLOWEST_BYTES_PER_SECOND = 32 * 1024;
 /** The most names in one request to delete (S3, DeleteObjects). */
 const MAX_DELETED = 1000;
+/** Where the SDK has an answer that it has not read yet: nearer to the line than what reads it. */
+const BEFORE_IT_IS_READ = { step: "deserialize", priority: "low" } as const;
 
 export interface S3Options {
   /** The bucket's name at the store. */
@@ -150,24 +157,33 @@ export class S3Bucket implements Bucket {
 
   async list(prefix: string, startAfter = ""): Promise<ObjectPage> {
     checkPrefix(prefix);
-    return await this.#request(0, async ({ sdk, client, signal }) => {
+    return await this.#request(0, async ({ sdk, client, signal, heard }) => {
       const command = new sdk.ListObjectsV2Command({
         Bucket: this.#options.bucket,
         Prefix: this.#prefix + prefix,
         MaxKeys: MAX_PAGE_OBJECTS,
         ...(startAfter ? { StartAfter: this.#prefix + startAfter } : {}),
       });
-      const answer = await client.send(command, { abortSignal: signal });
-      if (answer.IsTruncated === undefined) throw notTheStore("is no listing");
+      let listing: Listing | undefined;
+      command.middlewareStack.add((next) => async (args) => {
+        const answer = await next(args);
+        listing = await takeListing(answer.response as UnreadAnswer, heard);
+        return answer;
+      }, BEFORE_IT_IS_READ);
+      const read = await client.send(command, { abortSignal: signal });
+      const { objects, isTruncated } = listing ?? listingOf(read);
+      if (isTruncated === undefined) throw notTheStore("is no listing");
       let last = startAfter;
-      const objects = (answer.Contents ?? []).map(({ Key = "", Size = 0 }) => {
-        const name = Key.slice(this.#prefix.length);
-        const wanted = Key.startsWith(this.#prefix + prefix) && name > last;
-        if (!wanted) throw outOfOrder(Key);
-        last = name;
-        return { name, sizeBytes: Size };
-      });
-      return { objects, more: answer.IsTruncated };
+      return {
+        objects: objects.map(({ key, sizeBytes }) => {
+          const name = key.slice(this.#prefix.length);
+          const wanted = key.startsWith(this.#prefix + prefix) && name > last;
+          if (!wanted) throw outOfOrder(key);
+          last = name;
+          return { name, sizeBytes };
+        }),
+        more: isTruncated,
+      };
     });
   }
 
@@ -258,6 +274,13 @@ async function connect(options: S3Options): Promise<Connected> {
     ...(credentials === undefined ? {} : { credentials }),
   };
   return { sdk, client: new sdk.S3Client(config) };
+}
+
+/** A page that the SDK has read. */
+function listingOf({ Contents = [], IsTruncated }: ListObjectsV2CommandOutput) {
+  const objects = Contents
+    .map(({ Key = "", Size = 0 }) => ({ key: Key, sizeBytes: Size }));
+  return { objects, isTruncated: IsTruncated };
 }
 
 function rangeHeader({ offset, length }: Extent): string {

@@ -219,6 +219,50 @@ Deno.test("a listing that goes backwards or elsewhere is refused", async () => {
   }
 });
 
+Deno.test("a listing that is read without the SDK says what the SDK says of it, whatever else is told", async () => {
+  const page = (key: string, more = "") =>
+    `<?xml version="1.0"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><IsTruncated>false</IsTruncated>${more}<Contents><Key>p/d/${key}</Key><ETag>&quot;0&quot;</ETag><Size>5</Size><Owner><ID>1</ID></Owner></Contents><Contents><Key>p/e</Key><Size>0</Size></Contents></ListBucketResult>`;
+  const list = async (body: string) => {
+    await using store = server(() => answer("200 OK", body));
+    const bucket = open(store.endpoint, { prefix: "p/" });
+    try {
+      return await bucket.list("");
+    } finally {
+      await bucket.close();
+    }
+  };
+  const told = (name: string) => ({
+    objects: [{ name, sizeBytes: 5 }, { name: "e", sizeBytes: 0 }],
+    more: false,
+  });
+  // A comment leaves it to the SDK; so does what is not as it is written.
+  for (const more of ["", "<!-- -->"]) {
+    expect(await list(page("3", more))).toEqual(told("d/3"));
+    expect(await list(page("a&amp;b c", more))).toEqual(told("d/a&b c"));
+  }
+});
+
+Deno.test("a listing that ends early is none, and one that never ends is not read", async () => {
+  const whole =
+    "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>";
+  const listed = async (reply: string) => {
+    await using store = server(() => reply);
+    const bucket = open(store.endpoint);
+    const error = await errorOf(() => bucket.list("d/"));
+    await bucket.close();
+    return error;
+  };
+  const early = answer("200 OK", whole).replace(
+    `Content-Length: ${whole.length}`,
+    `Content-Length: ${whole.length + 1}`,
+  );
+  expect((await listed(early)).fault).toBe("uncertain");
+  const long = answer("200 OK", whole + " ".repeat(9 * 1024 * 1024));
+  expect((await listed(long)).message).toContain(
+    '"the listing" is longer than 8388608 bytes',
+  );
+});
+
 Deno.test("what a store did not delete is an error", async () => {
   for (
     const [code, fault] of [
@@ -252,8 +296,9 @@ Deno.test("a store that says nothing is given up, and so is one that stops in th
   const bucket = open(`http://127.0.0.1:${listener.addr.port}`, {
     silenceTimeoutMs: 200,
   });
-  for (let i = 0; i < 2; i++) {
-    const error = await errorOf(() => bucket.get("d/1"));
+  const get = () => bucket.get("d/1");
+  for (const act of [get, get, () => bucket.list("d/")]) {
+    const error = await errorOf(act);
     expect(error.message).toBe("no answer within 0.2 s");
     expect(error.kind).toBe("unreachable");
   }

@@ -18,6 +18,7 @@ import {
   openBucketVolume,
 } from "../store/segmented/bucket_volume.ts";
 import { Fenced } from "../store/segmented/fenced.ts";
+import type { TakenVolume } from "../store/segmented/taken_volume.ts";
 import type { VolumeSnapshots } from "../store/segmented/volume_snapshots.ts";
 import { type Reach, reachOf, urlOf } from "./bucket_address.ts";
 import type { BucketFolder } from "./bucket_folder.ts";
@@ -41,6 +42,8 @@ export interface OpenDiskOptions extends World {
       readonly bucket: BucketDocument;
     };
   readonly folder: BucketFolder;
+  /** Where it was just taken. */
+  readonly taken?: TakenVolume | undefined;
   /** Given up at once when it is aborted. */
   readonly signal: AbortSignal;
   /** Told of a try that failed and is followed by another, unless the one before failed alike. */
@@ -51,7 +54,7 @@ export interface OpenDiskOptions extends World {
 export async function openBucketDisk(
   options: OpenDiskOptions,
 ): Promise<BucketDisk> {
-  const { document, folder, signal, clock } = options;
+  const { document, folder, signal, clock, taken } = options;
   const { bucket: limits, sizeBytes } = document;
   const keys = folder.keys();
   const pin = folder.pin();
@@ -71,7 +74,7 @@ export async function openBucketDisk(
     signal.throwIfAborted();
     journal = await folder.openJournal(limits.journalBytes);
     const volume = await openBucketVolume({
-      ...{ bucket, elsewhere, keys, pin, clock, journal },
+      ...{ bucket, elsewhere, keys, pin, clock, journal, taken },
       cache: (volumeId) =>
         cache = folder.openCache(volumeId, limits.cacheBytes),
       keepPin: (pin) => folder.keepPin(pin),

@@ -19,6 +19,7 @@ import {
   takeBucketVolume,
 } from "../store/segmented/bucket_volume.ts";
 import { readHead } from "../store/segmented/chain.ts";
+import type { TakenVolume } from "../store/segmented/taken_volume.ts";
 import { checkBucketSize, checkBucketSpec, reachOf } from "./bucket_address.ts";
 import { reachBucket, type World } from "./bucket_disk.ts";
 import { BucketFolder } from "./bucket_folder.ts";
@@ -61,12 +62,6 @@ export async function makeInBucket(
   });
 }
 
-/** What is found of a volume in a bucket. */
-export interface Found extends Recovery {
-  readonly sizeBytes: number;
-  readonly blockSizeBytes: 512 | 4096;
-}
-
 /**
  * Finds a volume whose machine is lost, or given up, and takes it: nobody who had it before can write to it any more. What is kept of it goes
  * into the new `folder`.
@@ -76,23 +71,19 @@ export interface Found extends Recovery {
 export async function recoverFromBucket(
   spec: NewBucket,
   { folder, world }: { readonly folder: BucketFolder; readonly world: World },
-): Promise<Found> {
+): Promise<TakenVolume> {
   checkBucketSpec(spec);
   folder.begin(spec.key);
   const keys = folder.keys();
-  return await withBucket(spec, world, async (bucket, elsewhere) => {
-    const { superblock, sizeBytes, liveBytes, timeMs } = await takeBucketVolume(
-      {
+  return await withBucket(
+    spec,
+    world,
+    async (bucket, elsewhere) =>
+      await takeBucketVolume({
         ...{ bucket, elsewhere, keys, clock: world.clock },
         keepPin: (pin) => folder.keepPin(pin),
-      },
-    );
-    return {
-      ...{ sizeBytes, liveBytes },
-      blockSizeBytes: superblock.blockSizeBytes === 4096 ? 4096 : 512,
-      ...(timeMs > 0 && { stateOf: new Date(timeMs).toISOString() }),
-    };
-  });
+      }),
+  );
 }
 
 /**
@@ -218,19 +209,27 @@ export async function recoverVolume(
   world: Here,
   { name, bucket }: { readonly name: string; readonly bucket: NewBucket },
 ): Promise<Recovery> {
-  let recovery: Recovery | undefined;
+  let taken: TakenVolume | undefined;
   // How large it is, the bucket says.
   const spec: VolumeSpec = {
     ...{ name, sizeBytes: 512, blockSizeBytes: 512, readOnly: false },
   };
   const document = await world.state.catalog.install(spec, async (half) => {
     const folder = new BucketFolder(half, world.primitives);
-    const found = await recoverFromBucket(bucket, { folder, world });
-    const { sizeBytes, blockSizeBytes, ...rest } = found;
-    recovery = rest;
+    taken = await recoverFromBucket(bucket, { folder, world });
+    const { sizeBytes, superblock } = taken;
+    const blockSizeBytes = superblock.blockSizeBytes === 4096 ? 4096 : 512;
     return { sizeBytes, blockSizeBytes, bucket: bucketDocument(bucket) };
   });
-  await world.live?.volumes.openBucket(document);
-  invariant(recovery, "A volume that was found and tells nothing");
-  return recovery;
+  invariant(taken, "A volume that was found and not taken");
+  const { liveBytes, timeMs } = taken;
+  try {
+    await world.live?.volumes.openBucket(document, taken);
+  } finally {
+    taken.letGo();
+  }
+  return {
+    liveBytes,
+    ...(timeMs > 0 && { stateOf: new Date(timeMs).toISOString() }),
+  };
 }

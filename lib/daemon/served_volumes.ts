@@ -5,6 +5,7 @@ import type { Clock } from "../base/clock.ts";
 import { invariant, messageOf, VaultError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { Primitives } from "../base/primitives.ts";
+import type { TakenVolume } from "../store/segmented/taken_volume.ts";
 import type { Store } from "../store/store.ts";
 import type { Resize, Target } from "../target/target.ts";
 import type { Targets } from "../target/targets.ts";
@@ -103,9 +104,12 @@ export class ServedVolumes {
     }
   }
 
-  /** Opens a volume in a bucket and offers it. @throws {VaultError} where its store is not reached, or it is not what was written */
-  async openBucket(document: VolumeDocument): Promise<void> {
-    await this.#beginToOpen(document).first;
+  /** Opens a volume in a bucket, maybe just `taken`, and offers it. @throws {VaultError} where it is not reached, or not what was written */
+  async openBucket(
+    document: VolumeDocument,
+    taken?: TakenVolume,
+  ): Promise<void> {
+    await this.#beginToOpen(document, taken).first;
   }
 
   /** A volume in a bucket; undefined where it is not open. */
@@ -114,7 +118,7 @@ export class ServedVolumes {
   }
 
   /** @throws {VaultError} where what is on this machine does not do */
-  #beginToOpen(document: VolumeDocument): BucketOpening {
+  #beginToOpen(document: VolumeDocument, taken?: TakenVolume): BucketOpening {
     const { catalog, audit } = this.#options;
     const { name, bucket } = document;
     const before = this.#openings.get(name);
@@ -123,7 +127,7 @@ export class ServedVolumes {
     catalog.expectServable(document);
     const opening = new BucketOpening({
       ...this.#options,
-      document: { ...document, bucket },
+      ...{ document: { ...document, bucket }, taken },
       folder: catalog.bucketFolder(name),
       opened: (disk) => {
         if (document.restoring !== undefined) {

@@ -116,17 +116,27 @@ export const systemPrimitives: Primitives = {
 
   permutation(key): Permutation {
     // One block needs no mode of operation: ECB of one block is the cipher itself.
-    const run = (cipher: Cipheriv | Decipheriv, block: Uint8Array) => {
-      if (block.length !== BLOCK_BYTES) {
-        throw new RangeError(`A block has 16 bytes, not ${block.length}`);
-      }
-      cipher.setAutoPadding(false);
-      return concat([cipher.update(block), cipher.final()]);
+    const through = (begin: () => Cipheriv | Decipheriv) => {
+      let cipher: Cipheriv | Decipheriv | undefined;
+      return (block: Uint8Array) => {
+        if (block.length !== BLOCK_BYTES) {
+          throw new RangeError(`A block has 16 bytes, not ${block.length}`);
+        }
+        if (!cipher) {
+          cipher = begin();
+          cipher.setAutoPadding(false);
+          // To begin one takes longer than some blocks, and one that is not ended is never freed: it is there for all that come in one turn.
+          queueMicrotask(() => {
+            cipher?.final();
+            cipher = undefined;
+          });
+        }
+        return new Uint8Array(cipher.update(block));
+      };
     };
     return {
-      forward: (block) => run(createCipheriv("aes-256-ecb", key, null), block),
-      backward: (block) =>
-        run(createDecipheriv("aes-256-ecb", key, null), block),
+      forward: through(() => createCipheriv("aes-256-ecb", key, null)),
+      backward: through(() => createDecipheriv("aes-256-ecb", key, null)),
     };
   },
 

@@ -177,6 +177,20 @@ Deno.test("the permutation gives the example of FIPS 197 appendix C.3, and its w
   }
 });
 
+Deno.test("the permutation gives the same in every turn, for each block by itself", async () => {
+  const { forward, backward } = primitives.permutation(new Uint8Array(32));
+  const blocks = Array.from({ length: 40 }, (_, i) => {
+    return new Uint8Array(16).fill(i % 20);
+  });
+  const first = blocks.map(forward);
+  expect(first.slice(0, 20)).toEqual(first.slice(20));
+  for (let turn = 0; turn < 3; turn++) {
+    await Promise.resolve();
+    expect(blocks.map(forward)).toEqual(first);
+    expect(first.map(backward)).toEqual(blocks);
+  }
+});
+
 Deno.test("HKDF-SHA-256 gives test case 1 of RFC 5869", () => {
   const okm = primitives.hkdf(
     new Uint8Array(22).fill(0x0b),

@@ -29,6 +29,7 @@ import { Prefetch } from "./prefetch.ts";
 import { SegmentReader } from "./segment_reader.ts";
 import { type Pin, SegmentRow } from "./segment_row.ts";
 import { drainedOf, SegmentTarget } from "./segment_target.ts";
+import { TakenVolume } from "./taken_volume.ts";
 import type { VolumeMap } from "./volume_map.ts";
 import { VolumeSnapshots } from "./volume_snapshots.ts";
 
@@ -97,6 +98,8 @@ interface FindOptions {
 
 export interface OpenVolumeOptions extends FindOptions {
   readonly journal: Journal;
+  /** Where it was just taken, with the pin that was kept then: what was read of it is not read again. */
+  readonly taken?: TakenVolume | undefined;
   /** What is written is uploaded after so long at the latest. */
   readonly idleMs?: number;
   /** Whether segments are rewritten of which little is wanted; they are unless given. */
@@ -131,7 +134,7 @@ export async function openBucketVolume(
   options: OpenVolumeOptions,
 ): Promise<BucketVolume> {
   const { bucket, elsewhere, journal, pin, clock, idleMs } = options;
-  const { past, row, ...parts } = await findVolume(options);
+  const { past, row, ...parts } = await findVolume(options, options.taken);
   const { superblock, chain, cache, reader } = parts;
   const { ancestry } = chain;
   const { map, checkpoints } = past;
@@ -140,7 +143,13 @@ export async function openBucketVolume(
   drainedOf(journal, past.end);
   // What it holds may be of a row that nobody knows of any more, under numbers that are used anew.
   if (!pin) cache?.clear();
-  await row.open();
+  try {
+    await row.open();
+  } catch (thrown) {
+    // Whoever tries it again has as large a map then.
+    map.letGo();
+    throw thrown;
+  }
   const cleaner = options.cleans === false ? undefined : new Cleaner({
     ...{ ...chain, map, checkpoints, row, clock, segmentBytes },
     // What it fetches is not what is read here.
@@ -175,15 +184,6 @@ export async function openBucketVolume(
   };
 }
 
-/** A volume that was found in a bucket, and is this machine's now. */
-export interface TakenVolume {
-  readonly superblock: Superblock;
-  readonly sizeBytes: number;
-  readonly liveBytes: number;
-  /** When what is in the bucket was written, by its writer's clock; 0 where nothing was. */
-  readonly timeMs: number;
-}
-
 /**
  * Takes a volume for a machine that has nothing of it yet: whoever had it before can write nothing that counts any more. It is opened after
  * that, with the pin that was kept.
@@ -198,21 +198,18 @@ export async function takeBucketVolume(
     ...{ cache: undefined, pin: undefined },
   });
   await row.take();
-  const { end: { timeMs }, map } = past;
-  const { liveBytes } = map;
-  // It is opened next, and has as large a map then.
-  map.letGo();
-  return { superblock, sizeBytes: row.sizeBytes, liveBytes, timeMs };
+  return new TakenVolume({ superblock, past, row });
 }
 
 /** What is in the bucket, compared with what was kept, and its row, which is not claimed yet. */
-async function findVolume(options: FindOptions) {
+async function findVolume(options: FindOptions, taken?: TakenVolume) {
   const { bucket, elsewhere, keys, pin, clock, checkpointEvery } = options;
   const superblock = await readSuperblock(bucket, keys);
   const { volumeId, volumeBytes, segmentBytes } = superblock;
   const ancestry = ancestryOf(superblock, { elsewhere, keys });
   const chain = { bucket, keys, volumeId, ancestry };
-  const past = await readPast({ ...chain, volumeBytes, pin, clock });
+  const past = taken?.handOver(chain) ??
+    await readPast({ ...chain, volumeBytes, pin, clock });
   if (pin) expectPinned(past, pin);
   const { map, checkpoints, end, sizeBytes } = past;
   const cache = options.cache?.(volumeId);

@@ -13,7 +13,6 @@ import { BucketError } from "../../bucket/bucket.ts";
 import {
   type Checkpoint,
   encodingCheckpoint,
-  type MapExtent,
   readCheckpoint,
 } from "../../segments/checkpoint.ts";
 import { SealError } from "../../segments/seal_error.ts";
@@ -22,7 +21,7 @@ import type { ChainEnd, ChainOptions } from "./chain.ts";
 import { checkpointHead, checkpointNumbers } from "./checkpoint_heads.ts";
 import { Kept } from "./kept.ts";
 import { type KnownMark, Marks } from "./marks.ts";
-import type { VolumeMap } from "./volume_map.ts";
+import { extentsOf, type VolumeMap } from "./volume_map.ts";
 import { readData } from "./whole_data.ts";
 
 /** How many are kept: the one before the last is of use as long as somebody is reading it. */
@@ -53,8 +52,8 @@ export type Written = Pick<Head, "digest"> & {
 export class Checkpoints {
   /** What is needed beside the last ones. */
   readonly kept: Kept = new Kept();
-  readonly #options: ChainOptions;
   readonly #marks: Marks;
+  #options: ChainOptions;
   /** Those that go furthest, the last one last. */
   #known: Known[] = [];
   /** Later ones stand for them, and how long they are. Those that are held stay. */
@@ -73,6 +72,12 @@ export class Checkpoints {
   /** The last mark that is known: the row goes as far as it says, whatever is listed. */
   get marked(): KnownMark | undefined {
     return this.#marks.last;
+  }
+
+  /** They are reached that way from now on. */
+  reachedBy(options: ChainOptions): void {
+    this.#options = options;
+    this.#marks.reachedBy(options);
   }
 
   /** The one that goes furthest; undefined where there is none. @throws {SealError} where it is not what was written */
@@ -324,14 +329,4 @@ function restless(): BucketError {
     "Checkpoints come and go while they are looked at",
     { hint: "Another node writes to this volume. Stop it there." },
   );
-}
-
-function extentsOf(map: VolumeMap): Iterable<MapExtent> {
-  return {
-    *[Symbol.iterator]() {
-      for (const { sector, length, holder, at } of map.runs()) {
-        yield { sector, sectors: length, segment: holder, at };
-      }
-    },
-  };
 }

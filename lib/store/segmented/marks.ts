@@ -28,10 +28,15 @@ export interface KnownMark extends Mark {
 }
 
 export class Marks {
-  readonly #options: ChainOptions;
+  #options: ChainOptions;
   #last: KnownMark | undefined;
 
   constructor(options: ChainOptions) {
+    this.#options = options;
+  }
+
+  /** They are reached that way from now on. */
+  reachedBy(options: ChainOptions): void {
     this.#options = options;
   }
 

@@ -6,7 +6,7 @@
 import { equalBytes } from "../../base/bytes.ts";
 import type { Clock } from "../../base/clock.ts";
 import { VaultError } from "../../base/errors.ts";
-import { listAll } from "../../bucket/bucket.ts";
+import { listPages } from "../../bucket/bucket.ts";
 import { SEGMENT_FOLDER } from "../../segments/keys.ts";
 import { SealError } from "../../segments/seal_error.ts";
 import { SECTOR_BYTES } from "../../segments/segment.ts";
@@ -31,7 +31,11 @@ const MAX_LOOKS = 4;
 /** Heads of segments that are read at once where the row is followed. */
 const HEADS_AHEAD = 7;
 
-const HEX_DIGITS = "0123456789abcdef";
+/**
+ * A page of a listing says where the next begins, so parts of it are listed side by side: names are as good as random, and these are all first
+ * digits. They take half of what may be under way at once, for the row is read meanwhile.
+ */
+const LISTED_PARTS = ["0123", "4567", "89ab", "cdef"];
 
 /** A volume's past, as far as a bucket tells it. */
 export interface Past {
@@ -58,10 +62,18 @@ interface PastOptions extends ChainOptions {
  * @throws {SealError} where it is not what was written
  */
 export async function readPast(options: PastOptions): Promise<Past> {
+  // It takes as long as reading does.
+  const furthest = options.pin ? Promise.resolve(0) : furthestIn(options);
+  // It is heard of where the row ends, unless that was not reached.
+  furthest.catch(() => {});
   for (let tries = 1;; tries++) {
     const checkpoints = new Checkpoints(options);
     try {
-      const { reached, ...past } = await readFrom(checkpoints, options);
+      const { reached, ...past } = await readFrom(
+        checkpoints,
+        furthest,
+        options,
+      );
       const { pin } = options;
       const isAll = reached && (!pin || !isOlder(past.end, pin));
       if (isAll) return past;
@@ -87,6 +99,7 @@ async function showsMore(checkpoints: Checkpoints): Promise<boolean> {
 
 async function readFrom(
   checkpoints: Checkpoints,
+  furthest: Promise<number>,
   options: PastOptions,
 ): Promise<Past & { readonly reached: boolean }> {
   const { pin, clock } = options;
@@ -136,7 +149,9 @@ async function readFrom(
       reached ||= isPinned(end, mark);
     }
     // Whoever remembers finds out by that.
-    if (pin || !await goesOnBehind(options, end)) break;
+    if (pin) break;
+    const seen = { end, checkpoints, furthest: await furthest };
+    if (!await goesOnBehind(seen, options)) break;
     // Somebody may be writing meanwhile.
     if (looked === end) {
       throw new SealError(
@@ -162,23 +177,37 @@ function isPinned(
 
 /**
  * Whether there are segments behind the end of the row that no writer has left there when it died: so far behind it as none ever uploads
- * at once.
+ * at once. The listing was made while the row was read: of what came later the first would have that very number, unless it was deleted
+ * again, of which a checkpoint tells.
  */
 async function goesOnBehind(
+  { end, checkpoints, furthest }: Pick<Past, "end" | "checkpoints"> & {
+    readonly furthest: number;
+  },
   { bucket, keys }: ChainOptions,
-  end: ChainEnd,
 ): Promise<boolean> {
-  const goesOn = async (digit: string): Promise<boolean> => {
-    for await (const { name } of listAll(bucket, SEGMENT_FOLDER + digit)) {
-      const parsed = keys.parseName(name);
-      const { number } = parsed?.kind === "segment" ? parsed : { number: 0 };
-      if (number >= end.next + UPLOADS) return true;
+  const number = end.next + UPLOADS;
+  if (furthest >= number) return true;
+  const name = keys.nameOf("segment", number);
+  if (await bucket.get(name, { offset: 0, length: 1 })) return true;
+  return await checkpoints.goFurther(end.next);
+}
+
+/** The highest number of a segment that is listed; 0 where none is. */
+async function furthestIn({ bucket, keys }: ChainOptions): Promise<number> {
+  let furthest = 0;
+  await Promise.all(LISTED_PARTS.map(async (digits) => {
+    for (const digit of digits) {
+      for await (const page of listPages(bucket, SEGMENT_FOLDER + digit)) {
+        for (const { name } of page) {
+          const parsed = keys.parseName(name);
+          if (parsed?.kind !== "segment") continue;
+          furthest = Math.max(furthest, parsed.number);
+        }
+      }
     }
-    return false;
-  };
-  // A page of a listing says where the next begins. Names are as good as random: by their first digit they are listed side by side.
-  const found = await Promise.all(Array.from(HEX_DIGITS, goesOn));
-  return found.includes(true);
+  }));
+  return furthest;
 }
 
 /** @throws {VaultError} where the row is not that which was written here, or less of it */

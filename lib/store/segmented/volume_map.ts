@@ -7,7 +7,7 @@
 
 import type { PlacedExtent, SegmentHead } from "../../segments/segment.ts";
 import type { Clock } from "../../base/clock.ts";
-import type { Checkpoint } from "../../segments/checkpoint.ts";
+import type { Checkpoint, MapExtent } from "../../segments/checkpoint.ts";
 import {
   ExtentMap,
   FIXED,
@@ -208,6 +208,17 @@ export class VolumeMap {
 
   readonly #displaced = ({ holder, length }: Run): void => {
     this.#segments.count(this.#segments.expect(holder), -length);
+  };
+}
+
+/** What a checkpoint says of a map; it may be walked again and again. */
+export function extentsOf(map: VolumeMap): Iterable<MapExtent> {
+  return {
+    *[Symbol.iterator]() {
+      for (const { sector, length, holder, at } of map.runs()) {
+        yield { sector, sectors: length, segment: holder, at };
+      }
+    },
   };
 }
 
