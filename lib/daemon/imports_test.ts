@@ -34,7 +34,9 @@ Deno.test("only an image that is whole becomes a volume, and a crash leaves the 
   note("ab");
   expect(() => imports.finished({ ...SPEC, sizeBytes: 8192 })).toThrow("No im");
   imports.recover();
-  await catalog.create(SPEC, imports.finished(SPEC));
+  const image = imports.finished(SPEC);
+  if (!("data" in image)) throw new Error("It is in a bucket");
+  await catalog.create(SPEC, image.data);
   const data = Deno.readFileSync(catalog.dataPath("photos"));
   expect(data).toEqual(new Uint8Array(4096).fill(7));
   // Killed here: what is left is the same file twice, and goes.
