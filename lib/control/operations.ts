@@ -280,7 +280,8 @@ export interface NodeOperations extends VerifyOperations {
   setMutualChap(volume: string, chap: ChapSecret | undefined): Promise<void>;
   /**
    * The folder, on the node's machine, for the image of a volume that is to be imported; refused where `createVolume` would be. Whoever asks
-   * writes the image there as `data`, and what is known of it as `import.json`: `vault volume import` does.
+   * writes the image there as `data`, or puts it into a bucket and what is kept of that into `volume`, and what is known of it into
+   * `import.json`: `vault volume import` does.
    */
   stageVolume(spec: VolumeSpec): Promise<string>;
   /** Makes the volume of an image that is there whole, as `import.json` says. The image is the volume's from then on. */
