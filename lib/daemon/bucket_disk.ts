@@ -326,7 +326,8 @@ function timeOf(ms: number): string {
   return new Date(ms).toISOString();
 }
 
-function troubleOf(trouble: string): string {
+/** As people are told of it. */
+export function troubleOf(trouble: string): string {
   return trouble.startsWith("Could not drain: ")
     ? `uploading is paused: ${trouble.slice("Could not drain: ".length)}`
     : trouble;

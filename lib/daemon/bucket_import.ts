@@ -20,7 +20,7 @@ import { type FillCheckpoint, fillFromImage } from "../store/image_fill.ts";
 import type { ImageSource } from "../store/image_copy.ts";
 import { readSuperblock } from "../store/segmented/bucket_volume.ts";
 import { checkBucketSize, checkBucketSpec, reachOf } from "./bucket_address.ts";
-import { type BucketDisk, openBucketDisk } from "./bucket_disk.ts";
+import { type BucketDisk, openBucketDisk, troubleOf } from "./bucket_disk.ts";
 import { BucketFolder } from "./bucket_folder.ts";
 import { makeInBucket, withBucket } from "./bucket_operations.ts";
 import {
@@ -220,7 +220,7 @@ function checkpointOf(
   return digest && { doneBytes, sha256: digest };
 }
 
-/** Says meanwhile what is in the way, once. */
+/** Says meanwhile what keeps anything from being uploaded. That the journal is full does not: the image is read as fast as it is uploaded. */
 async function watched<T>(
   disk: BucketDisk,
   say: (line: string) => void,
@@ -230,9 +230,9 @@ async function watched<T>(
   const watch = async () => {
     let told: string | undefined;
     while (!over.signal.aborted) {
-      const { trouble } = disk.info();
-      if (trouble !== undefined && trouble !== told) say(trouble);
-      told = trouble;
+      const { paused } = disk.store;
+      if (paused !== undefined && paused !== told) say(troubleOf(paused));
+      told = paused;
       await clock.sleep(LOOK_MS, over.signal).catch(() => {});
     }
   };

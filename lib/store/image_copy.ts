@@ -185,10 +185,15 @@ function writeSparse(into: File, offset: number, bytes: Uint8Array): void {
   }
 }
 
+/** A part of a piece. */
+export interface Run {
+  readonly start: number;
+  readonly end: number;
+  readonly isHole: boolean;
+}
+
 /** Bytes in runs of zeros, which become holes, and of others, by turns. */
-export function* runsOf(
-  bytes: Uint8Array,
-): Generator<{ start: number; end: number; isHole: boolean }> {
+export function* runsOf(bytes: Uint8Array): Generator<Run> {
   let start = 0;
   let was: boolean | undefined;
   for (let at = 0; at < bytes.length; at += HOLE_BYTES) {

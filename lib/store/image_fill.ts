@@ -15,6 +15,7 @@ import {
   IMAGE_PIECE_BYTES,
   type ImageSource,
   readPiece,
+  type Run,
   runsOf,
 } from "./image_copy.ts";
 import type { Store } from "./store.ts";
@@ -64,8 +65,11 @@ export async function fillFromImage(
   let last = keptBytes;
   for (let at = keptBytes; at < sizeBytes;) {
     const part = piece.subarray(0, sizeBytes - at);
-    await readPiece(source, at, part);
-    await writePiece(into, at, part);
+    const isHole = !await readPiece(source, at, part);
+    const runs = isHole
+      ? [{ start: 0, end: part.length, isHole }]
+      : runsOf(part);
+    await writeRuns(into, { at, part, runs });
     digest.update(part);
     at += part.length;
     progress("copying", at);
@@ -105,19 +109,22 @@ async function begin(
   return { digest, keptBytes: 0 };
 }
 
-/** Run by run. Where zeros are to be and the store may hold something, that goes. */
-async function writePiece(
+/** Where zeros are to be and the store may hold something, that goes. */
+async function writeRuns(
   into: ImageFillOptions["into"],
-  offset: number,
-  bytes: Uint8Array,
+  { at, part, runs }: {
+    readonly at: number;
+    readonly part: Uint8Array;
+    readonly runs: Iterable<Run>;
+  },
 ): Promise<void> {
-  for (const { start, end, isHole } of runsOf(bytes)) {
+  for (const { start, end, isHole } of runs) {
     if (!isHole) {
-      await into.write(offset + start, bytes.subarray(start, end));
+      await into.write(at + start, part.subarray(start, end));
       continue;
     }
-    const mapped = into.nextMapped(offset + start);
-    if (!mapped || mapped.offset >= offset + end) continue;
-    await into.unmap({ offset: offset + start, length: end - start });
+    const mapped = into.nextMapped(at + start);
+    if (!mapped || mapped.offset >= at + end) continue;
+    await into.unmap({ offset: at + start, length: end - start });
   }
 }
