@@ -87,6 +87,10 @@ Deno.test("values that make no sense are told before anything is done", () =>
     ! vault: --passphrase goes with --key-file
     ! vault: hint: A passphrase locks the file that holds the volume's key.
     [2]
+    $ vault volume set photos
+    ! vault: What shall be changed?
+    ! vault: hint: vault volume set NAME --upload-limit 1M
+    [2]
     $ vault volume clone photos try --store s3://backup/try
     ! vault: "photos" names no snapshot of a volume
     ! vault: hint: Write VOLUME@SNAPSHOT. vault snapshot list shows those there are.

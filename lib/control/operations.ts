@@ -4,6 +4,7 @@
  */
 
 import type {
+  BucketChange,
   BucketInfo,
   BucketSpec,
   CloneSpec,
@@ -20,6 +21,7 @@ import type {
 import type { SnapshotInfo, SnapshotWork } from "./snapshots.ts";
 import type { VerifyOperations } from "./verification.ts";
 
+export type { BucketChange };
 export type { BucketInfo, BucketSpec, CloneSpec, KeySpec, NewBucket, Recovery };
 export type { SnapshotInfo, SnapshotWork };
 export type * from "./verification.ts";
@@ -259,6 +261,11 @@ export interface NodeOperations extends VerifyOperations {
    * stable storage when it resolves.
    */
   resizeVolume(name: string, sizeBytes: number): Promise<VolumeInfo>;
+  /**
+   * Changes limits of a volume in a bucket; `off` takes one of rate away. They hold at once, but for `prefetch`, which holds when the volume is
+   * opened next.
+   */
+  changeBucket(name: string, change: BucketChange): Promise<VolumeInfo>;
   /**
    * Removes the volume with all that is in it, and ends its sessions where it has a target of its own. Refused while other volumes are
    * behind its target. What is in a bucket stays there unless `withBucket`.

@@ -191,6 +191,13 @@ export class BucketDisk {
     );
   }
 
+  /** Keeps to other limits from now on. Whether all of it is fetched beforehand is settled when it is opened. */
+  keepTo(spec: BucketDocument): void {
+    const { reach, cache } = this.#parts;
+    reach.limit(reachOf(spec));
+    cache?.resize(spec.cacheBytes);
+  }
+
   /** What it is to whoever makes a clone of it. */
   get volume(): BucketVolume {
     return this.#parts.volume;

@@ -5,6 +5,7 @@ import type { Clock } from "../base/clock.ts";
 import { VaultError } from "../base/errors.ts";
 import type { Primitives } from "../base/primitives.ts";
 import type {
+  BucketChange,
   ChapSecret,
   CloneSpec,
   DeviceInfo,
@@ -24,6 +25,7 @@ import type {
 } from "../control/operations.ts";
 import { cloneInBucket } from "./bucket_cloning.ts";
 import { checkBucketSize } from "./bucket_address.ts";
+import { changeBucket } from "./bucket_change.ts";
 import { createInBucket, recoverVolume } from "./bucket_operations.ts";
 import { BucketVerifying } from "./bucket_verifying.ts";
 import {
@@ -171,6 +173,14 @@ class Operations implements EndingOperations {
       const was = before.sizeBytes;
       this.#tell("volume resized", name, `from ${was} to ${sizeBytes} bytes`);
       return this.#info(after);
+    });
+  }
+
+  changeBucket(name: string, change: BucketChange): Promise<VolumeInfo> {
+    return this.#inTurn(() => {
+      const { document, how } = changeBucket(this.#options, { name, change });
+      this.#tell("volume changed", name, how);
+      return this.#info(document);
     });
   }
 

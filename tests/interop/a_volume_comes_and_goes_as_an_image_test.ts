@@ -231,17 +231,32 @@ scenario("an image comes into a bucket, killed on its way", {
     expect(await refusal(other))
       .toEqual([6, expect.stringContaining("There is something in s3://")]);
 
-    // It is what the image was, also to whoever finds nothing of it on this machine.
+    // Its limits can be changed while it is served.
+    const show = async () =>
+      (await node.json<VolumeInfo>("volume", "show", "photos")).bucket;
+    const set = (...to: string[]) =>
+      node.run(["volume", "set", "photos", ...to]);
+    expect(await set("--cache", "3MiB", "--upload-limit", "1M", "--prefetch"))
+      .toMatchObject({
+        ...{ code: 0, stdout: 'Volume "photos" was changed.\n' },
+        stderr: expect.stringContaining("when `vault serve` is started again"),
+      });
+    expect(await show()).toMatchObject({
+      ...{ cacheBytes: 3 * 2 ** 20, upload: "1M", prefetch: true },
+    });
     await serving.stop("SIGKILL");
     serving = await serve();
-    await eventually("it is open", async () => {
-      const { health } = await node.json<VolumeInfo>(
-        "volume",
-        "show",
-        "photos",
-      );
-      expect(health).toBe("ok");
-    }, { timeoutMs: 30_000 });
+    await eventually(
+      "all of it is in the cache, as far as it fits",
+      async () => {
+        expect((await show())!.cachedBytes).toBeGreaterThan(2 * 2 ** 20);
+      },
+      { timeoutMs: 30_000 },
+    );
+    expect((await set("--cache", "1MiB")).code).toBe(0);
+    expect((await show())?.cachedBytes).toBeLessThanOrEqual(2 ** 20);
+
+    // It is what the image was, also to whoever finds nothing of it on this machine.
     const out = dir.at("out.img");
     const exported = await node.run(
       ["volume", "export", "photos", out, "--json"],
