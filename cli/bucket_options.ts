@@ -1,7 +1,11 @@
-/** What `vault volume create --store`, `vault volume clone` and `vault volume recover` ask for: the store, and the volume's key. */
+/**
+ * What the commands ask for that make, find or fill a volume in a bucket: the store, what of it is kept here, and the volume's key. Each group
+ * of options stands here once; a command takes those that mean something to it.
+ */
 
 import fs from "node:fs";
 import { resolve } from "node:path";
+import { Option } from "@commander-js/extra-typings";
 import { messageOf, VaultError } from "../lib/base/errors.ts";
 import type { BucketSpec, KeySpec } from "../lib/control/operations.ts";
 import { systemPrimitives } from "../lib/os/primitives.ts";
@@ -43,6 +47,88 @@ const primitives = systemPrimitives;
 /** Stores other than Amazon's want one, and most do not look at it. */
 const ANY_REGION = "us-east-1";
 
+/**
+ * A command. That it takes these options too is not in its type, which a chain of them makes too much of for the compiler: what was given of
+ * them, {@linkcode bucketOptionsOf} says.
+ */
+interface Taker {
+  addOption(option: Option): unknown;
+}
+
+const STORE: readonly Flag[] = [
+  ["--endpoint <url>", "the store, where it is not Amazon's"],
+  ["--region <region>", "the bucket's region"],
+];
+const LOCAL: readonly Flag[] = [
+  ["--cache <size>", "how much is kept on the local disk", "10GiB"],
+  ["--prefetch", "bring all of it into the cache, as far as it fits"],
+  ["--journal <size>", "how much may wait for its upload", "1GiB"],
+  ["--upload-limit <rates>", "20Mbit/s, or 08:00,1M 19:00,off"],
+  ["--download-limit <rates>", "the same for what is fetched"],
+];
+const NEW_KEY: readonly Flag[] = [
+  ["--key-file <file>", "keep its key there"],
+  ["--passphrase", "ask for a passphrase, which locks the key file"],
+  ["--passphrase-file <file>", "the file that holds the passphrase"],
+];
+const URL: readonly Flag[] = [
+  ["--store <url>", "keep it in a bucket: s3://BUCKET/PREFIX"],
+];
+
+type Flag = readonly [flags: string, what: string, otherwise?: string];
+
+/** Where the store is that is not Amazon's. */
+export function takeStore<C extends Taker>(to: C): C {
+  return take(to, STORE);
+}
+
+/** What of the volume is on this machine, and how fast it is exchanged with the store. */
+export function takeLocal<C extends Taker>(to: C): C {
+  return take(to, LOCAL);
+}
+
+/** Where the key of a new volume is to be. */
+export function takeNewKey<C extends Taker>(to: C): C {
+  return take(to, NEW_KEY);
+}
+
+/** All of them, for a command that makes a volume in a bucket or in a file. */
+export function takeOptionalStore<C extends Taker>(to: C): C {
+  return take(to, [...URL, ...STORE, ...LOCAL, ...NEW_KEY]);
+}
+
+function take<C extends Taker>(to: C, flags: readonly Flag[]): C {
+  for (const [name, what, otherwise] of flags) {
+    to.addOption(new Option(name, what).default(otherwise));
+  }
+  return to;
+}
+
+/** What was given of them. */
+export function bucketOptionsOf(
+  command: { opts(): object },
+): BucketOptions & { readonly store?: string | undefined } {
+  return command.opts() as BucketOptions;
+}
+
+/** The bucket that was asked for; undefined where none was. @throws {VaultError} `usage` where an option of one was given all the same */
+export function chosenStore(
+  command: {
+    opts(): object;
+    getOptionValueSource(name: string): string | undefined;
+  },
+): BucketSpec | undefined {
+  const options = bucketOptionsOf(command);
+  if (options.store !== undefined) return bucketSpecOf(options.store, options);
+  const ofStores = [...STORE, ...LOCAL, ...NEW_KEY]
+    .map(([flags, what]) => new Option(flags, what));
+  const given = ofStores.find((option) =>
+    command.getOptionValueSource(option.attributeName()) === "cli"
+  );
+  if (!given) return undefined;
+  throw new VaultError(`${given.long} goes with --store`, { kind: "usage" });
+}
+
 export function bucketSpecOf(url: string, options: BucketOptions): BucketSpec {
   const { endpoint, uploadLimit, downloadLimit } = options;
   const region = options.region ??
@@ -81,6 +167,26 @@ export async function keyForNew(options: BucketOptions): Promise<ChosenKey> {
   writeKeyFile(keyFile, await lockKey(primitives, { key, passphrase }));
   // `vault serve` starts while nobody is there to be asked.
   return { key: { line } };
+}
+
+/** The key of an import into a bucket, which may have been begun before: it is asked for once that is known. */
+export function keysForImport(options: BucketOptions) {
+  expectLockIsOfFile(options);
+  const { keyFile } = options;
+  return {
+    namesKey: keyFile !== undefined,
+    newKey: async () => (await keyForNew(options)).key,
+    knownKey: () => keyOfFile(keyFile ?? "", options),
+  };
+}
+
+/** The recovery sheet of a key that is nowhere but on this machine; undefined where `--key-file` has it. */
+export function recoveryOf(
+  key: KeySpec,
+  { keyFile }: BucketOptions,
+): readonly string[] | undefined {
+  if (keyFile !== undefined || "file" in key) return undefined;
+  return recoveryLines(primitives, parseKey(primitives, key.line));
 }
 
 /** The key of a volume that there is: from a file, or from its recovery sheet. @throws {VaultError} */

@@ -182,6 +182,7 @@ const attached: Names = async (stateDir) =>
 const NAMES: Readonly<Record<string, Names | undefined>> = {
   "volume show name": volumes,
   "volume resize name": volumes,
+  "volume set name": volumes,
   "volume release name": volumes,
   "volume delete name": volumes,
   "volume export name": volumes,

@@ -24,6 +24,7 @@ Deno.test("commands, options, choices and files are offered where they may stand
     "list",
     "show",
     "resize",
+    "set",
     "recover",
     "verify",
     "release",

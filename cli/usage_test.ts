@@ -80,6 +80,17 @@ Deno.test("values that make no sense are told before anything is done", () =>
     ! vault: --passphrase goes with --key-file
     ! vault: hint: A passphrase locks the file that holds the volume's key.
     [2]
+    $ vault volume import x.img --name x --upload-limit 1M
+    ! vault: --upload-limit goes with --store
+    [2]
+    $ vault volume import x.img --name x --store s3://b/x --passphrase
+    ! vault: --passphrase goes with --key-file
+    ! vault: hint: A passphrase locks the file that holds the volume's key.
+    [2]
+    $ vault volume set photos
+    ! vault: What shall be changed?
+    ! vault: hint: vault volume set NAME --upload-limit 1M
+    [2]
     $ vault volume clone photos try --store s3://backup/try
     ! vault: "photos" names no snapshot of a volume
     ! vault: hint: Write VOLUME@SNAPSHOT. vault snapshot list shows those there are.

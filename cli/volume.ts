@@ -10,13 +10,14 @@ import { volumeListCommand } from "./volume_list.ts";
 import { volumeRecoverCommand } from "./volume_recover.ts";
 import { volumeReleaseCommand } from "./volume_release.ts";
 import { volumeResizeCommand } from "./volume_resize.ts";
+import { volumeSetCommand } from "./volume_set.ts";
 import { volumeShowCommand } from "./volume_show.ts";
 import { volumeVerifyCommand } from "./volume_verify.ts";
 
 export function volumeCommand() {
   return command("volume", {
     summary:
-      "make, clone, list, show, resize, verify, delete, import and export volumes",
+      "make, clone, list, show, resize, set, verify, delete, import and export volumes",
     description:
       "Volumes of this node. All of it works while `vault serve` runs, and while it does not.",
     examples: [["vault volume create photos --size 100GiB", "make a volume"]],
@@ -26,6 +27,7 @@ export function volumeCommand() {
     .addCommand(volumeListCommand())
     .addCommand(volumeShowCommand())
     .addCommand(volumeResizeCommand())
+    .addCommand(volumeSetCommand())
     .addCommand(volumeRecoverCommand())
     .addCommand(volumeVerifyCommand())
     .addCommand(volumeReleaseCommand())

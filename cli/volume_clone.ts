@@ -1,7 +1,13 @@
 /** `vault volume clone` */
 
 import { VaultError } from "../lib/base/errors.ts";
-import { bucketSpecOf, keyForNew } from "./bucket_options.ts";
+import {
+  bucketOptionsOf,
+  bucketSpecOf,
+  keyForNew,
+  takeLocal,
+  takeNewKey,
+} from "./bucket_options.ts";
 import { command, jsonOption, stateDirOf } from "./command.ts";
 import { withNode } from "./daemons.ts";
 import { tellRecovery } from "./recovery_sheet.ts";
@@ -9,7 +15,7 @@ import { formatSize } from "./size.ts";
 import { print, printJson } from "./terminal.ts";
 
 export function volumeCloneCommand() {
-  return command("clone", {
+  const clone = command("clone", {
     summary: "make a volume of a snapshot, which shares what is in it",
     description:
       "Makes a volume of its own, that can be written to, of a snapshot of a volume in a bucket, at once: nothing of it is copied, and what neither of the two changes is in the bucket once. The clone lies in the same bucket under another prefix and has its own key; whoever has that can read what its source holds, too. The snapshot cannot be deleted, nor its volume with what is in its bucket, as long as there is the clone. The node has to run, and to serve the source.",
@@ -29,15 +35,8 @@ export function volumeCloneCommand() {
     .option(
       "--store <url>",
       "where it shall lie: s3://BUCKET/PREFIX (required)",
-    )
-    .option("--cache <size>", "how much is kept on the local disk", "10GiB")
-    .option("--prefetch", "bring all of it into the cache, as far as it fits")
-    .option("--journal <size>", "how much may wait for its upload", "1GiB")
-    .option("--upload-limit <rates>", "20Mbit/s, or 08:00,1M 19:00,off")
-    .option("--download-limit <rates>", "the same for what is fetched")
-    .option("--key-file <file>", "keep its key there")
-    .option("--passphrase", "ask for a passphrase, which locks the key file")
-    .option("--passphrase-file <file>", "the file that holds the passphrase")
+    );
+  return takeNewKey(takeLocal(clone))
     .addOption(jsonOption())
     .action(async (of, name, options, self) => {
       const { source, snapshot } = parseSource(of);
@@ -48,8 +47,9 @@ export function volumeCloneCommand() {
           hint: `vault volume clone ${of} ${name} --store s3://BUCKET/PREFIX`,
         });
       }
-      const spec = bucketSpecOf(store, options);
-      const { key, recovery } = await keyForNew(options);
+      const ofBucket = bucketOptionsOf(self);
+      const spec = bucketSpecOf(store, ofBucket);
+      const { key, recovery } = await keyForNew(ofBucket);
       const volume = await withNode(
         stateDirOf(self),
         (node) =>

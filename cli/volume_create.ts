@@ -2,7 +2,12 @@
 
 import { VaultError } from "../lib/base/errors.ts";
 import { Option } from "@commander-js/extra-typings";
-import { bucketSpecOf, keyForNew } from "./bucket_options.ts";
+import {
+  bucketOptionsOf,
+  chosenStore,
+  keyForNew,
+  takeOptionalStore,
+} from "./bucket_options.ts";
 import { command, jsonOption, stateDirOf } from "./command.ts";
 import { withNode } from "./daemons.ts";
 import { tellRecovery } from "./recovery_sheet.ts";
@@ -13,7 +18,7 @@ import { print, printJson } from "./terminal.ts";
 const OWN_LUN = 0;
 
 export function volumeCreateCommand() {
-  return command("create", {
+  const create = command("create", {
     summary: "make a volume",
     description:
       "Makes a volume that takes room on this machine only as it is written to. Sizes: 100GiB, 500M, 1.5T or bytes; GiB and G are powers of 1024, GB is a power of 1000.",
@@ -48,27 +53,14 @@ export function volumeCreateCommand() {
       "--target <volume>",
       "put it behind the target of that volume, as another LUN",
     )
-    .option("--lun <number>", "with --target: its LUN (default: the next)")
-    .option("--store <url>", "keep it in a bucket: s3://BUCKET/PREFIX")
-    .option("--endpoint <url>", "the store, where it is not Amazon's")
-    .option("--region <region>", "the bucket's region")
-    .option("--cache <size>", "how much is kept on the local disk", "10GiB")
-    .option("--prefetch", "bring all of it into the cache, as far as it fits")
-    .option("--journal <size>", "how much may wait for its upload", "1GiB")
-    .option("--upload-limit <rates>", "20Mbit/s, or 08:00,1M 19:00,off")
-    .option("--download-limit <rates>", "the same for what is fetched")
-    .option("--key-file <file>", "keep its key there")
-    .option("--passphrase", "ask for a passphrase, which locks the key file")
-    .option("--passphrase-file <file>", "the file that holds the passphrase")
+    .option("--lun <number>", "with --target: its LUN (default: the next)");
+  return takeOptionalStore(create)
     .addOption(jsonOption())
     .action(async (name, options, self) => {
       // Not a required option of the parser, which would complain of it before it looks at a mistyped one.
       const sizeBytes = parseSize(expectSize(options.size));
-      const { store } = options;
-      const spec = store === undefined
-        ? expectNoStore(self)
-        : bucketSpecOf(store, options);
-      const chosen = spec && await keyForNew(options);
+      const spec = chosenStore(self);
+      const chosen = spec && await keyForNew(bucketOptionsOf(self));
       const bucket = spec && chosen && { ...spec, key: chosen.key };
       const volume = await withNode(
         stateDirOf(self),
@@ -94,28 +86,10 @@ export function volumeCreateCommand() {
           volume.lun === OWN_LUN
             ? ""
             : `, LUN ${volume.lun} of the target of "${volume.target}"`
-        }${store === undefined ? "" : `, in ${store}`}.`,
+        }${spec ? `, in ${spec.url}` : ""}.`,
       );
       if (recovery) tellRecovery(volume.name, recovery);
     });
-}
-
-/** Options that say something of a bucket alone. */
-const OF_STORES = [
-  ...["endpoint", "region", "cache", "prefetch", "journal"],
-  ...["uploadLimit", "downloadLimit"],
-  ...["keyFile", "passphrase", "passphraseFile"],
-];
-
-function expectNoStore(
-  self: { getOptionValueSource(name: string): string | undefined },
-): undefined {
-  const given = OF_STORES.find((name) =>
-    self.getOptionValueSource(name) === "cli"
-  );
-  if (given === undefined) return;
-  const flag = given.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-  throw new VaultError(`--${flag} goes with --store`, { kind: "usage" });
 }
 
 function parseLun(text: string): number {

@@ -1,14 +1,20 @@
 /** `vault volume recover` */
 
 import { VaultError } from "../lib/base/errors.ts";
-import { bucketSpecOf, knownKey } from "./bucket_options.ts";
+import {
+  bucketOptionsOf,
+  bucketSpecOf,
+  knownKey,
+  takeLocal,
+  takeStore,
+} from "./bucket_options.ts";
 import { command, jsonOption, stateDirOf } from "./command.ts";
 import { withNode } from "./daemons.ts";
 import { formatSize } from "./size.ts";
 import { print, printJson } from "./terminal.ts";
 
 export function volumeRecoverCommand() {
-  return command("recover", {
+  const recover = command("recover", {
     summary: "take over a volume from its bucket, on another machine",
     description:
       "Finds a volume in the bucket that it was made in, says of what time its state is, and makes it a volume of this node. What the node that had it before has not uploaded is not in it, and from now on that node can write to it no more.",
@@ -24,14 +30,8 @@ export function volumeRecoverCommand() {
     ],
   })
     .argument("<url>", "s3://BUCKET/PREFIX, where it was made")
-    .option("--name <name>", "what it is called here (required)")
-    .option("--endpoint <url>", "the store, where it is not Amazon's")
-    .option("--region <region>", "the bucket's region")
-    .option("--cache <size>", "how much is kept on the local disk", "10GiB")
-    .option("--prefetch", "bring all of it into the cache, as far as it fits")
-    .option("--journal <size>", "how much may wait for its upload", "1GiB")
-    .option("--upload-limit <rates>", "how fast, at which time")
-    .option("--download-limit <rates>", "the same for what is fetched")
+    .option("--name <name>", "what it is called here (required)");
+  return takeLocal(takeStore(recover))
     .option("--key-file <file>", "the file that holds its key")
     .option("--recovery-sheet", "type the key's recovery sheet")
     .option("--passphrase", "ask for the passphrase that locks the key file")
@@ -45,8 +45,9 @@ export function volumeRecoverCommand() {
           hint: "vault volume recover s3://BUCKET/PREFIX --name NAME",
         });
       }
-      const spec = bucketSpecOf(url, options);
-      const key = await knownKey(options);
+      const ofBucket = bucketOptionsOf(self);
+      const spec = bucketSpecOf(url, ofBucket);
+      const key = await knownKey({ ...ofBucket, ...options });
       const { found, volume } = await withNode(
         stateDirOf(self),
         async (node) => ({

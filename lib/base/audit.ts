@@ -34,6 +34,7 @@ export const AUDIT_KINDS = {
   "volume created": "person",
   "volume deleted": "person",
   "volume resized": "person",
+  "volume changed": "person",
   "volume restored": "person", // from a snapshot
   "chap changed": "person",
   "gap": "person", // lines that could not be written

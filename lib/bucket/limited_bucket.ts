@@ -67,6 +67,12 @@ export class LimitedBucket implements Bucket {
     }
   }
 
+  /** Holds transfers to these rates from now on; to none where there is none. */
+  limit(to: Pick<LimitOptions, "upload" | "download">): void {
+    this.#upload.change(to.upload ?? unlimited);
+    this.#download.change(to.download ?? unlimited);
+  }
+
   get counters(): BucketCounters {
     return {
       ...this.#sums,

@@ -71,6 +71,25 @@ Deno.test("a new rate is noticed by those who wait", async () => {
   expect(bucket.counters.waiting).toBe(0);
 });
 
+Deno.test("limits that are set later hold, for those who wait, too", async () => {
+  const { bucket, clock } = limited({ upload: parseRateSchedule("1k") });
+  await bucket.create("d/1", BYTES);
+  const second = bucket.create("d/2", BYTES);
+  await Promise.resolve();
+  bucket.limit({ download: parseRateSchedule("50k") });
+  await second;
+  expect(clock.sleptMs).toBeLessThanOrEqual(RECHECK_MS);
+  await bucket.create("d/3", BYTES);
+  const before = clock.sleptMs;
+  await bucket.get("d/1");
+  await bucket.get("d/1");
+  expect(clock.sleptMs - before).toBe(2000);
+  bucket.limit({ upload: parseRateSchedule("50k") });
+  await bucket.create("d/4", BYTES);
+  await bucket.create("d/5", BYTES);
+  expect(clock.sleptMs - before).toBe(4000);
+});
+
 Deno.test("so many go at once, and no more", async () => {
   const gate = Promise.withResolvers<void>();
   let [now, most] = [0, 0];

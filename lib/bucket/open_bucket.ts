@@ -26,6 +26,10 @@ export interface OpenBucket {
   /** What lies under another prefix, over the same line and within the same limits. It is closed with the bucket. */
   readonly elsewhere: (prefix: string) => Bucket;
   readonly counters: () => BucketCounters;
+  /** Holds transfers to other rates from now on. */
+  readonly limit: (
+    to: Pick<OpenBucketOptions, "upload" | "download">,
+  ) => void;
 }
 
 /** @throws {BucketError} where nobody answers, or the store is not fit */
@@ -48,5 +52,6 @@ export async function openBucket(
     bucket,
     elsewhere: (prefix) => bucket.beside(limited.beside(s3.beside(prefix))),
     counters: () => limited.counters,
+    limit: (to) => limited.limit(to),
   };
 }

@@ -12,7 +12,7 @@ export const RECHECK_MS = 15_000;
  */
 export class Pace {
   readonly #clock: Clock;
-  readonly #schedule: RateSchedule;
+  #schedule: RateSchedule;
   /** Bytes sent beyond what the rate has allowed so far. */
   #debt = 0;
   #paidAt: number;
@@ -28,6 +28,12 @@ export class Pace {
   /** The rate of now in bytes a second; undefined: as fast as it goes. */
   get bytesPerSecond(): number | undefined {
     return this.#schedule.bytesPerSecondAt(this.#clock.now());
+  }
+
+  /** Another rate from now on; whoever waits notices it within {@linkcode RECHECK_MS}. */
+  change(schedule: RateSchedule): void {
+    this.#pay();
+    this.#schedule = schedule;
   }
 
   /** Waits until what went before is paid for, then puts `bytes` on the bill. */

@@ -73,7 +73,7 @@ export function errorOf(bucket: string, thrown: unknown): BucketError {
     return new BucketError("refused", "No keys for the store are known", {
       cause,
       hint:
-        "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, where `vault serve` is started",
+        "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, where `vault serve` is started, or the command that asks the store itself",
     });
   }
   if (REFUSED_CODES.has(code)) return refused(said, thrown);

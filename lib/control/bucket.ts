@@ -20,6 +20,11 @@ export interface BucketSpec {
   readonly download?: string;
 }
 
+/** What is changed of it later; the rest stays. */
+export type BucketChange = Partial<
+  Pick<BucketSpec, "cacheBytes" | "prefetch" | "upload" | "download">
+>;
+
 /** A volume's key: itself as it stands in a key file, or the absolute path of one. */
 export type KeySpec = { readonly line: string } | { readonly file: string };
 

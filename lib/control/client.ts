@@ -8,6 +8,7 @@ import { encodeLine, LineReader } from "./lines.ts";
 import type {
   AttachmentOperations,
   AttachmentStatus,
+  BucketChange,
   ChapSecret,
   CloneSpec,
   Detachment,
@@ -188,6 +189,11 @@ export class NodeClient implements NodeOperations {
   resizeVolume(name: string, sizeBytes: number): Promise<VolumeInfo> {
     const method = NODE_METHODS.resizeVolume;
     return this.#caller.call("resizeVolume", method, name, sizeBytes);
+  }
+
+  changeBucket(name: string, change: BucketChange): Promise<VolumeInfo> {
+    const method = NODE_METHODS.changeBucket;
+    return this.#caller.call("changeBucket", method, name, change);
   }
 
   async deleteVolume(name: string, withBucket = false): Promise<void> {

@@ -100,6 +100,18 @@ Deno.test("so does each operation on snapshots", () =>
     ]);
   }));
 
+Deno.test("so does a change of limits, with what is changed alone", () =>
+  withNode(async ({ client, asked }) => {
+    const change = { cacheBytes: 2 ** 30, prefetch: false, upload: "off" };
+    expect(await client.changeBucket("photos", change))
+      .toMatchObject({ name: "photos" });
+    await client.changeBucket("photos", {});
+    expect(asked).toEqual([
+      ["changeBucket", "photos", change],
+      ["changeBucket", "photos", {}],
+    ]);
+  }));
+
 Deno.test("so does what makes a volume of an image", () =>
   withNode(async ({ client, asked }) => {
     expect(await client.stageVolume(SPEC)).toBe("/imports/photos");

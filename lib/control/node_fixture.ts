@@ -150,6 +150,8 @@ function fakeNode() {
       ),
     resizeVolume: (name, sizeBytes) =>
       note(info({ ...SPEC, name, sizeBytes }))("resizeVolume", name, sizeBytes),
+    changeBucket: (name, change) =>
+      note(info({ ...SPEC, name }))("changeBucket", name, change),
     deleteVolume: () => Promise.reject(new TypeError("a defect")),
     releaseVolume: (name) => note([HOLDER])("releaseVolume", name),
     stageVolume: note("/imports/photos"),

@@ -4,6 +4,7 @@
  */
 
 import type {
+  BucketChange,
   BucketInfo,
   BucketSpec,
   CloneSpec,
@@ -20,6 +21,7 @@ import type {
 import type { SnapshotInfo, SnapshotWork } from "./snapshots.ts";
 import type { VerifyOperations } from "./verification.ts";
 
+export type { BucketChange };
 export type { BucketInfo, BucketSpec, CloneSpec, KeySpec, NewBucket, Recovery };
 export type { SnapshotInfo, SnapshotWork };
 export type * from "./verification.ts";
@@ -260,6 +262,11 @@ export interface NodeOperations extends VerifyOperations {
    */
   resizeVolume(name: string, sizeBytes: number): Promise<VolumeInfo>;
   /**
+   * Changes limits of a volume in a bucket; `off` takes one of rate away. They hold at once, but for `prefetch`, which holds when the volume is
+   * opened next.
+   */
+  changeBucket(name: string, change: BucketChange): Promise<VolumeInfo>;
+  /**
    * Removes the volume with all that is in it, and ends its sessions where it has a target of its own. Refused while other volumes are
    * behind its target. What is in a bucket stays there unless `withBucket`.
    */
@@ -280,7 +287,8 @@ export interface NodeOperations extends VerifyOperations {
   setMutualChap(volume: string, chap: ChapSecret | undefined): Promise<void>;
   /**
    * The folder, on the node's machine, for the image of a volume that is to be imported; refused where `createVolume` would be. Whoever asks
-   * writes the image there as `data`, and what is known of it as `import.json`: `vault volume import` does.
+   * writes the image there as `data`, or puts it into a bucket and what is kept of that into `volume`, and what is known of it into
+   * `import.json`: `vault volume import` does.
    */
   stageVolume(spec: VolumeSpec): Promise<string>;
   /** Makes the volume of an image that is there whole, as `import.json` says. The image is the volume's from then on. */

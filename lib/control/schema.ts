@@ -75,6 +75,13 @@ const NewBucket = v.object({
   key: v.union([v.object({ line: text }), v.object({ file: text })]),
 });
 
+const BucketChange = v.object({
+  cacheBytes: v.exactOptional(bytes),
+  prefetch: v.exactOptional(v.boolean()),
+  upload: v.exactOptional(text),
+  download: v.exactOptional(text),
+});
+
 const BucketInfo = v.object({
   ...BucketSpec,
   pendingBytes: v.exactOptional(bytes),
@@ -288,6 +295,10 @@ export const NODE_METHODS = {
   },
   recoverVolume: { params: v.strictTuple([text, NewBucket]), result: Recovery },
   resizeVolume: { params: v.strictTuple([text, bytes]), result: VolumeInfo },
+  changeBucket: {
+    params: v.strictTuple([text, BucketChange]),
+    result: VolumeInfo,
+  },
   deleteVolume: { params: v.strictTuple([text, v.boolean()]), result: nothing },
   releaseVolume: {
     params: v.strictTuple([text]),

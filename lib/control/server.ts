@@ -89,6 +89,13 @@ export function nodeHandlers(node: NodeOperations): Handlers {
       method(m.resizeVolume, (name, size) => node.resizeVolume(name, size)),
     ],
     [
+      "changeBucket",
+      method(
+        m.changeBucket,
+        (name, change) => node.changeBucket(name, change),
+      ),
+    ],
+    [
       "deleteVolume",
       method(
         m.deleteVolume,

@@ -194,6 +194,13 @@ export class BucketDisk {
     );
   }
 
+  /** Keeps to other limits from now on. Whether all of it is fetched beforehand is settled when it is opened. */
+  keepTo(spec: BucketDocument): void {
+    const { reach, cache } = this.#parts;
+    reach.limit(reachOf(spec));
+    cache?.resize(spec.cacheBytes);
+  }
+
   /** What it is to whoever makes a clone of it. */
   get volume(): BucketVolume {
     return this.#parts.volume;
@@ -329,7 +336,8 @@ function timeOf(ms: number): string {
   return new Date(ms).toISOString();
 }
 
-function troubleOf(trouble: string): string {
+/** As people are told of it. */
+export function troubleOf(trouble: string): string {
   return trouble.startsWith("Could not drain: ")
     ? `uploading is paused: ${trouble.slice("Could not drain: ".length)}`
     : trouble;

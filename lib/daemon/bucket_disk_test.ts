@@ -2,6 +2,9 @@ import { expect } from "expect";
 import type { Bucket } from "../bucket/bucket.ts";
 import { LimitedBucket } from "../bucket/limited_bucket.ts";
 import { MemoryBucket } from "../bucket/memory_bucket.ts";
+import { systemPrimitives as primitives } from "../os/primitives.ts";
+import { CHUNK_BYTES, ChunkCache } from "../store/chunk_cache.ts";
+import { MemoryFile } from "../store/testing/memory_file.ts";
 import { noTime } from "../store/testing/journaled.ts";
 import type { BucketVolume } from "../store/segmented/bucket_volume.ts";
 import {
@@ -17,8 +20,14 @@ import { BucketDisk } from "./bucket_disk.ts";
 const SIZE_BYTES = 16 * 512;
 
 /** A volume as the daemon has it open, on a bucket in memory. */
-function diskOf(volume: BucketVolume, bucket: Bucket): BucketDisk {
-  const limited = new LimitedBucket(bucket, { clock: noTime });
+function diskOf(
+  volume: BucketVolume,
+  bucket: Bucket,
+  {
+    limited = new LimitedBucket(bucket, { clock: noTime }),
+    cache = undefined as ChunkCache | undefined,
+  } = {},
+): BucketDisk {
   return new BucketDisk({
     clock: noTime,
     document: {
@@ -31,8 +40,9 @@ function diskOf(volume: BucketVolume, bucket: Bucket): BucketDisk {
       bucket: limited,
       elsewhere: () => limited,
       counters: () => limited.counters,
+      limit: (to) => limited.limit(to),
     },
-    cache: undefined,
+    cache,
     tries: { why: () => undefined },
     journal: { sizeBytes: 4096 },
   });
@@ -91,5 +101,31 @@ Deno.test("what a volume takes in its bucket is told, what was rewritten for tha
   // But for claims and the superblock, which are some hundred bytes each.
   expect(objectBytes).toBeLessThanOrEqual(bucket.storedBytes);
   expect(objectBytes).toBeGreaterThan(bucket.storedBytes - 1024);
+  await disk.close();
+});
+
+Deno.test("limits that are changed while it is open hold at once", async () => {
+  const bucket = new MemoryBucket();
+  await makeVolume(bucket, { sizeBytes: SIZE_BYTES });
+  const volume = await openOn({ pin: undefined }, bucket);
+  const limited = new LimitedBucket(bucket, { clock: noTime });
+  const cache = new ChunkCache({
+    ...{ data: new MemoryFile(), index: new MemoryFile() },
+    ...{ limitBytes: 64 * CHUNK_BYTES, volumeId: new Uint8Array(16) },
+    hash: (...parts) => primitives.hash("sha256", ...parts),
+  });
+  const disk = diskOf(volume, bucket, { limited, cache });
+  const spec = { url: "s3://backup/b", journalBytes: 0 };
+  disk.keepTo({
+    ...{ ...spec, cacheBytes: 16 * CHUNK_BYTES },
+    ...{ upload: "1k", download: "2k" },
+  });
+  expect(limited.counters)
+    .toMatchObject({ uploadLimit: 1024, downloadLimit: 2048 });
+  expect(cache.limitBytes).toBe(16 * CHUNK_BYTES);
+  disk.keepTo({ ...spec, cacheBytes: 128 * CHUNK_BYTES, download: "3k" });
+  expect(limited.counters.uploadLimit).toBeUndefined();
+  expect(limited.counters.downloadLimit).toBe(3072);
+  expect(cache.limitBytes).toBe(128 * CHUNK_BYTES);
   await disk.close();
 });

@@ -46,9 +46,20 @@ export class BucketFolder {
 
   /** Puts what a volume begins with into an empty folder. */
   begin(key: KeySpec): void {
+    this.keepKey(key);
+    this.keepPin(CHAIN_START);
+  }
+
+  /** On stable storage when it returns. */
+  keepKey(key: KeySpec): void {
     const text = "file" in key ? ELSEWHERE + key.file : key.line;
     writeWhole(join(this.#path, "key"), utf8(`${text}\n`));
-    this.keepPin(CHAIN_START);
+  }
+
+  /** What it holds of the key; undefined where it was not begun. */
+  key(): KeySpec | undefined {
+    const bytes = readWhole(join(this.#path, "key"));
+    return bytes && keySpecOf(textOf(bytes));
   }
 
   /** Looks, and asks no store. @throws {VaultError} where the volume cannot be opened with what is here */
@@ -62,9 +73,15 @@ export class BucketFolder {
   keys(): VolumeKeys {
     const path = join(this.#path, "key");
     const text = this.#read(path, "It was removed from outside.");
-    if (!text.startsWith(ELSEWHERE)) return this.#keysOf(text);
-    const there = text.slice(ELSEWHERE.length).trim();
-    return this.#keysOf(this.#read(there, `The volume's key was there.`));
+    return this.keysOf(keySpecOf(text));
+  }
+
+  /** @throws {VaultError} where the key cannot be read, or is none */
+  keysOf(key: KeySpec): VolumeKeys {
+    const text = "line" in key
+      ? key.line
+      : this.#read(key.file, "The volume's key was there.");
+    return new VolumeKeys(this.#primitives, parseKey(this.#primitives, text));
   }
 
   /** @throws {VaultError} where it is missing or damaged */
@@ -141,13 +158,19 @@ export class BucketFolder {
     return openFile(path, { create: !exists(path) });
   }
 
-  #keysOf(text: string): VolumeKeys {
-    return new VolumeKeys(this.#primitives, parseKey(this.#primitives, text));
-  }
-
   #read(path: string, hint: string): string {
     const bytes = readWhole(path);
     if (!bytes) throw new VaultError(`${path} is missing`, { hint });
-    return fromUtf8(bytes.subarray(0, 4 * MAX_KEY_TEXT_LENGTH)) ?? "";
+    return textOf(bytes);
   }
+}
+
+function textOf(bytes: Uint8Array): string {
+  return fromUtf8(bytes.subarray(0, 4 * MAX_KEY_TEXT_LENGTH)) ?? "";
+}
+
+function keySpecOf(text: string): KeySpec {
+  return text.startsWith(ELSEWHERE)
+    ? { file: text.slice(ELSEWHERE.length).trim() }
+    : { line: text.trim() };
 }

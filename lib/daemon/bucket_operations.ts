@@ -177,18 +177,22 @@ export interface Here extends World {
   readonly live?: Live;
 }
 
+/** @throws {VaultError} `usage` where there is no such volume in a bucket */
+export function expectFitForBucket({ readOnly, target }: VolumeSpec): void {
+  if (!readOnly && target === undefined) return;
+  throw new VaultError(
+    "A volume in a bucket can be written to, and has a target of its own",
+    { kind: "usage", hint: "Leave out --read-only, --target and --lun." },
+  );
+}
+
 /** Makes a volume in a bucket. The bucket has it before this node knows of it: a crash in between leaves nothing here. @throws {VaultError} */
 export async function createInBucket(
   world: Here,
   { spec, bucket }: { readonly spec: VolumeSpec; readonly bucket: NewBucket },
 ): Promise<VolumeDocument> {
   const { catalog } = world.state;
-  if (spec.readOnly || spec.target !== undefined) {
-    throw new VaultError(
-      "A volume in a bucket can be written to, and has a target of its own",
-      { kind: "usage", hint: "Leave out --read-only, --target and --lun." },
-    );
-  }
+  expectFitForBucket(spec);
   const document = await catalog.install(spec, async (half) => {
     const folder = new BucketFolder(half, world.primitives);
     await makeInBucket(spec, { folder, spec: bucket, world });

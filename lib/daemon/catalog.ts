@@ -32,7 +32,13 @@ import {
 } from "../os/file.ts";
 import { join } from "../os/paths.ts";
 import { BucketFolder } from "./bucket_folder.ts";
-import { readDocument, VolumeDocument, writeDocument } from "./documents.ts";
+import {
+  type BucketDocument,
+  readDocument,
+  VolumeDocument,
+  writeDocument,
+} from "./documents.ts";
+import { newDocument } from "./new_document.ts";
 import { stackStore } from "../store/stack.ts";
 import type { Store } from "../store/store.ts";
 import { ErasureFile } from "./erasure_file.ts";
@@ -48,16 +54,13 @@ import { SnapshotFolder } from "./snapshot_folder.ts";
 
 /** The most volumes that one node serves. */
 export const MAX_VOLUMES = 1024;
-/** NAA 3h, locally assigned (SPC-5 section 7.7.6.6.4), in the first digit. */
-export const NAA_LOCALLY_ASSIGNED = "3";
 
 /** What the name of a file ends with that `writeWhole` has not finished. */
 const HALF_WRITTEN = ".new";
 
 export class Catalog {
   readonly #folder: string;
-  readonly #primitives: Primitives;
-  readonly #clock: Clock;
+  readonly #world: { readonly primitives: Primitives; readonly clock: Clock };
   /** What a crash has left and nobody could clear up, by volume. */
   readonly #unrecovered = new Map<string, VaultError>();
 
@@ -66,8 +69,7 @@ export class Catalog {
     world: { readonly primitives: Primitives; readonly clock: Clock },
   ) {
     this.#folder = folder;
-    this.#primitives = world.primitives;
-    this.#clock = world.clock;
+    this.#world = world;
   }
 
   /**
@@ -172,20 +174,7 @@ export class Catalog {
     spec: VolumeSpec,
     fill: (half: string) => Promise<Partial<VolumeDocument> | void>,
   ): Promise<VolumeDocument> {
-    const behind = this.expectNew(spec);
-    const document: VolumeDocument = {
-      version: 1,
-      name: spec.name,
-      sizeBytes: spec.sizeBytes,
-      blockSizeBytes: spec.blockSizeBytes,
-      readOnly: spec.readOnly,
-      ...(spec.removable ? { removable: true } : {}),
-      serial: toHex(this.#primitives.random(8)),
-      naa: NAA_LOCALLY_ASSIGNED + toHex(this.#primitives.random(8)).slice(1),
-      ...(behind ? { behind } : {}),
-      createdAt: new Date(this.#clock.now()).toISOString(),
-      chap: { users: [] },
-    };
+    const document = this.#begin(spec);
     makeFolder(this.#folder);
     const half = join(this.#folder, `.${spec.name}.${crypto.randomUUID()}`);
     makeFolder(half);
@@ -199,6 +188,20 @@ export class Catalog {
       discard(half);
       throw thrown;
     }
+  }
+
+  /** A volume of a folder that has all of it but its document, and becomes the volume's. @throws {VaultError} like {@linkcode expectNew} */
+  adopt(spec: VolumeSpec, folder: string, bucket: BucketDocument) {
+    const document = { ...this.#begin(spec), bucket };
+    makeFolder(this.#folder);
+    writeDocument(join(folder, "volume.json"), document);
+    rename(folder, join(this.#folder, spec.name));
+    return document;
+  }
+
+  #begin(spec: VolumeSpec): VolumeDocument {
+    const behind = this.expectNew(spec);
+    return newDocument(spec, { behind, ...this.#world });
   }
 
   /** Replaces what is known of a volume. */
@@ -252,7 +255,7 @@ export class Catalog {
 
   /** What is kept here of a volume in a bucket. */
   bucketFolder(name: string): BucketFolder {
-    return new BucketFolder(join(this.#folder, name), this.#primitives);
+    return new BucketFolder(join(this.#folder, name), this.#world.primitives);
   }
 
   /** The file that holds the volume's bytes. */
@@ -262,7 +265,7 @@ export class Catalog {
 
   /** A fresh name for a picture of those bytes on the same file system; one that a crash leaves is removed. */
   viewPath(name: string): string {
-    const id = toHex(this.#primitives.random(8));
+    const id = toHex(this.#world.primitives.random(8));
     return join(this.#folder, name, `view.${id}${HALF_WRITTEN}`);
   }
 
@@ -296,7 +299,7 @@ export class Catalog {
         return stackStore({ bottom: { kind: "file", file }, readOnly });
       }
       const path = join(this.#folder, name, "journal");
-      const world = { primitives: this.#primitives, clock: this.#clock };
+      const world = this.#world;
       journal = await openVolumeJournal(path, { sizeBytes, ...world });
       const bottom = {
         kind: "journaled file",

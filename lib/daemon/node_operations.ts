@@ -5,6 +5,7 @@ import type { Clock } from "../base/clock.ts";
 import { VaultError } from "../base/errors.ts";
 import type { Primitives } from "../base/primitives.ts";
 import type {
+  BucketChange,
   ChapSecret,
   CloneSpec,
   DeviceInfo,
@@ -24,6 +25,7 @@ import type {
 } from "../control/operations.ts";
 import { cloneInBucket } from "./bucket_cloning.ts";
 import { checkBucketSize } from "./bucket_address.ts";
+import { changeBucket } from "./bucket_change.ts";
 import { createInBucket, recoverVolume } from "./bucket_operations.ts";
 import { BucketVerifying } from "./bucket_verifying.ts";
 import {
@@ -39,6 +41,7 @@ import type { NodeState } from "./node_state.ts";
 import { type Live, nodeStatus } from "./node_status.ts";
 import { SnapshotOperations } from "./snapshot_operations.ts";
 import { deleteVolume } from "./volume_deletion.ts";
+import { type Made, makeInFile, makeOfImage } from "./volume_making.ts";
 import { checkSize } from "./volume_size.ts";
 import { volumeInfo, volumeInfos } from "./volume_info.ts";
 import { releaseVolume, withoutDevice } from "./volume_holders.ts";
@@ -111,21 +114,19 @@ class Operations implements EndingOperations {
 
   createVolume(spec: VolumeSpec, bucket?: NewBucket): Promise<VolumeInfo> {
     return this.#inTurn(async () => {
-      if (!bucket) return await this.#make(spec);
+      if (!bucket) return this.#made(await makeInFile(this.#options, spec));
       const document = await createInBucket(this.#options, { spec, bucket });
       const how = `${spec.sizeBytes} bytes, in ${bucket.url}`;
-      this.#tell("volume created", spec.name, how);
-      return this.#info(document);
+      return this.#made({ document, how });
     });
   }
 
   cloneVolume(spec: CloneSpec, bucket: NewBucket): Promise<VolumeInfo> {
     return this.#inTurn(async () => {
       const document = await cloneInBucket(this.#options, spec, bucket);
-      const { name, source, snapshot } = spec;
+      const { source, snapshot } = spec;
       const how = `a clone of "${source}" at "${snapshot}", in ${bucket.url}`;
-      this.#tell("volume created", name, how);
-      return this.#info(document);
+      return this.#made({ document, how });
     });
   }
 
@@ -142,25 +143,13 @@ class Operations implements EndingOperations {
   }
 
   adoptVolume(spec: VolumeSpec): Promise<VolumeInfo> {
-    const { imports } = this.#state;
-    return this.#inTurn(async () => {
-      const made = await this.#make(spec, imports.finished(spec));
-      imports.remove(spec.name);
-      return made;
-    });
+    return this.#inTurn(async () =>
+      this.#made(await makeOfImage(this.#options, spec))
+    );
   }
 
-  async #make(spec: VolumeSpec, data?: string): Promise<VolumeInfo> {
-    const document = await this.#state.catalog.create(spec, data);
-    try {
-      await this.#live?.volumes.open(document);
-    } catch (thrown) {
-      this.#state.catalog.delete(spec.name);
-      throw thrown;
-    }
-    const { sizeBytes } = spec;
-    const how = data === undefined ? "" : ", of an image";
-    this.#tell("volume created", spec.name, `${sizeBytes} bytes${how}`);
+  #made({ document, how }: Made): VolumeInfo {
+    this.#tell("volume created", document.name, how);
     return this.#info(document);
   }
 
@@ -184,6 +173,14 @@ class Operations implements EndingOperations {
       const was = before.sizeBytes;
       this.#tell("volume resized", name, `from ${was} to ${sizeBytes} bytes`);
       return this.#info(after);
+    });
+  }
+
+  changeBucket(name: string, change: BucketChange): Promise<VolumeInfo> {
+    return this.#inTurn(() => {
+      const { document, how } = changeBucket(this.#options, { name, change });
+      this.#tell("volume changed", name, how);
+      return this.#info(document);
     });
   }
 

@@ -15,7 +15,7 @@ import type { Store } from "../store/store.ts";
 import { serveConnection } from "../target/connection.ts";
 import type { Target } from "../target/target.ts";
 import { Targets } from "../target/targets.ts";
-import { NAA_LOCALLY_ASSIGNED } from "./catalog.ts";
+import { NAA_LOCALLY_ASSIGNED } from "./new_document.ts";
 import { checkChapPolicy } from "./chap_policy.ts";
 import { converseWithAll } from "./converse.ts";
 import { addDiskTarget, DRAIN_MS, resizeDisk } from "./disk_target.ts";

@@ -134,6 +134,8 @@ export class ServedVolumes {
           const { sizeBytes } = disk.store;
           catalog.update(restoreOver(catalog.get(name), sizeBytes));
         }
+        // They may have been changed meanwhile.
+        disk.keepTo(catalog.get(name).bucket ?? bucket);
         this.#serve(document, disk.store, disk);
         this.#openings.delete(name);
         disk.watch((reason) => {

@@ -26,7 +26,8 @@ import {
   bucketPictureOfNow,
   type Picture,
 } from "./bucket_pictures.ts";
-import { type Catalog, NAA_LOCALLY_ASSIGNED } from "./catalog.ts";
+import type { Catalog } from "./catalog.ts";
+import { NAA_LOCALLY_ASSIGNED } from "./new_document.ts";
 import { diskVolume } from "./disk_target.ts";
 import type { VolumeDocument } from "./documents.ts";
 import type { ServedVolumes } from "./served_volumes.ts";

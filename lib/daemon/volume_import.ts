@@ -1,12 +1,13 @@
 /**
- * Makes a volume of an image. What it has copied so far lies in the node's folder for imports (`imports.ts`): the same import, begun again
- * after it was cut off, goes on there.
+ * Makes a volume of an image, in a file or in a bucket (`bucket_import.ts`). What it has copied so far lies in the node's folder for imports
+ * (`imports.ts`): the same import, begun again after it was cut off, goes on there.
  */
 
 import { toHex } from "../base/bytes.ts";
 import { VaultError } from "../base/errors.ts";
 import type { File } from "../base/file.ts";
 import type {
+  KeySpec,
   NodeOperations,
   VolumeInfo,
   VolumeSpec,
@@ -15,14 +16,20 @@ import { sha256 } from "../os/digest.ts";
 import { exists, lockFile, openFile } from "../os/file.ts";
 import { join } from "../os/paths.ts";
 import { copyImage, type CopyPhase, dataBytes } from "../store/image_copy.ts";
-import { readDocument, writeDocument } from "./documents.ts";
+import {
+  begunOtherwise,
+  forgetHalf,
+  type ImportBucket,
+  importIntoBucket,
+} from "./bucket_import.ts";
+import { expectFitForBucket } from "./bucket_operations.ts";
 import {
   expectFree,
   type ImageFormat,
   type OpenImage,
   openImage,
 } from "./images.ts";
-import { ImportDocument } from "./imports.ts";
+import { keepImport, readImport } from "./imports.ts";
 
 /** What both ways of a transfer tell meanwhile. */
 export interface TransferWords {
@@ -47,6 +54,8 @@ export interface VolumeImportOptions extends TransferWords {
   readonly format?: ImageFormat;
   /** The image says how large it is. */
   readonly volume: Omit<VolumeSpec, "sizeBytes">;
+  /** In a file of the node unless given. */
+  readonly bucket?: ImportBucket;
   /** Zeros may follow an image that does not end with a block. */
   readonly pad: boolean;
   readonly askNode: AskNode;
@@ -55,13 +64,15 @@ export interface VolumeImportOptions extends TransferWords {
 export interface ImportedVolume extends VolumeInfo {
   /** Of all its bytes, in hexadecimal digits. */
   readonly sha256: string;
+  /** Of one in a bucket: as it is kept here. */
+  readonly key?: KeySpec;
 }
 
 /** @throws {VaultError} whatever goes wrong; what was copied stays for the next time */
 export async function importVolume(
   options: VolumeImportOptions,
 ): Promise<ImportedVolume> {
-  const { file, format, volume, askNode } = options;
+  const { file, format, volume, askNode, bucket } = options;
   const scratch = join(file, "..", `.${volume.name}.${crypto.randomUUID()}`);
   const sized = await openImage(file, { ...(format && { format }), scratch });
   let spec: VolumeSpec;
@@ -70,44 +81,68 @@ export async function importVolume(
   } finally {
     sized.close();
   }
+  if (bucket) expectFitForBucket(spec);
   const folder = await askNode((node) => node.stageVolume(spec));
   const lock = lockFile(join(folder, "lock"));
   if (!lock) throw alreadyRuns(volume.name);
-  let digest: string;
   try {
-    digest = await gather(folder, spec, options);
+    const filled = await fill(folder, spec, options);
     const made = await askNode((node) => node.adoptVolume(spec));
-    return { ...made, sha256: digest };
+    return { ...made, ...filled };
   } finally {
     lock.release();
   }
 }
 
-async function gather(
+async function fill(
   folder: string,
-  spec: VolumeSpec,
+  volume: VolumeSpec,
   options: VolumeImportOptions,
+): Promise<Pick<ImportedVolume, "sha256" | "key">> {
+  const { file, format, bucket: into, say } = options;
+  const source = await openImage(file, {
+    ...(format && { format }),
+    scratch: join(folder, "window"),
+  });
+  try {
+    say(`${file} is taken as ${source.format}.`);
+    if (!into) {
+      return { sha256: await copyToFile(folder, { source, volume, options }) };
+    }
+    const filling = { ...options, folder, volume, into, source };
+    const { sha256, key } = await importIntoBucket(filling);
+    return { sha256: toHex(sha256), key };
+  } finally {
+    source.close();
+  }
+}
+
+async function copyToFile(
+  folder: string,
+  { source, volume: { name, sizeBytes }, options }: {
+    readonly source: OpenImage;
+    readonly volume: VolumeSpec;
+    readonly options: VolumeImportOptions;
+  },
 ): Promise<string> {
-  const { file, format, say, progress } = options;
-  const { sizeBytes } = spec;
-  const note = join(folder, "import.json");
+  const { say, progress } = options;
   const checkpoint = (doneBytes: number, sha256?: string) =>
-    writeDocument(note, {
+    keepImport(folder, {
       version: 1,
       sizeBytes,
       doneBytes,
       ...(sha256 === undefined ? {} : { sha256 }),
     });
+  forgetHalf(folder);
+  const note = readImport(folder);
+  if (note?.bucket) {
+    throw begunOtherwise(name, { was: `into ${note.bucket.url}`, folder });
+  }
   const path = join(folder, "data");
-  const there = exists(path) ? readDocument(note, ImportDocument) : undefined;
+  const there = exists(path) ? note : undefined;
   const doneBytes = there?.sizeBytes === sizeBytes ? there.doneBytes : 0;
-  const source = await openImage(file, {
-    ...(format && { format }),
-    scratch: join(folder, "window"),
-  });
   let into: File | undefined;
   try {
-    say(`${file} is taken as ${source.format}.`);
     expectFree(folder, dataBytes(source, doneBytes));
     if (doneBytes > 0) {
       say(
@@ -131,7 +166,6 @@ async function gather(
     return digest;
   } finally {
     into?.close();
-    source.close();
   }
 }
 

@@ -8,6 +8,7 @@ export function sha256(): Digest {
   const hash = createHash("sha256");
   return {
     update: (bytes) => void hash.update(bytes),
+    soFar: () => new Uint8Array(hash.copy().digest()),
     digest: () => new Uint8Array(hash.digest()),
   };
 }

@@ -62,7 +62,7 @@ export interface ChunkId {
 
 export class ChunkCache {
   readonly #options: ChunkCacheOptions;
-  readonly #limit: number;
+  #limit: number;
   readonly #slots = new Map<number, number>();
   readonly #free: number[] = [];
   /** What a record of the index holds, for each slot. */
@@ -78,7 +78,7 @@ export class ChunkCache {
   /** Takes up what an earlier process has left. @throws {VaultError} where the files cannot be read */
   constructor(options: ChunkCacheOptions) {
     this.#options = options;
-    this.#limit = Math.max(1, Math.floor(options.limitBytes / CHUNK_BYTES));
+    this.#limit = slotsIn(options.limitBytes);
     const left = this.#readIndex();
     this.#records = left ?? new Uint8Array(64 * RECORD_BYTES);
     this.#flags = new Uint8Array(this.#records.length / RECORD_BYTES);
@@ -94,6 +94,19 @@ export class ChunkCache {
   /** How much it may hold, in whole chunks. */
   get limitBytes(): number {
     return this.#limit * CHUNK_BYTES;
+  }
+
+  /** It may become so large from now on. What has no place any more goes. @throws {VaultError} where the file cannot be cut */
+  resize(limitBytes: number): void {
+    this.#limit = slotsIn(limitBytes);
+    if (this.#count <= this.#limit) return;
+    for (const slot of this.#slots.values()) {
+      if (slot >= this.#limit) this.#drop(slot);
+    }
+    this.#count = this.#limit;
+    const free = this.#free.filter((slot) => slot < this.#count);
+    this.#free.splice(0, Infinity, ...free);
+    this.#options.data.truncate(this.#count * CHUNK_BYTES);
   }
 
   /** How many chunks it takes before others have to make room. */
@@ -309,6 +322,10 @@ export class ChunkCache {
       } else this.#slots.set(key, slot);
     }
   }
+}
+
+function slotsIn(limitBytes: number): number {
+  return Math.max(1, Math.floor(limitBytes / CHUNK_BYTES));
 }
 
 function keyOf({ segment, chunk }: ChunkId): number {

@@ -174,3 +174,41 @@ Deno.test("whatever is put, dropped and saved, what is read is what was put last
     }),
   );
 });
+
+Deno.test("its limit can be changed: what has no place any more goes, and the rest is what it was", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(
+        fc.oneof(
+          fc.record({ put: fc.integer({ min: 0, max: 40 }) }),
+          fc.record({ drop: fc.integer({ min: 0, max: 40 }) }),
+          fc.record({ slots: fc.integer({ min: 1, max: 40 }) }),
+        ),
+        { maxLength: 200 },
+      ),
+      async (steps) => {
+        const place = new Place();
+        const cache = place.open(20);
+        for (let n = 0; n < 20; n++) cache.put(id(n), bytesOf(id(n)));
+        let slots = 20;
+        for (const step of steps) {
+          if ("put" in step) {
+            cache.put(id(step.put), bytesOf(id(step.put)));
+            expect(has(cache, id(step.put))).toBe(true);
+          } else if ("drop" in step) cache.drop(step.drop, 1);
+          else cache.resize((slots = step.slots) * CHUNK_BYTES);
+          // None is another's, and none is twice there.
+          const there = Array.from({ length: 41 }, (_, n) => has(cache, id(n)))
+            .filter((found) => found).length;
+          expect(there).toBe(cache.sizeBytes / CHUNK_BYTES);
+          expect(there).toBeLessThanOrEqual(slots);
+          expect(place.data.size()).toBeLessThanOrEqual(slots * CHUNK_BYTES);
+        }
+        const left = cache.sizeBytes;
+        await cache.save();
+        expect(place.open(slots).sizeBytes).toBe(left);
+      },
+    ),
+    { numRuns: 40 },
+  );
+});

@@ -31,7 +31,11 @@ export interface ImageSource {
   read(offset: number, into: Uint8Array): Maybe;
 }
 
-export type CopyPhase = "comparing" | "copying" | "reading back";
+export type CopyPhase =
+  | "comparing"
+  | "copying"
+  | "reading back"
+  | "uploading";
 
 export interface ImageCopyOptions {
   readonly source: ImageSource;
@@ -156,8 +160,8 @@ async function copyFrom(
   }
 }
 
-/** False where it is one hole. */
-async function readPiece(
+/** Fills `into`, beyond the source's end with zeros. False where it is one hole. */
+export async function readPiece(
   source: ImageSource,
   offset: number,
   into: Uint8Array,
@@ -176,14 +180,31 @@ async function readPiece(
 
 /** Writes what is not zeros, run by run. The file has a hole there. */
 function writeSparse(into: File, offset: number, bytes: Uint8Array): void {
-  let begin = 0;
-  for (let at = 0; at < bytes.length; at += HOLE_BYTES) {
-    const end = Math.min(bytes.length, at + HOLE_BYTES);
-    if (!isZero(bytes.subarray(at, end))) continue;
-    if (at > begin) into.write(offset + begin, bytes.subarray(begin, at));
-    begin = end;
+  for (const { start, end, isHole } of runsOf(bytes)) {
+    if (!isHole) into.write(offset + start, bytes.subarray(start, end));
   }
-  if (begin < bytes.length) into.write(offset + begin, bytes.subarray(begin));
+}
+
+/** A part of a piece. */
+export interface Run {
+  readonly start: number;
+  readonly end: number;
+  readonly isHole: boolean;
+}
+
+/** Bytes in runs of zeros, which become holes, and of others, by turns. */
+export function* runsOf(bytes: Uint8Array): Generator<Run> {
+  let start = 0;
+  let was: boolean | undefined;
+  for (let at = 0; at < bytes.length; at += HOLE_BYTES) {
+    const isHole = isZero(bytes.subarray(at, at + HOLE_BYTES));
+    if (was !== undefined && was !== isHole) {
+      yield { start, end: at, isHole: was };
+      start = at;
+    }
+    was = isHole;
+  }
+  if (was !== undefined) yield { start, end: bytes.length, isHole: was };
 }
 
 const ZEROS = new Uint8Array(HOLE_BYTES);

@@ -139,9 +139,13 @@ export class JournaledStore implements Store {
 
   /** Why writers wait, or why nothing is drained at the moment; undefined where all is well. */
   get trouble(): string | undefined {
-    const { trouble } = this.#drain;
-    const { full } = this.#journal;
-    return trouble && full ? `${trouble}. ${full}` : trouble ?? full;
+    const found = [this.paused, this.#journal.full].filter((why) => why);
+    return found.length > 0 ? found.join(". ") : undefined;
+  }
+
+  /** Why nothing is drained at the moment, without that writers wait; undefined where nothing is wrong. */
+  get paused(): string | undefined {
+    return this.#drain.trouble;
   }
 
   /** Bytes that are in the journal alone. */

@@ -263,6 +263,7 @@ export class BucketNode {
           bucket,
           elsewhere: () => bucket,
           counters: () => UNLIMITED,
+          limit: () => {},
         },
         cache: undefined,
         tries: { why: () => undefined },
