@@ -226,14 +226,19 @@ export class Drain {
   async #apply(batch: Batch): Promise<PromiseSettledResult<void>> {
     const { pieces, first, next } = batch;
     const last = next.sequence - 1;
+    let isLent = true;
+    // Nobody looks at the pieces any more.
+    const release = () => {
+      if (isLent) this.#reader.giveBack(batch);
+      isLent = false;
+    };
     try {
-      await this.#options.target.apply({ first, last, pieces });
+      await this.#options.target.apply({ first, last, pieces, release });
       return { status: "fulfilled", value: undefined };
     } catch (reason) {
       return { status: "rejected", reason };
     } finally {
-      // Nobody looks at the pieces any more.
-      this.#reader.giveBack(batch);
+      release();
     }
   }
 

@@ -15,7 +15,7 @@ export type DrainPiece =
   | {
     readonly kind: "write";
     readonly offset: number;
-    /** Lent until the batch is applied. */
+    /** Lent until the batch is applied, or released. */
     readonly data: Uint8Array;
   }
   | { readonly kind: "zero"; readonly offset: number; readonly length: number };
@@ -27,6 +27,8 @@ export interface DrainBatch {
   readonly last: number;
   /** In the order of the volume, without overlaps, none past the end. */
   readonly pieces: readonly DrainPiece[];
+  /** Whoever needs the data of its pieces no more, though it is not applied yet, may say so: what they lie in is used again from then on. */
+  readonly release?: () => void;
 }
 
 /**

@@ -65,12 +65,13 @@ export class SegmentTarget implements DrainTarget {
     return map.objectBytes - inherited(map, ancestry).objectBytes;
   }
 
-  apply({ first, pieces }: DrainBatch): Promise<void> {
+  apply({ first, pieces, release }: DrainBatch): Promise<void> {
     const failed = this.#failed;
     // It was on its way here when that before it failed, and must not be in the row without it.
     if (failed && first > failed.first) return Promise.reject(failed.why);
     this.#failed = undefined;
-    return this.#options.row.append(pack(pieces), (why) => {
+    const packed = { ...pack(pieces), ...(release && { release }) };
+    return this.#options.row.append(packed, (why) => {
       this.#failed ??= { first, why };
     });
   }
