@@ -70,7 +70,7 @@ export interface CheckpointRequest extends Provenance {
   readonly snapshots: readonly number[];
   /** In the order of their snapshots; none unless given. */
   readonly clones?: readonly ClonedSnapshot[];
-  /** In the order of the volume, none over another; the same each time they are walked. */
+  /** In the order of the volume, none over another; the same each time they are walked. Each is lent until the next. */
   readonly extents: Iterable<MapExtent>;
 }
 

@@ -13,7 +13,6 @@ import { BucketError, listAll } from "../../bucket/bucket.ts";
 import {
   type Checkpoint,
   encodingCheckpoint,
-  type MapExtent,
   openCheckpointHead,
   readCheckpoint,
 } from "../../segments/checkpoint.ts";
@@ -129,7 +128,7 @@ export class Checkpoints {
       ...{ volumeId, volumeBytes, timeMs: clock.now(), epoch: end.epoch },
       ...{ previous: end.digest, nextSegment: end.next, segments },
       ...{ snapshots: this.kept.snapshots, clones: this.kept.clones },
-      extents: extentsOf(map),
+      extents: map.walk(),
     };
     for (let tries = 0; tries < 100; tries++) {
       const number = this.#next++;
@@ -335,14 +334,4 @@ function restless(): BucketError {
     "Checkpoints come and go while they are looked at",
     { hint: "Another node writes to this volume. Stop it there." },
   );
-}
-
-function extentsOf(map: VolumeMap): Iterable<MapExtent> {
-  return {
-    *[Symbol.iterator]() {
-      for (const { sector, length, holder, at } of map.runs()) {
-        yield { sector, sectors: length, segment: holder, at };
-      }
-    },
-  };
 }
