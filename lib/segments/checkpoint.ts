@@ -18,6 +18,7 @@ import {
   PREAMBLE_END,
   type Sealed,
   sealing,
+  type SealRequest,
   toEnd,
 } from "./sealed.ts";
 import { MAX_SECTORS, SECTOR_BYTES } from "./segment.ts";
@@ -59,7 +60,8 @@ export interface CheckpointSummary {
   };
 }
 
-export interface CheckpointRequest extends Provenance {
+export interface CheckpointRequest
+  extends Provenance, Pick<SealRequest, "room"> {
   readonly volumeId: Uint8Array;
   readonly number: number;
   readonly volumeBytes: number;

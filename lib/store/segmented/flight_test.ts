@@ -1,10 +1,8 @@
 /** How segments go into the bucket, several at once: what may be under way, and what becomes of it where one does not arrive. */
 import { expect } from "expect";
-import type { ChunkCache } from "../chunk_cache.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import { UPLOADS } from "./row_queue.ts";
 import { heldVolume, SECTORS, turns } from "./testing/held_volume.ts";
-import { newCache } from "./testing/cold_volume.ts";
 import { keys, type Machine, openOn, put, values } from "./testing/volumes.ts";
 
 Deno.test("the next segment starts when the first is there, and not before", async () => {
@@ -225,63 +223,6 @@ Deno.test("the memory of one that failed is written to by nobody: a request that
   bucket.holds = false;
   for (let n = 0; n < 2 * UPLOADS; n++) await write(n);
   expect(sent).toEqual(copy);
-});
-
-/** A volume with a cache, and a writer that writes over what it gave as soon as it is told that it may. */
-async function released() {
-  let cache!: ChunkCache;
-  const held = await heldVolume({
-    cache: (volumeId) => cache = newCache(volumeId, 16),
-  });
-  const writtenOver: number[] = [];
-  const write = (sector: number) => {
-    const data = new Uint8Array(512).fill(sector + 1);
-    return held.volume.row.append({
-      ...{ extents: [{ kind: "data", sector, sectors: 1 }], data: [data] },
-      release: () => {
-        data.fill(0xee);
-        writtenOver.push(sector);
-      },
-    });
-  };
-  const isKept = (segment: number) => cache.has({ segment, chunk: 0 });
-  return { ...held, cache, isKept, write, writtenOver };
-}
-
-Deno.test("what data lies in is its giver's again when it is sealed, and is in the cache and in the bucket all the same", async () => {
-  const { bucket, volume, cache, first, isKept, write, writtenOver } =
-    await released();
-  const written = [write(0), write(1)];
-  await turns();
-  expect(bucket.underWay).toEqual([first, first + 1]);
-  expect(writtenOver).toEqual([0, 1]);
-  for (const number of bucket.underWay) bucket.held.get(number)!.resolve();
-  await Promise.all(written);
-  expect([first, first + 1].map(isKept)).toEqual([true, true]);
-  expect(await values(volume, 3)).toEqual([1, 2, 0]);
-  expect(volume.reader.fetchedBytes).toBe(0);
-  cache.clear();
-  expect(await values(volume, 3)).toEqual([1, 2, 0]);
-  expect(volume.reader.fetchedBytes).toBeGreaterThan(0);
-});
-
-Deno.test("nothing of what is not in the row stays in the cache, whether it arrived or not", async () => {
-  const { bucket, machine, volume, first, isKept, write } = await released();
-  const outcomes = Promise.allSettled([0, 1, 2].map(write));
-  await turns();
-  bucket.held.get(first)!.resolve();
-  bucket.held.get(first + 2)!.resolve();
-  await turns();
-  bucket.held.get(first + 1)!.reject(new TypeError("gone"));
-  expect((await outcomes).map(({ status }) => status)).toEqual([
-    ...["fulfilled", "rejected", "rejected"],
-  ]);
-  expect([0, 1, 2].map((n) => isKept(first + n))).toEqual([true, false, false]);
-  bucket.holds = false;
-  await Promise.all([1, 2].map(write));
-  expect(await values(volume, 4)).toEqual([1, 2, 3, 0]);
-  expect(volume.reader.fetchedBytes).toBe(0);
-  expect(await values(await openOn(machine, bucket), 4)).toEqual([1, 2, 3, 0]);
 });
 
 /** What a move says, of sectors that are in the first segment of a volume. */

@@ -182,7 +182,14 @@ export class RowEnd {
   async writeCheckpoint(volumeBytes = this.sizeBytes): Promise<Written> {
     const { map, checkpoints, clock } = this.#options;
     const state = { map, end: this.#end, volumeBytes, clock };
-    const written = await checkpoints.write(state);
+    const written = await checkpoints.write({
+      ...state,
+      room: (bytes) => {
+        // A long one takes as much as several segments, of which none is begun meanwhile.
+        this.#rooms.clear();
+        return new Uint8Array(bytes);
+      },
+    });
     this.#sinceCheckpoint = 0;
     this.#owesCheckpoint = false;
     this.#trouble = undefined;
