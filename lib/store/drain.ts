@@ -54,6 +54,8 @@ export class Drain {
   readonly #reader: BatchReader;
   /** In order. */
   readonly #underWay: UnderWay[] = [];
+  /** Those of them whose data the target still needs. */
+  #lent = 0;
   /** What comes behind them. */
   #next: Position;
   #undrainedBytes: number;
@@ -193,9 +195,11 @@ export class Drain {
 
   /** Whether another batch is to be read: a whole one, or where somebody waits what there is, unless that is under way already. */
   get #wantsMore(): boolean {
-    const { journal, target: { atOnce, batchBytes } } = this.#options;
+    const { journal, target } = this.#options;
+    const { atOnce, batchBytes, unreleasedAtOnce = atOnce } = target;
     const underWay = this.#underWay;
     if (underWay.length >= atOnce || this.#isOver) return false;
+    if (this.#lent >= unreleasedAtOnce) return false;
     if (this.#next.sequence > journal.appended) return false;
     const taken = underWay.reduce((sum, { batch }) => sum + batch.bytes, 0);
     if (this.#undrainedBytes - taken >= batchBytes) return true;
@@ -227,10 +231,14 @@ export class Drain {
     const { pieces, first, next } = batch;
     const last = next.sequence - 1;
     let isLent = true;
+    this.#lent++;
     // Nobody looks at the pieces any more.
     const release = () => {
-      if (isLent) this.#reader.giveBack(batch);
+      if (!isLent) return;
       isLent = false;
+      this.#lent--;
+      this.#reader.giveBack(batch);
+      if (this.#wantsMore) this.#wake?.();
     };
     try {
       await this.#options.target.apply({ first, last, pieces, release });

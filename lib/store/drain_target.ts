@@ -43,6 +43,8 @@ export interface DrainTarget {
   readonly batchBytes: number;
   /** How many batches it is given before the first of them is over. */
   readonly atOnce: number;
+  /** How many of those it is given before the first is released: as many unless it says so. */
+  readonly unreleasedAtOnce?: number;
   /** As in {@linkcode Store}, of what was applied. */
   read(offset: number, into: Uint8Array): Maybe;
   /** As in {@linkcode Store}, of what was applied. */

@@ -26,6 +26,7 @@ class BusyTarget implements DrainTarget {
   readonly answersAtOnce = false;
   readonly atOnce = AT_ONCE;
   readonly batchBytes = BATCH_BYTES;
+  unreleasedAtOnce = AT_ONCE;
   readonly inner = new MemoryStore(SIZE_BYTES);
   readonly held: Held[] = [];
   /** The first entry of each batch that came. */
@@ -225,6 +226,30 @@ Deno.test("what a batch lies in is used for the next as soon as the target says 
   await store.close();
 });
 
+Deno.test("where the target says how many it has unreleased, the next is read when one is released or over", async () => {
+  const { target, store, batch } = await busy();
+  target.unreleasedAtOnce = 1;
+  for (let n = 0; n < 5; n++) await batch(n);
+  await settle();
+  const came = (...firsts: number[]) =>
+    settle().then(() => expect(target.firsts).toEqual(firsts));
+  await came(1);
+  target.held[0]!.release!();
+  await came(1, 5);
+  // A second time it is nobody's.
+  target.held[0]!.release!();
+  await came(1, 5);
+  target.releases = true;
+  target.letGo();
+  await came(1, 5);
+  target.letGo();
+  await came(1, 5, 9, 13, 17);
+  for (let n = 0; n < 3; n++) target.letGo();
+  await settle();
+  expect(store.undrainedBytes).toBe(0);
+  await store.close();
+});
+
 Deno.test("closing waits for what is under way, remembers what of it arrived, and takes nothing more", async () => {
   const { target, disk, store, batch } = await busy();
   for (let n = 0; n < 5; n++) await batch(n);
@@ -249,6 +274,7 @@ Deno.test("whatever fails and whatever is written meanwhile, all arrives in orde
     const dice = new Dice(seed);
     const { target, store } = await busy();
     target.releases = seed % 2 === 1;
+    if (seed % 4 > 1) target.unreleasedAtOnce = 1;
     const model = new Uint8Array(SIZE_BYTES);
     const act = () => {
       if (target.held.length === 0) return;
@@ -283,7 +309,7 @@ Deno.test("whatever fails and whatever is written meanwhile, all arrives in orde
     }
     await acting(store.drained());
     expect(equalBytes(await bytesOf(target.inner), model)).toBe(true);
-    expect(target.most).toBe(AT_ONCE);
+    expect(target.most).toBe(seed % 4 === 2 ? 1 : AT_ONCE);
     await store.close();
   }
 });

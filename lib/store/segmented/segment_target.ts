@@ -34,6 +34,8 @@ export class SegmentTarget implements DrainTarget {
   readonly answersAtOnce = false;
   /** One is read while as many are uploaded as go at once. */
   readonly atOnce: number = UPLOADS + 1;
+  /** While none is sealed, a checkpoint is written say, another would only take memory. */
+  readonly unreleasedAtOnce = 1;
   readonly batchBytes: number;
   readonly #options: SegmentTargetOptions;
   readonly #bytes: MappedBytes;
