@@ -59,6 +59,11 @@ export class Journal {
     return new Journal(options, await openJournal(options));
   }
 
+  /** The number that tells it from every other journal. */
+  get id(): Uint8Array {
+    return this.#id;
+  }
+
   /** The sequence number of the last entry. */
   get appended(): number {
     return this.#end.sequence - 1;

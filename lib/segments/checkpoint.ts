@@ -6,6 +6,7 @@
 
 import { AEAD_TAG_BYTES } from "../base/primitives.ts";
 import { type Clone, decodeClone, encodeClone } from "./clone.ts";
+import { decodeDrained, type Drained, encodeDrained } from "./drained.ts";
 import { MAX_NUMBER, SALT_BYTES, type VolumeKeys } from "./keys.ts";
 import { NumberIndex } from "./number_index.ts";
 import { DIGEST_BYTES, LIMITS, type Provenance } from "./preamble.ts";
@@ -51,6 +52,8 @@ export interface CheckpointSummary {
   readonly volumeBytes: number;
   /** The segments below are in the map, those from here on are not. */
   readonly nextSegment: number;
+  /** What of a journal is in the map. */
+  readonly drained?: Drained | undefined;
   /** How many there are. */
   readonly counts: {
     readonly segments: number;
@@ -66,6 +69,7 @@ export interface CheckpointRequest
   readonly number: number;
   readonly volumeBytes: number;
   readonly nextSegment: number;
+  readonly drained?: Drained | undefined;
   /** In the order of their numbers. */
   readonly segments: readonly SegmentRecord[];
   /** Numbers, in order. */
@@ -107,7 +111,7 @@ export function* encodingCheckpoint(
   request: CheckpointRequest,
 ): Generator<void, Sealed> {
   const { volumeBytes, nextSegment, segments, snapshots } = request;
-  const { clones = [] } = request;
+  const { clones = [], drained } = request;
   const body = bodyOf(request);
   let dataBytes = 0;
   let step = body.next();
@@ -122,8 +126,8 @@ export function* encodingCheckpoint(
       ...[segments.length, snapshots.length, step.value],
     ]
   ) table.varint(number);
-  // Where there are none, nothing says so: such a checkpoint is what it was before there were clones.
-  if (clones.length > 0) table.varint(clones.length);
+  if (clones.length > 0 || drained) table.varint(clones.length);
+  if (drained) encodeDrained(table, drained);
   return yield* sealing(keys, {
     ...request,
     identity: identityOf(request),
@@ -234,12 +238,17 @@ export function decodeSummary(head: Head): CheckpointSummary {
   const segments = reader.varint();
   const snapshots = reader.varint();
   const extents = reader.varint();
-  const tellsClones = reader.remaining > 0;
-  const clones = tellsClones ? reader.varint() : 0;
-  if (tellsClones && clones === 0) throw reader.malformed("no clones, told");
+  const tellsMore = reader.remaining > 0;
+  const clones = tellsMore ? reader.varint() : 0;
   const counts = { segments, snapshots, extents, clones };
-  reader.end();
-  return { volumeBytes, nextSegment, counts };
+  const summary = { volumeBytes, nextSegment, counts };
+  if (reader.remaining > 0) {
+    const drained = decodeDrained(reader);
+    reader.end();
+    return { ...summary, drained };
+  }
+  if (tellsMore && clones === 0) throw reader.malformed("no clones, told");
+  return summary;
 }
 
 function decodeRecords(reader: ByteReader, count: number): SegmentRecord[] {

@@ -46,7 +46,8 @@ const anyRequest: fc.Arbitrary<CheckpointRequest> = fc.record({
   ),
   snapshots: fc.uniqueArray(fc.nat(100), { maxLength: 5 }),
   later: fc.nat(5),
-}).map(({ numbers, extents, snapshots, later }) => {
+  drained: fc.option(fc.maxSafeNat(), { nil: undefined }),
+}).map(({ numbers, extents, snapshots, later, drained }) => {
   const inOrder = numbers.toSorted((a, b) => a - b);
   let end = 0;
   return {
@@ -54,6 +55,9 @@ const anyRequest: fc.Arbitrary<CheckpointRequest> = fc.record({
     previous: primitives.random(32),
     volumeBytes: VOLUME_BYTES,
     nextSegment: inOrder.at(-1)! + 1 + later,
+    ...(drained !== undefined && {
+      drained: { journal: primitives.random(16), last: drained },
+    }),
     segments: inOrder.map(record),
     snapshots: snapshots.toSorted((a, b) => a - b),
     extents: extents.map(({ gap, sectors, segment, at }) => {
@@ -79,6 +83,7 @@ Deno.test("a checkpoint gives the map back", () => {
       const read = openCheckpoint(keys, { volumeId, number: 3, bytes });
       expect(read.volumeBytes).toBe(request.volumeBytes);
       expect(read.nextSegment).toBe(request.nextSegment);
+      expect(read.drained).toEqual(request.drained);
       expect(read.segments).toEqual(request.segments);
       expect(read.snapshots).toEqual(request.snapshots);
       expect([...read.extents]).toEqual(request.extents);

@@ -4,6 +4,7 @@
  */
 
 import { invariant } from "../base/errors.ts";
+import { decodeDrained, type Drained, encodeDrained } from "./drained.ts";
 import { MAX_NUMBER, type VolumeKeys } from "./keys.ts";
 import { decodeNote, encodeNote, type Note } from "./note.ts";
 import type { Provenance } from "./preamble.ts";
@@ -62,6 +63,8 @@ export interface SegmentRequest extends Provenance, Pick<SealRequest, "room"> {
   readonly data: readonly Uint8Array[];
   /** Of a segment without extents. */
   readonly note?: Note;
+  /** What of a journal is in the row with it. Of one with extents. */
+  readonly drained?: Drained | undefined;
 }
 
 export interface SegmentAddress {
@@ -75,6 +78,8 @@ export interface SegmentHead {
   readonly extents: readonly PlacedExtent[];
   /** Of one without extents. */
   readonly note?: Note;
+  /** What it tells of a journal; of one with extents. */
+  readonly drained?: Drained;
 }
 
 /** A new segment, as bytes to upload. Doing it again gives other bytes. @throws {RangeError} where it would be too long */
@@ -82,7 +87,7 @@ export function encodeSegment(
   keys: VolumeKeys,
   request: SegmentRequest,
 ): { readonly bytes: Uint8Array<ArrayBuffer>; readonly head: Head } {
-  const { extents, data, note } = request;
+  const { extents, data, note, drained } = request;
   const sectors = extents.reduce(
     (sum, extent) => extent.kind === "zero" ? sum : sum + extent.sectors,
     0,
@@ -93,6 +98,7 @@ export function encodeSegment(
     `extents of ${sectors} sectors, and ${given} bytes`,
   );
   invariant(!note || extents.length === 0, "a note beside extents");
+  invariant(!drained || extents.length > 0, "nothing is drained by nothing");
   const table = encodeTable(request);
   return seal(keys, { ...request, identity: identityOf(request), table });
 }
@@ -139,14 +145,17 @@ export function withExtents(head: Head): SegmentHead {
 }
 
 /** What stands in a segment's table. */
-type Table = Pick<SegmentHead, "extents" | "note">;
+type Table = Pick<SegmentHead, "extents" | "note" | "drained">;
 
 /**
- * count | each: kind 1, sectors, signed distance from the end of the one before; moved: source segment and sector | a note, where there is
- * one
+ * count | each: kind 1, sectors, signed distance from the end of the one before; moved: source segment and sector | where there are some:
+ * what is drained, or nothing; where there are none: a note, or nothing
  */
 export function encodeTable(
-  { extents, note }: Pick<SegmentRequest, "extents" | "note">,
+  { extents, note, drained }: Pick<
+    SegmentRequest,
+    "extents" | "note" | "drained"
+  >,
 ): Uint8Array {
   if (extents.length > MAX_EXTENTS) {
     throw new RangeError(`${extents.length} extents are too many`);
@@ -170,14 +179,18 @@ export function encodeTable(
     end = sector + sectors;
   }
   if (note) encodeNote(writer, note);
+  if (drained) encodeDrained(writer, drained);
   return writer.bytes;
 }
 
 /** @throws {SealError} */
 export function decodeTable(reader: ByteReader): Table {
   const extents = decodeExtents(reader);
-  const hasNote = extents.length === 0 && reader.remaining > 0;
-  const table = hasNote ? { extents, note: decodeNote(reader) } : { extents };
+  const table = reader.remaining === 0
+    ? { extents }
+    : extents.length === 0
+    ? { extents, note: decodeNote(reader) }
+    : { extents, drained: decodeDrained(reader) };
   reader.end();
   return table;
 }

@@ -193,6 +193,25 @@ Deno.test("a table of more or less than the data is refused, whatever sealed it"
 const decode = (bytes: Uint8Array) => decodeTable(new ByteReader(bytes, "It"));
 
 const DIGEST = Array.from({ length: 32 }, (_, n) => n);
+const JOURNAL = DIGEST.slice(0, 16);
+
+Deno.test("a segment of writes tells how much of the journal is in the row with it, and one of none does not", () => {
+  const drained = { journal: Uint8Array.from(JOURNAL), last: 2 ** 50 };
+  const extents: SegmentExtent[] = [{ kind: "zero", sector: 8, sectors: 8 }];
+  const request = {
+    ...{ ...said, number: 7, previous: FIRST, drained, extents, data: [] },
+  };
+  const { bytes } = encodeSegment(keys, request);
+  const segment = openSegment(keys, { volumeId, number: 7, bytes });
+  expect(segment.drained).toEqual(drained);
+  expect(segment.extents).toEqual([{ ...extents[0], at: undefined }]);
+  expect(() => encodeSegment(keys, { ...request, extents: [] })).toThrow();
+  const journal = drained.journal.subarray(1);
+  expect(() =>
+    encodeSegment(keys, { ...request, drained: { journal, last: 1 } })
+  )
+    .toThrow(RangeError);
+});
 
 Deno.test("a segment gives back its note, and takes little more than its head", () => {
   for (const kind of ["kept", "released", "restored"] as const) {
@@ -218,7 +237,9 @@ Deno.test("tables that make no sense are refused, whatever sealed them", () => {
       [[1, 1, 0, 0], "an extent of 0 sectors"],
       [[1, 1, 1, 1], "1 sectors at -1"],
       [[1, 3, 1, 0], "ends too early"],
-      [[1, 1, 1, 0, 0], "something follows"],
+      [[1, 1, 1, 0, 0], "ends too early"],
+      [[1, 1, 1, 0, ...JOURNAL], "ends too early"],
+      [[1, 1, 1, 0, ...JOURNAL, 5, 0], "something follows"],
       [[0, 0], "there is no note 0"],
       [[0, 6, 9, ...DIGEST], "there is no note 6"],
       [[0, 4, 9, ...DIGEST], "ends too early"],
@@ -234,9 +255,17 @@ Deno.test("fuzz: whatever the table, extents or a SealError come of it, and exte
   const anyTable = fc.oneof(
     fc.uint8Array({ maxLength: 60 }),
     // Almost a table.
-    fc.tuple(fc.array(anyExtent, { maxLength: 5 }), fc.nat(), fc.nat(255)).map(
-      ([extents, at, byte]) => {
-        const table = encodeTable({ extents }).slice();
+    fc.tuple(
+      fc.array(anyExtent, { maxLength: 5 }),
+      fc.nat(),
+      fc.nat(255),
+      fc.boolean(),
+    ).map(
+      ([extents, at, byte, tells]) => {
+        const drained = tells && extents.length > 0
+          ? { journal: Uint8Array.from(JOURNAL), last: at }
+          : undefined;
+        const table = encodeTable({ extents, drained }).slice();
         table[at % table.length] = byte;
         return table;
       },

@@ -57,6 +57,20 @@ Deno.test("the outputs of the golden vectors give their inputs back", async () =
   }]);
   expect(toHex(checkpoint.head.previous)).toBe(outputs.segmentDigest);
 
+  const drained = {
+    ...{ journal: hex(inputs.drained.journal), last: inputs.drained.last },
+  };
+  const telling = openSegment(keys, {
+    ...{ volumeId, number: inputs.drained.number },
+    bytes: hex(outputs.drainedSegment),
+  });
+  expect(telling.drained).toEqual(drained);
+  const { drained: read } = openCheckpoint(keys, {
+    ...{ volumeId, number: inputs.checkpoint.number },
+    bytes: hex(outputs.drainedCheckpoint),
+  });
+  expect(read).toEqual(drained);
+
   expect(openSuperblock(keys, hex(outputs.superblock))).toEqual({
     ...inputs.superblock,
     volumeId,

@@ -6,7 +6,8 @@
  *                                                       │    └── enough, and room for it ◀─┘ ▼
  *                                                       └──────── later, as the target says ◀──┴──never──▶ stopped
  *
- * Where the target carries out several at once, the next is read while those before it are under way.
+ * Where the target carries out several at once, the next is read while those before it are under way. What the target says that it has
+ * already, from before a crash or a failure, is marked and not applied again.
  *
  * Only what is stable in the journal is drained: so the target never holds anything that a crash could take out of the journal behind it.
  */
@@ -54,10 +55,10 @@ export class Drain {
   readonly #reader: BatchReader;
   /** In order. */
   readonly #underWay: UnderWay[] = [];
-  /** Those of them whose data the target still needs. */
-  #lent = 0;
   /** What comes behind them. */
   #next: Position;
+  /** The last entry that the target has said that it has; undefined where it is to be asked. */
+  #had: number | undefined;
   #undrainedBytes: number;
   /** Somebody waits: everything is wanted, not only whole batches. */
   #hurry = false;
@@ -176,6 +177,7 @@ export class Drain {
   async #drainSome(): Promise<void> {
     const { journal, target } = this.#options;
     try {
+      this.#had ??= await this.#ask();
       for (;;) {
         while (this.#wantsMore) await this.#takeNext();
         const [first] = this.#underWay;
@@ -184,6 +186,9 @@ export class Drain {
         await (isRoom ? Promise.race([first.over, this.#woken()]) : first.over);
         await this.#mark();
       }
+    } catch (thrown) {
+      this.#had = undefined;
+      throw thrown;
     } finally {
       await Promise.all(this.#underWay.map(({ over }) => over));
       this.#underWay.length = 0;
@@ -199,7 +204,7 @@ export class Drain {
     const { atOnce, batchBytes, unreleasedAtOnce = atOnce } = target;
     const underWay = this.#underWay;
     if (underWay.length >= atOnce || this.#isOver) return false;
-    if (this.#lent >= unreleasedAtOnce) return false;
+    if (this.#reader.lent >= unreleasedAtOnce) return false;
     if (this.#next.sequence > journal.appended) return false;
     const taken = underWay.reduce((sum, { batch }) => sum + batch.bytes, 0);
     if (this.#undrainedBytes - taken >= batchBytes) return true;
@@ -214,34 +219,47 @@ export class Drain {
       this.#underWay.some(({ outcome }) => outcome?.status === "rejected");
   }
 
+  async #ask(): Promise<number> {
+    try {
+      return await this.#options.target.lastApplied();
+    } catch (cause) {
+      throw new ApplyError(messageOf(cause), { cause });
+    }
+  }
+
   async #takeNext(): Promise<void> {
     await this.#options.journal.sync();
-    const batch = await this.#reader.read(this.#next);
+    const had = this.#had ?? 0;
+    const isThere = this.#next.sequence <= had;
+    const last = isThere ? had : undefined;
+    const batch = await this.#reader.read(this.#next, last);
     // What comes behind one that failed meanwhile comes again with it.
     if (this.#isOver) return this.#reader.giveBack(batch);
     this.#next = batch.next;
     const one: UnderWay = {
       ...{ batch, outcome: undefined },
-      over: this.#apply(batch).then((outcome) => void (one.outcome = outcome)),
+      over: this.#carryOut(batch, isThere)
+        .then((outcome) => void (one.outcome = outcome)),
     };
     this.#underWay.push(one);
   }
 
-  async #apply(batch: Batch): Promise<PromiseSettledResult<void>> {
+  /** One that is there need only be told to the journal and the overlay. */
+  async #carryOut(
+    batch: Batch,
+    isThere: boolean,
+  ): Promise<PromiseSettledResult<void>> {
     const { pieces, first, next } = batch;
     const last = next.sequence - 1;
-    let isLent = true;
-    this.#lent++;
     // Nobody looks at the pieces any more.
     const release = () => {
-      if (!isLent) return;
-      isLent = false;
-      this.#lent--;
       this.#reader.giveBack(batch);
       if (this.#wantsMore) this.#wake?.();
     };
     try {
-      await this.#options.target.apply({ first, last, pieces, release });
+      if (!isThere) {
+        await this.#options.target.apply({ first, last, pieces, release });
+      }
       return { status: "fulfilled", value: undefined };
     } catch (reason) {
       return { status: "rejected", reason };
@@ -322,7 +340,7 @@ export class Drain {
   }
 }
 
-/** The target did not take a batch: it says what is to be done. */
+/** The target did not take a batch, or does not know what it has: it says what is to be done. */
 class ApplyError extends VaultError {
   override readonly name = "ApplyError";
 }

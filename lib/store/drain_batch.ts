@@ -30,6 +30,7 @@ export class BatchReader {
   readonly #target: DrainTarget;
   readonly #clock: Clock;
   readonly #rooms: Rooms;
+  readonly #lent = new Set<Batch["buffer"]>();
 
   constructor(
     { journal, target, clock }: {
@@ -44,14 +45,20 @@ export class BatchReader {
     this.#rooms = new Rooms(clock);
   }
 
+  /** How many of those that were read are not given back. */
+  get lent(): number {
+    return this.#lent.size;
+  }
+
   /**
-   * The next stable entries, of which there are some, each found whole, as many as a batch has. Of what they did to a byte only the last counts.
+   * The next stable entries, of which there are some, each found whole, as many as a batch has, and none behind `last`, which is the last of
+   * its operation. Of what they did to a byte only the last counts.
    *
    * @throws {VaultError} where one of them cannot be read any more
    */
-  async read(from: Position): Promise<Batch> {
+  async read(from: Position, last = Infinity): Promise<Batch> {
     const [journal, target] = [this.#journal, this.#target];
-    const { stable } = journal;
+    const stable = Math.min(journal.stable, last);
     invariant(from.sequence <= stable, "A batch of nothing");
     const entries: Omit<Entry, "next">[] = [];
     const buffer = this.#rooms.take(target.batchBytes);
@@ -88,12 +95,13 @@ export class BatchReader {
       const piece = cutAt(pieceOf(entry, run), target.sizeBytes);
       if (piece) pieces.push(piece);
     }
+    this.#lent.add(buffer);
     return { pieces, runs, first: from.sequence, next, bytes, buffer };
   }
 
-  /** Nobody looks at its pieces any more. */
+  /** Nobody looks at its pieces any more. Once is enough. */
   giveBack({ buffer }: Pick<Batch, "buffer">): void {
-    this.#rooms.giveBack(buffer);
+    if (this.#lent.delete(buffer)) this.#rooms.giveBack(buffer);
   }
 
   /** Lets go of the memory of batches that are over. */

@@ -56,12 +56,19 @@ export interface DrainTarget {
   /** As in {@linkcode Store}; undefined where it has nothing to say of itself. */
   readonly health?: Health;
   /**
+   * The last entry of the journal that it is known to have, with all before it: 0 where it cannot know. It is asked before the first batch, and
+   * again after one has failed, when nothing is under way; what it has is not given to it again.
+   */
+  lastApplied(): Promise<number>;
+  /**
    * Carries out a batch. When it resolves, all of it is read, and is on stable storage. Until then a read of its extents may see what it
    * likes: nobody asks.
    *
-   * Batches come in order, up to `atOnce` of them before the first is over, and are done so: where one fails, so do those after it, until it
-   * comes again: one may be handed over before its giver has heard of that. What failed comes again, all of it, and after a crash entries that were applied may come again, cut into other batches: that changes nothing, because what came
-   * after them comes again too before anybody reads.
+   * Batches come in order, up to `atOnce` of them before the first is over, and are done so: where one fails, so do those after it, until
+   * {@linkcode lastApplied} is asked: one may be handed over before its giver has heard of that.
+   *
+   * What failed comes again, all of it, cut into other batches, and after a crash so may what was applied, if its target does not know it. It
+   * then holds what came later, with what came earlier laid over it, until all has come again: nobody reads it without the journal.
    */
   apply(batch: DrainBatch): Promise<void>;
   /** Told after each batch how many bytes of entries are waiting: what has time waits until they are few. */
@@ -145,6 +152,11 @@ export class DrainIntoStore implements DrainTarget {
 
   anchor(extent: Extent): void {
     this.#store.anchor?.(extent);
+  }
+
+  /** It does not know: what it has lies under the journal whatever becomes of both. */
+  lastApplied(): Promise<number> {
+    return Promise.resolve(0);
   }
 
   async apply({ pieces }: DrainBatch): Promise<void> {

@@ -69,6 +69,7 @@ class TurnClock implements Clock {
 class Process {
   #alive = true;
   #stopped: PromiseWithResolvers<void> | undefined;
+  #deaf: PromiseWithResolvers<void> | undefined;
 
   get alive(): boolean {
     return this.#alive;
@@ -89,10 +90,30 @@ class Process {
     this.#stopped = undefined;
   }
 
+  get deaf(): boolean {
+    return this.#deaf !== undefined;
+  }
+
+  /** What it asks for is done, and the answers are a long time on their way. */
+  deafen(): void {
+    this.#deaf ??= Promise.withResolvers();
+  }
+
+  hear(): void {
+    this.#deaf?.resolve();
+    this.#deaf = undefined;
+  }
+
   /** SIGKILL. */
   kill(): void {
     this.#alive = false;
+    this.hear();
     this.wake();
+  }
+
+  async answer(): Promise<void> {
+    while (this.#deaf) await this.#deaf.promise;
+    await this.turn();
   }
 
   async turn(): Promise<void> {
@@ -118,7 +139,7 @@ class Reached extends BucketLayer {
     await this.#process.turn();
     const lost = this.#line();
     if (lost === "request") throw uncertain("no answer");
-    const answer = await act().finally(() => this.#process.turn());
+    const answer = await act().finally(() => this.#process.answer());
     if (lost === "answer") throw uncertain("no answer");
     return answer;
   }
@@ -165,6 +186,10 @@ export class BucketNode {
     return this.#process.stopped;
   }
 
+  get isDeaf(): boolean {
+    return this.#process.deaf;
+  }
+
   /** Whether it has ever had the volume, and has its disk yet. */
   get remembers(): boolean {
     return this.#pin !== undefined;
@@ -176,6 +201,14 @@ export class BucketNode {
 
   wake(): void {
     this.#process.wake();
+  }
+
+  deafen(): void {
+    this.#process.deafen();
+  }
+
+  hear(): void {
+    this.#process.hear();
   }
 
   /** The process ends, and what of its disk was not stable may be lost. */

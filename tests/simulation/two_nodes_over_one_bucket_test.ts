@@ -37,6 +37,8 @@ const ONE = Deno.env.get("NODES_SEED");
 const STEPS = 120;
 /** What is not over after so many turns never will be. */
 const PATIENCE = 20_000;
+/** After one was opened: what was in its journal may not be uploaded by then. */
+const FRESH_STEPS = 16;
 /** Longer than any pause between two tries, and than the time between two looks. */
 const LONG_MS = 65_000;
 
@@ -53,6 +55,7 @@ class World {
   #faults = true;
   #written = 0;
   #steps = 0;
+  #openedAt = -FRESH_STEPS;
   /** When each node was opening the volume last. */
   readonly #tried = new Map<BucketNode, number>();
 
@@ -77,7 +80,9 @@ class World {
       this.#step();
       for (let n = this.#dice.next(60); n > 0; n--) await undefined;
       this.#check();
-      if (this.#dice.once(8)) await this.#look();
+      // While what a kill has left is uploaded, more often.
+      const isFresh = this.#steps - this.#openedAt < FRESH_STEPS;
+      if (this.#dice.once(isFresh ? 2 : 8)) await this.#look();
     }
     await this.#end();
   }
@@ -88,7 +93,9 @@ class World {
     const what = dice.next(100);
     this.#steps++;
     for (const one of this.#nodes) {
-      if (one.opening) this.#tried.set(one, this.#steps);
+      if (!one.opening) continue;
+      this.#tried.set(one, this.#steps);
+      this.#openedAt = this.#steps;
     }
     if (node.isStopped) {
       if (what < 12) node.wake();
@@ -96,8 +103,12 @@ class World {
       return;
     }
     if (what === 22) node.isCutOff = !node.isCutOff;
-    else if (what < 20) node.clock.pass(dice.of([1000, 2500, 16_000, LONG_MS]));
-    else if (what < 26) node.stop();
+    else if (what === 23) {
+      if (node.isDeaf) node.hear();
+      else node.deafen();
+    } else if (what < 20) {
+      node.clock.pass(dice.of([1000, 2500, 16_000, LONG_MS]));
+    } else if (what < 26) node.stop();
     else if (what < 29) node.kill();
     else if (node.opening) return;
     else if (!node.open) {
@@ -252,6 +263,7 @@ class World {
     await this.#bucket.settle();
     for (const node of this.#nodes) {
       node.wake();
+      node.hear();
       node.isCutOff = false;
     }
     for (let n = 0; n < 6; n++) {

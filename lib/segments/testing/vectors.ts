@@ -40,6 +40,12 @@ export interface VectorInputs {
     readonly snapshots: readonly number[];
     readonly extents: readonly MapExtent[];
   };
+  /** What a segment tells of a journal that follows the other, and a checkpoint that follows that. */
+  readonly drained: {
+    readonly number: number;
+    readonly journal: string;
+    readonly last: number;
+  };
   readonly superblock: {
     readonly volumeBytes: number;
     readonly blockSizeBytes: number;
@@ -113,6 +119,20 @@ export async function computed(inputs: VectorInputs) {
     previous: sealed.head.digest,
     segments: [{ ...sealed.head, number, liveBytes }],
   });
+  const { number: drainedNumber, last, journal } = inputs.drained;
+  const drained = { journal: hex(journal), last };
+  const telling = encodeSegment(keys, {
+    ...{ ...common, number: drainedNumber, previous: sealed.head.digest },
+    ...{
+      extents: [{ kind: "zero", sector: 0, sectors: 8 }],
+      data: [],
+      drained,
+    },
+  });
+  const toldCheckpoint = encodeCheckpoint(keys, {
+    ...{ ...common, ...map, previous: telling.head.digest, segments: [] },
+    ...{ extents: [], drained },
+  });
   const snapshot = encodeSnapshot(keys, {
     ...common,
     ...inputs.snapshot,
@@ -151,6 +171,8 @@ export async function computed(inputs: VectorInputs) {
     segmentDigest: toHex(sealed.head.digest),
     checkpoint: toHex(checkpoint.bytes),
     checkpointDigest: toHex(checkpoint.head.digest),
+    drainedSegment: toHex(telling.bytes),
+    drainedCheckpoint: toHex(toldCheckpoint.bytes),
     superblock: toHex(
       encodeSuperblock(keys, { ...common, ...inputs.superblock }),
     ),

@@ -28,7 +28,7 @@ import { expectPinned, readPast } from "./past.ts";
 import { Prefetch } from "./prefetch.ts";
 import { SegmentReader } from "./segment_reader.ts";
 import { type Pin, SegmentRow } from "./segment_row.ts";
-import { SegmentTarget } from "./segment_target.ts";
+import { drainedOf, SegmentTarget } from "./segment_target.ts";
 import type { VolumeMap } from "./volume_map.ts";
 import { VolumeSnapshots } from "./volume_snapshots.ts";
 
@@ -136,6 +136,8 @@ export async function openBucketVolume(
   const { ancestry } = chain;
   const { map, checkpoints } = past;
   const { segmentBytes } = superblock;
+  // It cannot be gone on with beside that journal, so nobody loses the row to it.
+  drainedOf(journal, past.end);
   // What it holds may be of a row that nobody knows of any more, under numbers that are used anew.
   if (!pin) cache?.clear();
   await row.open();
@@ -149,7 +151,7 @@ export async function openBucketVolume(
     : undefined;
   const target = new SegmentTarget({
     ...{ map, reader, cache, bucket, row, segmentBytes, cleaner, prefetch },
-    ancestry,
+    ...{ ancestry, journal },
   });
   const store = new JournaledStore({
     ...{ target, journal, clock },

@@ -22,6 +22,7 @@
 import { equalBytes } from "../../base/bytes.ts";
 import { VaultError } from "../../base/errors.ts";
 import type { Bucket } from "../../bucket/bucket.ts";
+import type { Drained } from "../../segments/drained.ts";
 import type { VolumeKeys } from "../../segments/keys.ts";
 import { SealError } from "../../segments/seal_error.ts";
 import {
@@ -54,6 +55,8 @@ export interface ChainEnd {
   readonly epoch: number;
   /** When it was written, by its writer's clock: milliseconds since the epoch. */
   readonly timeMs: number;
+  /** What of its writer's journal is in it; undefined where nobody has said. */
+  readonly drained: Drained | undefined;
 }
 
 /** Before the first segment. */
@@ -62,6 +65,7 @@ export const CHAIN_START: ChainEnd = {
   digest: new Uint8Array(32),
   epoch: 0,
   timeMs: 0,
+  drained: undefined,
 };
 
 export interface ChainOptions {
@@ -80,11 +84,16 @@ export function behind(
     readonly epoch: number;
     readonly digest: Uint8Array;
     readonly timeMs: number;
+    readonly drained?: Drained | undefined;
   },
 ): ChainEnd {
   const { number, epoch, digest, timeMs } = segment;
+  // Claims, notes and what is moved add nothing.
+  const { drained = end.drained } = segment;
   const next = number + (epoch > end.epoch ? EPOCH_GAP : 1);
-  if (next <= MAX_SEGMENT_NUMBER) return { next, digest, epoch, timeMs };
+  if (next <= MAX_SEGMENT_NUMBER) {
+    return { next, digest, epoch, timeMs, drained };
+  }
   throw new VaultError("The volume has no number left for another segment", {
     hint: "Copy it to a new volume: vault volume export, then import.",
   });
@@ -128,7 +137,8 @@ export async function* follow(
     asked.delete(next);
     if (!segment || !goesOn(end, segment)) return;
     const { epoch, digest, timeMs } = segment.head;
-    end = behind(end, { number: next, epoch, digest, timeMs });
+    const { drained } = segment;
+    end = behind(end, { number: next, epoch, digest, timeMs, drained });
     // Behind a claim the row goes on further behind.
     if (end.next !== next + 1) asked.clear();
     yield { segment, end };

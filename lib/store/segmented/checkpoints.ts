@@ -129,6 +129,7 @@ export class Checkpoints {
     const request = {
       ...{ volumeId, volumeBytes, timeMs: clock.now(), epoch: end.epoch },
       ...{ previous: end.digest, nextSegment: end.next, segments },
+      drained: end.drained,
       ...{ snapshots: this.kept.snapshots, clones: this.kept.clones },
       ...{ extents: map.walk(), ...(room && { room }) },
     };

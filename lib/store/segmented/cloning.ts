@@ -101,7 +101,9 @@ async function begin(
   for await (const { name } of listAll(bucket, "")) {
     if (keys.parseName(name)) throw taken();
   }
-  const end: ChainEnd = { next: nextSegment, digest, epoch, timeMs };
+  const next = nextSegment;
+  // Of no journal of the clone's.
+  const end: ChainEnd = { next, digest, epoch, timeMs, drained: undefined };
   const { number } = await new Checkpoints({ bucket, keys, volumeId })
     .write({ map, end, volumeBytes, clock });
   made.unshift(keys.nameOf("checkpoint", number));

@@ -1,6 +1,7 @@
 /** What a batch of a journal becomes: extents and data of a segment. */
 
 import { invariant } from "../../base/errors.ts";
+import type { Drained } from "../../segments/drained.ts";
 import type { Note } from "../../segments/note.ts";
 import {
   SECTOR_BYTES,
@@ -23,6 +24,8 @@ export interface Packed {
   readonly cold?: boolean;
   /** Of one without extents. */
   readonly note?: Note;
+  /** What of the journal is in the row with it; undefined where it adds nothing. */
+  readonly drained?: Drained | undefined;
   /** Called when it is sealed: what its data lies in may be used again. Where it is not to be in the row, it is not sealed once more. */
   readonly release?: () => void;
 }

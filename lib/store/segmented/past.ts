@@ -97,8 +97,9 @@ async function readFrom(
   let end = CHAIN_START;
   let sizeBytes = options.volumeBytes;
   if (checkpoint) {
-    const { epoch, previous, timeMs } = checkpoint.head;
-    end = { next: checkpoint.nextSegment, digest: previous, epoch, timeMs };
+    const { nextSegment: next, drained } = checkpoint;
+    const { epoch, previous: digest, timeMs } = checkpoint.head;
+    end = { next, digest, epoch, timeMs, drained };
     sizeBytes = checkpoint.volumeBytes;
   }
   let claimed: number | undefined;

@@ -24,13 +24,14 @@ export function sealBehind(
   },
 ): SealedBehind {
   const number = from.next;
-  const { extents, data, note } = packed;
+  const { extents, data, note, drained } = packed;
   const segment = encodeSegment(keys, {
     ...{ volumeId, number, epoch: from.epoch, timeMs: clock.now() },
-    ...{ previous: from.digest, extents, data, ...(note && { note }) },
+    ...{ previous: from.digest, extents, data, drained },
+    ...(note && { note }),
     room: (bytes) => rooms.take(bytes),
   });
   const { epoch, digest, timeMs } = segment.head;
-  const end = behind(from, { number, epoch, digest, timeMs });
+  const end = behind(from, { number, epoch, digest, timeMs, drained });
   return { number, end, packed, ...segment };
 }

@@ -72,6 +72,11 @@ export class SegmentRow {
     return this.#turns.take(() => this.#end.claimed());
   }
 
+  /** Resolves when it is known what is in the row, and something may be written behind it. @throws {VaultError} */
+  ready(): Promise<void> {
+    return this.#turns.take(() => this.#end.ready());
+  }
+
   /**
    * The same, to write to it. A checkpoint behind the claim outdoes whatever a former writer may say yet.
    *

@@ -4,9 +4,13 @@
 
 import type { Extent } from "../../base/extent.ts";
 import { BucketError } from "../../bucket/bucket.ts";
+import { equalBytes } from "../../base/bytes.ts";
+import { VaultError } from "../../base/errors.ts";
+import type { Journal } from "../../journal/journal.ts";
 import type { DrainBatch, DrainTarget } from "../drain_target.ts";
 import type { Maybe } from "../store.ts";
 import { inherited } from "./ancestry.ts";
+import type { ChainEnd } from "./chain.ts";
 import type { Cleaner } from "./cleaner.ts";
 import { MappedBytes } from "./mapped_bytes.ts";
 import { pack } from "./packing.ts";
@@ -24,6 +28,8 @@ export interface SegmentTargetOptions extends
     "map" | "reader" | "cache" | "bucket" | "ancestry"
   > {
   readonly row: SegmentRow;
+  /** What is drained. */
+  readonly journal: Pick<Journal, "id" | "appended">;
   /** Of data of a segment. */
   readonly segmentBytes: number;
   readonly cleaner: Cleaner | undefined;
@@ -39,8 +45,8 @@ export class SegmentTarget implements DrainTarget {
   readonly batchBytes: number;
   readonly #options: SegmentTargetOptions;
   readonly #bytes: MappedBytes;
-  /** What failed first and did not come again: its first entry, and why. */
-  #failed: { readonly first: number; readonly why: unknown } | undefined;
+  /** Why what comes now is not to be in the row: something before it is not. */
+  #failed: { readonly why: unknown } | undefined;
 
   /** Closing it closes the cache and the bucket. */
   constructor(options: SegmentTargetOptions) {
@@ -67,14 +73,22 @@ export class SegmentTarget implements DrainTarget {
     return map.objectBytes - inherited(map, ancestry).objectBytes;
   }
 
-  apply({ first, pieces, release }: DrainBatch): Promise<void> {
-    const failed = this.#failed;
-    // It was on its way here when that before it failed, and must not be in the row without it.
-    if (failed && first > failed.first) return Promise.reject(failed.why);
+  /** Nobody else knows it of an upload that is in doubt: it is found out now what has arrived. */
+  async lastApplied(): Promise<number> {
+    const { row, journal } = this.#options;
+    await row.ready();
     this.#failed = undefined;
-    const packed = { ...pack(pieces), ...(release && { release }) };
-    return this.#options.row.append(packed, (why) => {
-      this.#failed ??= { first, why };
+    return drainedOf(journal, row.end);
+  }
+
+  apply({ last, pieces, release }: DrainBatch): Promise<void> {
+    // It was on its way here when one before it failed.
+    if (this.#failed) return Promise.reject(this.#failed.why);
+    const { row, journal } = this.#options;
+    const drained = { journal: journal.id, last };
+    const packed = { ...pack(pieces), drained, ...(release && { release }) };
+    return row.append(packed, (why) => {
+      this.#failed ??= { why };
     });
   }
 
@@ -105,4 +119,26 @@ export class SegmentTarget implements DrainTarget {
       await bucket.close();
     }
   }
+}
+
+/**
+ * The last entry of the journal that is in the row; 0 where none of this journal's is.
+ *
+ * @throws {VaultError} where the row has more of it than it holds
+ */
+export function drainedOf(
+  { id, appended }: Pick<Journal, "id" | "appended">,
+  { drained }: Pick<ChainEnd, "drained">,
+): number {
+  if (!drained || !equalBytes(drained.journal, id)) return 0;
+  // What it would append next would be taken for what is there.
+  if (drained.last <= appended) return drained.last;
+  throw new VaultError(
+    `The journal on this node's disk is older than what was uploaded from it: it ends with entry ${appended}, and entry ${drained.last} is in the bucket`,
+    {
+      kind: "refused",
+      hint:
+        "The disk was put back to an earlier state, or lost what it had said was stable. All that the bucket holds is safe: delete the volume here and take it anew with vault volume recover.",
+    },
+  );
 }

@@ -259,9 +259,11 @@ function byReach(
 }
 
 /** Where the row goes on behind a checkpoint. */
-export function endOf({ nextSegment, head }: IntactCheckpoint): ChainEnd {
+export function endOf(
+  { nextSegment: next, head, drained }: IntactCheckpoint,
+): ChainEnd {
   const { previous: digest, epoch, timeMs } = head;
-  return { next: nextSegment, digest, epoch, timeMs };
+  return { next, digest, epoch, timeMs, drained };
 }
 
 function isSegment(number: number): (suspect: Suspect) => boolean {

@@ -36,11 +36,14 @@ export const soon: Clock = {
 
 export const FILE_BYTES = 64 * 1024;
 
+/** Each journal has a number of its own. */
+let opened = 0;
+
 export function openJournal(
   folder: Folder,
   options: { readonly fileBytes?: number; readonly maxFiles?: number } = {},
 ): Promise<Journal> {
-  const dice = new Dice(5);
+  const dice = new Dice(opened++);
   return Journal.open({
     folder,
     random: (length) => dice.bytes(length),
@@ -82,6 +85,7 @@ export function slow(target: DrainTarget): DrainTarget {
     },
     nextMapped: (offset) => target.nextMapped(offset),
     allocatedBytes: () => target.allocatedBytes(),
+    lastApplied: () => target.lastApplied(),
     apply: (batch) => target.apply(batch),
     retryAfterMs: (thrown, attempt) => target.retryAfterMs(thrown, attempt),
     resize: (sizeBytes) => target.resize(sizeBytes),

@@ -36,15 +36,27 @@ export class HeldBucket extends MemoryBucket {
     return await super.create(name, bytes);
   }
 
+  /** One that is under way is there now, and nobody hears of it yet. */
+  async arrive(number: number): Promise<void> {
+    await super.create(keys.nameOf("segment", number), this.sent.get(number)!);
+  }
+
   get underWay(): number[] {
     return [...this.held.keys()];
   }
 }
 
 /** One that is open, with no segment let through from now on. */
-export async function heldVolume(options: Partial<OpenVolumeOptions> = {}) {
+export async function heldVolume(
+  { segmentBytes, ...options }: Partial<OpenVolumeOptions> & {
+    readonly segmentBytes?: number;
+  } = {},
+) {
   const bucket = new HeldBucket();
-  await makeVolume(bucket, { sizeBytes: SECTORS * 512 });
+  await makeVolume(bucket, {
+    sizeBytes: SECTORS * 512,
+    ...(segmentBytes !== undefined && { segmentBytes }),
+  });
   const machine: Machine = { pin: undefined };
   const volume = await openOn(machine, bucket, {
     cleans: false,
