@@ -26,6 +26,7 @@ import {
   notServed,
   outOfService,
   type Survey,
+  told,
   withoutService,
 } from "./volume_faults.ts";
 
@@ -257,14 +258,7 @@ export class ServedVolumes {
       // Without one it is being deleted, or could not be.
       return fault ? notServed(fault) : "not served";
     }
-    const { health } = served.store;
-    if (health.state === "failed") return `failed: ${health.why}`;
-    if (health.noRoom === undefined) return "ok";
-    const sinceMs = this.unit(name).noRoomSinceMs;
-    const since = sinceMs === undefined
-      ? ""
-      : ` since ${new Date(sinceMs).toISOString()}`;
-    return `no room${since}: ${health.noRoom}`;
+    return told(served.store.health, () => this.unit(name).noRoomSinceMs);
   }
 
   /** Logged-in initiators learn it from a unit attention. */

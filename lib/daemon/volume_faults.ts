@@ -6,6 +6,7 @@
  */
 
 import { messageOf, VaultError } from "../base/errors.ts";
+import type { Health } from "../store/store.ts";
 import type { VolumeDocument } from "./documents.ts";
 
 /** Each volume's document, or why it cannot be used, by name. */
@@ -132,4 +133,18 @@ export function inUse(name: string, sessions: number): VaultError {
         "`vault status` shows by whom. Detach it there, and try again: vault detach VOLUME",
     },
   );
+}
+
+/** Whether a store that is served takes writes, for people; `noRoomSinceMs` is asked where it has no room for them. */
+export function told(
+  health: Health,
+  noRoomSinceMs: () => number | undefined,
+): string {
+  if (health.state === "failed") return `failed: ${health.why}`;
+  if (health.noRoom === undefined) return "ok";
+  const sinceMs = noRoomSinceMs();
+  const since = sinceMs === undefined
+    ? ""
+    : ` since ${new Date(sinceMs).toISOString()}`;
+  return `no room${since}: ${health.noRoom}`;
 }

@@ -19,6 +19,7 @@ import {
   PREAMBLE_END,
   type Sealed,
   sealing,
+  type SealRequest,
   toEnd,
 } from "./sealed.ts";
 import { MAX_SECTORS, SECTOR_BYTES } from "./segment.ts";
@@ -62,7 +63,8 @@ export interface CheckpointSummary {
   };
 }
 
-export interface CheckpointRequest extends Provenance {
+export interface CheckpointRequest
+  extends Provenance, Pick<SealRequest, "room"> {
   readonly volumeId: Uint8Array;
   readonly number: number;
   readonly volumeBytes: number;
@@ -74,7 +76,7 @@ export interface CheckpointRequest extends Provenance {
   readonly snapshots: readonly number[];
   /** In the order of their snapshots; none unless given. */
   readonly clones?: readonly ClonedSnapshot[];
-  /** In the order of the volume, none over another; the same each time they are walked. */
+  /** In the order of the volume, none over another; the same each time they are walked. Each is lent until the next. */
   readonly extents: Iterable<MapExtent>;
 }
 

@@ -200,9 +200,11 @@ export class Drain {
 
   /** Whether another batch is to be read: a whole one, or where somebody waits what there is, unless that is under way already. */
   get #wantsMore(): boolean {
-    const { journal, target: { atOnce, batchBytes } } = this.#options;
+    const { journal, target } = this.#options;
+    const { atOnce, batchBytes, unreleasedAtOnce = atOnce } = target;
     const underWay = this.#underWay;
     if (underWay.length >= atOnce || this.#isOver) return false;
+    if (this.#reader.lent >= unreleasedAtOnce) return false;
     if (this.#next.sequence > journal.appended) return false;
     const taken = underWay.reduce((sum, { batch }) => sum + batch.bytes, 0);
     if (this.#undrainedBytes - taken >= batchBytes) return true;
@@ -249,14 +251,20 @@ export class Drain {
   ): Promise<PromiseSettledResult<void>> {
     const { pieces, first, next } = batch;
     const last = next.sequence - 1;
+    // Nobody looks at the pieces any more.
+    const release = () => {
+      this.#reader.giveBack(batch);
+      if (this.#wantsMore) this.#wake?.();
+    };
     try {
-      if (!isThere) await this.#options.target.apply({ first, last, pieces });
+      if (!isThere) {
+        await this.#options.target.apply({ first, last, pieces, release });
+      }
       return { status: "fulfilled", value: undefined };
     } catch (reason) {
       return { status: "rejected", reason };
     } finally {
-      // Nobody looks at the pieces any more.
-      this.#reader.giveBack(batch);
+      release();
     }
   }
 

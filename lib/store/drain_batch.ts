@@ -30,6 +30,7 @@ export class BatchReader {
   readonly #target: DrainTarget;
   readonly #clock: Clock;
   readonly #rooms: Rooms;
+  readonly #lent = new Set<Batch["buffer"]>();
 
   constructor(
     { journal, target, clock }: {
@@ -42,6 +43,11 @@ export class BatchReader {
     this.#target = target;
     this.#clock = clock;
     this.#rooms = new Rooms(clock);
+  }
+
+  /** How many of those that were read are not given back. */
+  get lent(): number {
+    return this.#lent.size;
   }
 
   /**
@@ -89,12 +95,13 @@ export class BatchReader {
       const piece = cutAt(pieceOf(entry, run), target.sizeBytes);
       if (piece) pieces.push(piece);
     }
+    this.#lent.add(buffer);
     return { pieces, runs, first: from.sequence, next, bytes, buffer };
   }
 
-  /** Nobody looks at its pieces any more. */
+  /** Nobody looks at its pieces any more. Once is enough. */
   giveBack({ buffer }: Pick<Batch, "buffer">): void {
-    this.#rooms.giveBack(buffer);
+    if (this.#lent.delete(buffer)) this.#rooms.giveBack(buffer);
   }
 
   /** Lets go of the memory of batches that are over. */

@@ -15,7 +15,7 @@ export type DrainPiece =
   | {
     readonly kind: "write";
     readonly offset: number;
-    /** Lent until the batch is applied. */
+    /** Lent until the batch is applied, or released. */
     readonly data: Uint8Array;
   }
   | { readonly kind: "zero"; readonly offset: number; readonly length: number };
@@ -27,6 +27,8 @@ export interface DrainBatch {
   readonly last: number;
   /** In the order of the volume, without overlaps, none past the end. */
   readonly pieces: readonly DrainPiece[];
+  /** Whoever needs the data of its pieces no more, though it is not applied yet, may say so: what they lie in is used again from then on. */
+  readonly release?: () => void;
 }
 
 /**
@@ -41,6 +43,8 @@ export interface DrainTarget {
   readonly batchBytes: number;
   /** How many batches it is given before the first of them is over. */
   readonly atOnce: number;
+  /** How many of those it is given before the first is released: as many unless it says so. */
+  readonly unreleasedAtOnce?: number;
   /** As in {@linkcode Store}, of what was applied. */
   read(offset: number, into: Uint8Array): Maybe;
   /** As in {@linkcode Store}, of what was applied. */

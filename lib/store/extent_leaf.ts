@@ -89,6 +89,18 @@ export class ExtentLeaf {
     };
   }
 
+  /** The same, into what is there. */
+  tell(
+    index: number,
+    into: { sector: number; sectors: number; segment: number; at: number },
+  ): void {
+    const at = index * WORDS;
+    into.sector = this.start(index);
+    into.sectors = this.length(index);
+    into.segment = this.#words[at + 2]!;
+    into.at = this.#words[at + 3]!;
+  }
+
   /** The part of the extent from sector `from` up to `to`, which are in it. */
   part(index: number, from: number, to: number): Run {
     const whole = this.run(index);

@@ -60,6 +60,10 @@ export class ExtentMap {
     return this.#size;
   }
 
+  get leaves(): readonly ExtentLeaf[] {
+    return this.#leaves;
+  }
+
   /** Bytes of memory that it takes, about. */
   get stateBytes(): number {
     return this.#leaves.reduce(

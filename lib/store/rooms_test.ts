@@ -75,8 +75,10 @@ Deno.test("what nobody has wanted for a while is let go, and no more than that",
 Deno.test("where all is let go nobody looks any more", () => {
   const time = new Waiting();
   const rooms = new Rooms(time.clock);
-  rooms.giveBack(rooms.take(MIB));
+  const [room, taken] = [rooms.take(MIB), rooms.take(MIB)];
+  rooms.giveBack(room);
   expect(time.timers).toBe(1);
   rooms.clear();
   expect(time.timers).toBe(0);
+  expect([room.length, taken.length]).toEqual([0, MIB]);
 });

@@ -130,9 +130,11 @@ export class Checkpoints {
     readonly end: ChainEnd;
     readonly volumeBytes: number;
     readonly clock: Clock;
+    /** Gives what it is sealed into; new memory unless given. Nobody looks at that afterwards. */
+    readonly room?: (bytes: number) => Uint8Array<ArrayBuffer>;
   }): Promise<Written> {
     const { bucket, keys, volumeId } = this.#options;
-    const { map, end, volumeBytes, clock } = state;
+    const { map, end, volumeBytes, clock, room } = state;
     // Those of which nothing lives, too: who opens the volume finds out that they may go.
     const segments = [...map.segments()]
       .map(({ liveSectors, ...record }) => ({
@@ -145,7 +147,7 @@ export class Checkpoints {
       ...{ previous: end.digest, nextSegment: end.next, segments },
       drained: end.drained,
       ...{ snapshots: this.kept.snapshots, clones: this.kept.clones },
-      extents: extentsOf(map),
+      ...{ extents: map.walk(), ...(room && { room }) },
     };
     for (let tries = 0; tries < 100; tries++) {
       const number = this.#next++;

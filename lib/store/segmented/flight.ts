@@ -2,6 +2,7 @@
  * Segments on their way into the bucket, several at once: the next one is sealed while those before it are uploaded.
  *
  *     sealed, each behind the one before ──▶ uploaded, side by side ──▶ landed, in order ──▶ kept ──▶ its writer is told
+ *               └ its data is in the cache, and not needed any more
  *                                               └ one was not created: none starts after that, and none behind it lands
  *
  * Invariant: a segment starts only when the one {@linkcode UPLOADS} before it, and all before that, are in the bucket. So what a writer leaves
@@ -11,7 +12,10 @@
 
 import type { Clock } from "../../base/clock.ts";
 import type { Created } from "../../bucket/bucket.ts";
+import { chunkCount } from "../../segments/sealed.ts";
+import type { ChunkCache } from "../chunk_cache.ts";
 import type { ChainEnd, ChainOptions } from "./chain.ts";
+import { keepIn, released } from "./packing.ts";
 import type { Rooms } from "../rooms.ts";
 import { UPLOADS, type Waiting } from "./row_queue.ts";
 import { sealBehind, type SealedBehind } from "./sealing.ts";
@@ -31,6 +35,8 @@ interface UnderWay {
 
 export interface FlightOptions extends ChainOptions {
   readonly clock: Clock;
+  /** Has what is under way, too: under numbers of which no map tells. */
+  readonly cache: ChunkCache | undefined;
   /** What the segments lie in. */
   readonly rooms: Rooms;
   /** Told of each upload that was answered. */
@@ -92,6 +98,9 @@ export class Flight {
       }
     } finally {
       await Promise.all(this.#underWay.map(({ over }) => over));
+      for (const { sealed: { number, head } } of this.#underWay) {
+        this.#options.cache?.drop(number, chunkCount(head.dataBytes));
+      }
     }
   }
 
@@ -120,9 +129,14 @@ export class Flight {
     const { packed } = waiting;
     const { bytes, ...sealed } = sealBehind(this.#end, packed, this.#options);
     this.#end = sealed.end;
+    const { number } = sealed;
+    // What was just written is likely to be read.
+    if (!packed.cold) keepIn(this.#options.cache, number, packed.data);
+    waiting.packed = released(packed);
     const one: UnderWay = {
-      ...{ sealed, waiting, answer: undefined },
-      over: this.#create(sealed.number, bytes)
+      ...{ sealed: { ...sealed, packed: waiting.packed }, waiting },
+      answer: undefined,
+      over: this.#create(number, bytes)
         .then((answer) => void (one.answer = answer)),
     };
     this.#underWay.push(one);

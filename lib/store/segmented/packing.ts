@@ -26,6 +26,8 @@ export interface Packed {
   readonly note?: Note;
   /** What of the journal is in the row with it; undefined where it adds nothing. */
   readonly drained?: Drained | undefined;
+  /** Called when it is sealed: what its data lies in may be used again. Where it is not to be in the row, it is not sealed once more. */
+  readonly release?: () => void;
 }
 
 /** The pieces, in their order. A batch is one segment: half of it would be no state that the volume was ever in. */
@@ -90,6 +92,13 @@ export function keepIn(
   for (const bytes of runsOf(data, CHUNK_BYTES)) {
     cache.put({ segment, chunk: chunk++ }, bytes);
   }
+}
+
+/** What is left of one that is sealed. Of one whose data is used again nothing can be sealed by mistake. */
+export function released(packed: Packed): Packed {
+  if (!packed.release) return packed;
+  packed.release();
+  return { ...packed, data: [] };
 }
 
 /** Bytes that lie in pieces one after the other, in runs of `length`, the last one shorter. Each is lent until the next. */

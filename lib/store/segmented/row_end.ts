@@ -27,7 +27,7 @@ import { Fenced } from "./fenced.ts";
 import { Flight, type Landing, type Supply } from "./flight.ts";
 import { takeNote } from "./note_taking.ts";
 import { type Claim, OwnClaims } from "./own_claims.ts";
-import { keepIn, type Packed, place } from "./packing.ts";
+import { type Packed, place } from "./packing.ts";
 import { Rooms } from "../rooms.ts";
 import { unqueued, type Waiting } from "./row_queue.ts";
 import type { SegmentReader } from "./segment_reader.ts";
@@ -182,7 +182,14 @@ export class RowEnd {
   async writeCheckpoint(volumeBytes = this.sizeBytes): Promise<Written> {
     const { map, checkpoints, clock } = this.#options;
     const state = { map, end: this.#end, volumeBytes, clock };
-    const written = await checkpoints.write(state);
+    const written = await checkpoints.write({
+      ...state,
+      room: (bytes) => {
+        // A long one takes as much as several segments, of which none is begun meanwhile.
+        this.#rooms.clear();
+        return new Uint8Array(bytes);
+      },
+    });
     this.#sinceCheckpoint = 0;
     this.#owesCheckpoint = false;
     this.#trouble = undefined;
@@ -224,8 +231,6 @@ export class RowEnd {
       extents: place(packed.extents),
       ...(note && { note }),
     });
-    // What was just written is likely to be read.
-    if (!packed.cold) keepIn(this.#options.cache, number, packed.data);
     this.#end = end;
   }
 

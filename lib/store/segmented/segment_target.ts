@@ -40,6 +40,8 @@ export class SegmentTarget implements DrainTarget {
   readonly answersAtOnce = false;
   /** One is read while as many are uploaded as go at once. */
   readonly atOnce: number = UPLOADS + 1;
+  /** While none is sealed, a checkpoint is written say, another would only take memory. */
+  readonly unreleasedAtOnce = 1;
   readonly batchBytes: number;
   readonly #options: SegmentTargetOptions;
   readonly #bytes: MappedBytes;
@@ -79,12 +81,13 @@ export class SegmentTarget implements DrainTarget {
     return drainedOf(journal, row.end);
   }
 
-  apply({ last, pieces }: DrainBatch): Promise<void> {
+  apply({ last, pieces, release }: DrainBatch): Promise<void> {
     // It was on its way here when one before it failed.
     if (this.#failed) return Promise.reject(this.#failed.why);
     const { row, journal } = this.#options;
     const drained = { journal: journal.id, last };
-    return row.append({ ...pack(pieces), drained }, (why) => {
+    const packed = { ...pack(pieces), drained, ...(release && { release }) };
+    return row.append(packed, (why) => {
       this.#failed ??= { why };
     });
   }

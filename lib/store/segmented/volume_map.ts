@@ -21,6 +21,7 @@ import {
   SegmentLedger,
   Tally,
 } from "./ledger.ts";
+import { MapWalk } from "./map_walk.ts";
 
 /** The highest number of a segment that the map can name. */
 export const MAX_SEGMENT_NUMBER = FIXED - 1;
@@ -99,6 +100,12 @@ export class VolumeMap {
   /** The runs of the volume, in order. */
   runs(): Iterable<Run> {
     return this.#map.runs();
+  }
+
+  /** The same as a checkpoint takes them, each lent until the next. The map must not be changed meanwhile. */
+  walk(): Iterable<MapExtent> {
+    const { leaves } = this.#map;
+    return { [Symbol.iterator]: () => new MapWalk(leaves) };
   }
 
   lookup(range: SectorRange): Piece[] {

@@ -73,10 +73,11 @@ export async function coldVolume(
   return { bucket, volume, index, ...(cache && { cache }) };
 }
 
-function newCache(
+/** One in memory. */
+export function newCache(
   volumeId: Uint8Array,
   chunks: number,
-  index: MemoryFile,
+  index: MemoryFile = new MemoryFile(),
 ): ChunkCache {
   return new ChunkCache({
     ...{ data: new MemoryFile(), index, volumeId },
