@@ -21,7 +21,7 @@ import type { ChainEnd, ChainOptions } from "./chain.ts";
 import { checkpointHead, checkpointNumbers } from "./checkpoint_heads.ts";
 import { Kept } from "./kept.ts";
 import { type KnownMark, Marks } from "./marks.ts";
-import { extentsOf, type VolumeMap } from "./volume_map.ts";
+import type { VolumeMap } from "./volume_map.ts";
 import { readData } from "./whole_data.ts";
 
 /** How many are kept: the one before the last is of use as long as somebody is reading it. */

@@ -4,7 +4,14 @@ import { FaultBucket, type Schedule } from "../../bucket/fault_bucket.ts";
 import { MemoryBucket } from "../../bucket/memory_bucket.ts";
 import { Fenced } from "./fenced.ts";
 import { Marks } from "./marks.ts";
-import { keys, makeVolume, openOn, put, values } from "./testing/volumes.ts";
+import {
+  keys,
+  type Machine,
+  makeVolume,
+  openOn,
+  put,
+  values,
+} from "./testing/volumes.ts";
 import { verifyVolume } from "./verify.ts";
 import { noTime } from "../testing/journaled.ts";
 
@@ -106,10 +113,9 @@ Deno.test("a listing that hides the newest objects hides nothing from whoever ha
 Deno.test("a bucket that shows less than its last mark tells is not opened", async () => {
   const bucket = new MemoryBucket();
   await makeVolume(bucket, { sizeBytes: SIZE_BYTES });
-  const volume = await openOn({ pin: undefined }, bucket, {
-    ...often,
-    cleans: false,
-  });
+  const machine: Machine = { pin: undefined };
+  const volume = await openOn(machine, bucket, { ...often, cleans: false });
+  const { pin } = machine;
   for (const value of [1, 2, 3]) await put(volume, { sector: 0, value });
   await volume.row.settled();
   const { last, marked } = volume.checkpoints;
@@ -120,6 +126,10 @@ Deno.test("a bucket that shows less than its last mark tells is not opened", asy
   }
   await bucket.delete([keys.nameOf("segment", last - 1)]);
   await expect(openOn({ pin: undefined }, bucket)).rejects.toThrow(
+    "Segment 257 is missing or not what was written: there are others behind it",
+  );
+  // Of what it remembers nothing is missing.
+  await expect(openOn({ pin }, bucket)).rejects.toThrow(
     `The bucket shows less of this volume than its mark ${
       marked!.number
     } tells`,

@@ -267,15 +267,15 @@ Deno.test("who opens a volume while another writes and deletes what was to be re
   expect([...map.runs()]).toEqual([...writer.map.runs()]);
 });
 
-Deno.test("who remembers more than a listing shows looks again, and is refused where it never shows it", async () => {
+Deno.test("who remembers more than a listing shows finds it by its mark, and is refused where there is none", async () => {
   const memory = new MemoryBucket();
   await makeVolume(memory, { sizeBytes: SIZE_BYTES });
   let lagging = 0;
   const bucket = new FaultBucket(memory, ({ kind, name }) => {
     if (kind !== "list" || name !== "m/" || lagging === 0) return undefined;
     lagging--;
-    // Both checkpoints that are kept.
-    return { lagging: 3 };
+    // All checkpoints there are.
+    return { lagging: 50 };
   });
   const here: Machine = { pin: undefined };
   const writer = await openOn(here, bucket, often);
@@ -284,6 +284,14 @@ Deno.test("who remembers more than a listing shows looks again, and is refused w
   lagging = 2;
   const again = await openOn(here, bucket, often);
   expect((await values(again, 8))[7]).toBe(6);
+  lagging = 100;
+  const third = await openOn(here, bucket, often);
+  expect((await values(third, 8))[7]).toBe(6);
+  await third.row.settled();
+  const marks = (await namesIn(memory))
+    .filter((name) => keys.parseName(name)?.kind === "mark");
+  expect(marks.length).toBeGreaterThan(6);
+  await memory.delete(marks);
   lagging = 100;
   await expect(openOn(here, bucket)).rejects.toThrow("shows an older state");
 });

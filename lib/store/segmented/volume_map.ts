@@ -218,17 +218,6 @@ export class VolumeMap {
   };
 }
 
-/** What a checkpoint says of a map; it may be walked again and again. */
-export function extentsOf(map: VolumeMap): Iterable<MapExtent> {
-  return {
-    *[Symbol.iterator]() {
-      for (const { sector, length, holder, at } of map.runs()) {
-        yield { sector, sectors: length, segment: holder, at };
-      }
-    },
-  };
-}
-
 function* runsOf(extents: Checkpoint["extents"]): Generator<Run> {
   for (const { sector, sectors: length, segment: holder, at } of extents) {
     yield { sector, length, holder, at };
