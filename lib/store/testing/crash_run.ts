@@ -64,6 +64,8 @@ const MAX_LIVES = 7;
 const MAX_STEPS = 50;
 /** The most turns between two steps. */
 const MAX_TURNS = 12;
+/** One of so many turns of opening, reading or closing ends in a crash: often, and still what takes many turns to open is opened. */
+const TURNS_A_CRASH = 150;
 /** What is not over after so many steps never will be. */
 const PATIENCE = 10_000;
 
@@ -250,7 +252,7 @@ class Run {
       if (failed) throw failed.thrown;
       if (done) return done.value;
       if (this.#supply.syncs > 0 && this.#dice.once(2)) this.#supply.endSync();
-      else if (this.#dice.once(100)) {
+      else if (this.#dice.once(TURNS_A_CRASH)) {
         this.#crash();
         return undefined;
       }
