@@ -4,6 +4,7 @@
  *     --rounds 3      turns of each; medians are printed
  *     --seconds 3     of random writes
  *     --mib 128       of each upload
+ *     --line 640mbit  uploads alone, over a line of that rate (slow_line.ts)
  *
  * Our volumes are written to by our initiator, without a tunnel; s3backer (128 KiB a block, its other settings as they come) by fio through
  * FUSE, 32 threads. Bare uploads are PutObject of the same SDK, objects of 8 MiB, as many at once as a volume uploads. The server is Ceph's
@@ -22,6 +23,7 @@ import { TempDir } from "../harness/temp_dir.ts";
 import { pause, until } from "../harness/until.ts";
 import { BUCKET, BucketRig } from "./bucket_rig.ts";
 import { median } from "./report.ts";
+import { slowLine } from "./slow_line.ts";
 
 const { values: options } = parseArgs({
   args: Deno.args,
@@ -29,15 +31,18 @@ const { values: options } = parseArgs({
     rounds: { type: "string", default: "3" },
     seconds: { type: "string", default: "3" },
     mib: { type: "string", default: "128" },
+    line: { type: "string" },
   },
 });
 const MIB = 2 ** 20;
-const SIZE_BYTES = 256 * MIB;
 const DEPTH = 32;
 const PIECE_BYTES = 4096;
 const LONG_BYTES = 256 * 1024;
 const LOOK_MS = 20;
+const rounds = Number(options.rounds);
 const uploadBytes = Number(options.mib) * MIB;
+/** Of each volume. */
+const SIZE_BYTES = Math.max(256 * MIB, uploadBytes);
 
 const encoder = new TextEncoder();
 const say = (line: string) =>
@@ -158,37 +163,56 @@ function ratio(what: string, other: string): string {
   return (median(figures[what]!) / median(figures[other]!)).toFixed(2);
 }
 
+/** Small writes to a volume in the bucket, to one in a file, and to s3backer. */
+async function compareWrites(rig: BucketRig, bucket: RemoteDisk) {
+  using dir = new TempDir();
+  const mount = dir.at("s3backer");
+  Deno.mkdirSync(mount);
+  const size = `${SIZE_BYTES / MIB}MiB`;
+  await rig.node.ok("volume", "create", "plain", "--size", size);
+  const plain = await logIn(rig, "plain");
+  const [its, file, other] = [
+    "bucket, 4 KiB writes/s",
+    "file, 4 KiB writes/s",
+    "s3backer, 4 KiB writes/s",
+  ] as const;
+  try {
+    await mountS3backer(rig, mount);
+    for (let round = 0; round < rounds; round++) {
+      await turn(its, scattered(bucket));
+      await settled(rig);
+      await turn(file, scattered(plain));
+      await turn(other, scatteredThrough(`${mount}/file`));
+    }
+  } finally {
+    await run({ command: "fusermount", args: ["-u", "-z", mount] });
+  }
+  say(`4 KiB writes, bucket to file      ${ratio(its, file)}`);
+  say(`4 KiB writes, bucket to s3backer  ${ratio(its, other)}`);
+}
+
+/** Uploads of a volume, and requests alone. */
+async function compareUploads(rig: BucketRig, bucket: RemoteDisk) {
+  const its = "bucket, MiB/s uploaded";
+  const bare = "PutObject alone, MiB/s";
+  for (let round = 0; round < rounds; round++) {
+    await turn(its, upload(rig, bucket));
+    await settled(rig);
+    await turn(bare, uploadBare(rig));
+  }
+  say(`upload, bucket to PutObject       ${ratio(its, bare)}`);
+}
+
 await using rig = await BucketRig.start(SIZE_BYTES);
-using dir = new TempDir();
-const mount = dir.at("s3backer");
-Deno.mkdirSync(mount);
 try {
   await rig.startServe();
   await rig.recover("--cache", "1GiB", "--journal", "1GiB");
-  await rig.node.ok("volume", "create", "plain", "--size", "256MiB");
-  await mountS3backer(rig, mount);
-  const [bucket, plain] = [await logIn(rig, "disk"), await logIn(rig, "plain")];
-  for (let round = 0; round < Number(options.rounds); round++) {
-    await turn("bucket, 4 KiB writes/s", scattered(bucket));
-    await settled(rig);
-    await turn("file, 4 KiB writes/s", scattered(plain));
-    await turn("s3backer, 4 KiB writes/s", scatteredThrough(`${mount}/file`));
-    await turn("bucket, MiB/s uploaded", upload(rig, bucket));
-    await settled(rig);
-    await turn("PutObject alone, MiB/s", uploadBare(rig));
-  }
-  say(`
-medians of ${options.rounds}:
-4 KiB writes, bucket to file      ${
-    ratio("bucket, 4 KiB writes/s", "file, 4 KiB writes/s")
-  }
-4 KiB writes, bucket to s3backer  ${
-    ratio("bucket, 4 KiB writes/s", "s3backer, 4 KiB writes/s")
-  }
-upload, bucket to PutObject       ${
-    ratio("bucket, MiB/s uploaded", "PutObject alone, MiB/s")
-  }`);
+  const bucket = await logIn(rig, "disk");
+  const { line: rate } = options;
+  const port = Number(new URL(rig.ceph.access().endpoint).port);
+  if (rate !== undefined) await slowLine({ port, rate });
+  else await compareWrites(rig, bucket);
+  await compareUploads(rig, bucket);
 } finally {
-  await run({ command: "fusermount", args: ["-u", "-z", mount] });
   await stopLeftOvers();
 }
