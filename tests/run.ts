@@ -43,7 +43,7 @@ const GROUPS: readonly Group[] = [
       "tests/simulation",
     ],
     flags: ["--parallel", "--trace-leaks"],
-    timeoutMs: 8 * MINUTE_MS,
+    timeoutMs: 12 * MINUTE_MS,
   },
   {
     name: "examples",

@@ -13,6 +13,8 @@ export class Tenure {
   readonly epoch: number;
   /** All that was written, in order; the last may have been refused. */
   readonly line: Write[];
+  /** Those that wait for room, by their place in the line: no flush covers one that is not answered. */
+  readonly waiting = new Set<number>();
   /** So many are stable, on the node's disk or in the bucket. */
   flushed: number;
   /** Somebody has found so many in the bucket. */
@@ -35,6 +37,11 @@ export class Tenure {
     this.flushed = this.line.length;
     this.seen = begun.seen;
     this.disturbed = begun.disturbed;
+  }
+
+  /** How many, from the first on, were answered. */
+  get answered(): number {
+    return Math.min(this.line.length, ...this.waiting);
   }
 }
 

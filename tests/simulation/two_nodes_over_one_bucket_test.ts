@@ -196,13 +196,15 @@ class World {
     const sectors = 1 + dice.next(4);
     const sector = dice.next(SECTORS - sectors);
     const number = ++this.#written;
-    tenure.line.push({ number, sector, sectors });
+    const place = tenure.line.push({ number, sector, sectors }) - 1;
     this.tally.writes++;
     const bytes = sectorsOf(number, sectors);
     try {
       const pending = store.write(sector * SECTOR_BYTES, bytes);
-      // It is the last then: the next ones wait, or are refused, too.
-      pending?.catch(() => {});
+      if (!pending) return;
+      // The next ones wait, or are refused, too.
+      tenure.waiting.add(place);
+      pending.then(() => tenure.waiting.delete(place), () => {});
     } catch (thrown) {
       if (!(thrown instanceof VaultError)) throw thrown;
     }
@@ -211,11 +213,11 @@ class World {
   #flush(node: BucketNode, open: Open): void {
     const tenure = this.#current.get(node);
     if (!tenure) return;
-    const { length } = tenure.line;
+    const { answered } = tenure;
     const { store } = open.disk;
     store.flush().then(() => {
       if (node.open === open && store.health.state === "ok") {
-        tenure.flushed = Math.max(tenure.flushed, length);
+        tenure.flushed = Math.max(tenure.flushed, answered);
       }
     }, () => {});
   }
