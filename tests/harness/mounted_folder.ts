@@ -7,6 +7,9 @@ export interface MountOptions {
   readonly sizeBytes: number;
 }
 
+/** For so many times 50 ms a mount may be busy. */
+const UNMOUNT_TRIES = 100;
+
 const reasons = new Map<string, string | undefined>();
 
 /**
@@ -64,9 +67,17 @@ export class MountedFolder implements Disposable {
     this.#mounted = true;
   }
 
+  /** A program that another test is just starting has all files of this process for a moment: so it is tried for a while. */
   unmount(): void {
-    must("umount", this.path);
-    this.#mounted = false;
+    for (let tries = 1; this.#mounted; tries++) {
+      try {
+        must("umount", this.path);
+        this.#mounted = false;
+      } catch (thrown) {
+        if (tries === UNMOUNT_TRIES) throw thrown;
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+      }
+    }
   }
 
   /** ext4 finds itself damaged: it takes no writes from now on, although files are open for them, and what was not synced is lost. */
