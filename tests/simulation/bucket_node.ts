@@ -65,59 +65,54 @@ class TurnClock implements Clock {
   }
 }
 
+/** Holds up whoever comes, as long as it is shut. */
+class Gate {
+  #shut: PromiseWithResolvers<void> | undefined;
+
+  get isShut(): boolean {
+    return this.#shut !== undefined;
+  }
+
+  shut(): void {
+    this.#shut ??= Promise.withResolvers();
+  }
+
+  open(): void {
+    this.#shut?.resolve();
+    this.#shut = undefined;
+  }
+
+  async pass(): Promise<void> {
+    while (this.#shut) await this.#shut.promise;
+  }
+}
+
 /** One life of a node, from its start to its end. What of it still runs afterwards reaches nothing any more. */
 class Process {
   #alive = true;
-  #stopped: PromiseWithResolvers<void> | undefined;
-  #deaf: PromiseWithResolvers<void> | undefined;
+  /** Shut by SIGSTOP. What it has asked for is done; it hears of nothing, and asks for nothing. */
+  readonly going = new Gate();
+  /** While it is shut, what is asked for is done, and the answers are a long time on their way. */
+  readonly hearing = new Gate();
 
   get alive(): boolean {
     return this.#alive;
   }
 
-  get stopped(): boolean {
-    return this.#stopped !== undefined;
-  }
-
-  /** SIGSTOP. What it has asked for is done; it hears of nothing, and asks for nothing. */
-  stop(): void {
-    this.#stopped ??= Promise.withResolvers();
-  }
-
-  /** SIGCONT. */
-  wake(): void {
-    this.#stopped?.resolve();
-    this.#stopped = undefined;
-  }
-
-  get deaf(): boolean {
-    return this.#deaf !== undefined;
-  }
-
-  /** What it asks for is done, and the answers are a long time on their way. */
-  deafen(): void {
-    this.#deaf ??= Promise.withResolvers();
-  }
-
-  hear(): void {
-    this.#deaf?.resolve();
-    this.#deaf = undefined;
-  }
-
   /** SIGKILL. */
   kill(): void {
     this.#alive = false;
-    this.hear();
-    this.wake();
+    this.hearing.open();
+    this.going.open();
   }
 
   async answer(): Promise<void> {
-    while (this.#deaf) await this.#deaf.promise;
+    await this.hearing.pass();
     await this.turn();
   }
 
   async turn(): Promise<void> {
-    while (this.#stopped) await this.#stopped.promise;
+    await this.going.pass();
     if (!this.#alive) throw new VaultError("The process is dead");
   }
 }
@@ -183,11 +178,11 @@ export class BucketNode {
   }
 
   get isStopped(): boolean {
-    return this.#process.stopped;
+    return this.#process.going.isShut;
   }
 
   get isDeaf(): boolean {
-    return this.#process.deaf;
+    return this.#process.hearing.isShut;
   }
 
   /** Whether it has ever had the volume, and has its disk yet. */
@@ -196,19 +191,19 @@ export class BucketNode {
   }
 
   stop(): void {
-    this.#process.stop();
+    this.#process.going.shut();
   }
 
   wake(): void {
-    this.#process.wake();
+    this.#process.going.open();
   }
 
   deafen(): void {
-    this.#process.deafen();
+    this.#process.hearing.shut();
   }
 
   hear(): void {
-    this.#process.hear();
+    this.#process.hearing.open();
   }
 
   /** The process ends, and what of its disk was not stable may be lost. */

@@ -11,6 +11,7 @@
  * that was left behind finds that out here at the latest.
  */
 
+import { VaultError } from "../../base/errors.ts";
 import { encodeMark, type Mark, openMark } from "../../segments/mark.ts";
 import { SealError } from "../../segments/seal_error.ts";
 import type { ChainOptions } from "./chain.ts";
@@ -20,7 +21,7 @@ import { Fenced } from "./fenced.ts";
 const FAN = 16;
 
 /** How often one is made where others make some, too. */
-const MAX_TRIES = 64;
+export const MAX_MARK_TRIES = 64;
 
 /** One that is there. */
 export interface KnownMark extends Mark {
@@ -67,10 +68,10 @@ export class Marks {
     return this.#last;
   }
 
-  /** Makes one behind the last. @throws {Fenced} where another goes further */
+  /** Makes one behind the last. @throws {Fenced} where another goes further; {VaultError} `conflict` where others make them again and again */
   async make(mark: Mark): Promise<void> {
     const { bucket, keys, volumeId } = this.#options;
-    for (let tries = 0; tries < MAX_TRIES; tries++) {
+    for (let tries = 0; tries < MAX_MARK_TRIES; tries++) {
       const last = this.#last;
       if (last && last.nextSegment > mark.nextSegment) {
         throw new Fenced(last.timeMs);
@@ -85,7 +86,10 @@ export class Marks {
       // Another's; or ours, and nobody heard of it: then one more does no harm.
       this.#last = await this.#read(number);
     }
-    throw new SealError("Marks are made again and again meanwhile");
+    throw new VaultError("Another node writes to this volume again and again", {
+      kind: "conflict",
+      hint: "Stop it there. One volume in a bucket is served by one node.",
+    });
   }
 
   async #has(number: number): Promise<boolean> {

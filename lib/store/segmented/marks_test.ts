@@ -1,9 +1,9 @@
 import { expect } from "expect";
-import { BucketError } from "../../bucket/bucket.ts";
+import { type Bucket, BucketError } from "../../bucket/bucket.ts";
 import { FaultBucket, type Schedule } from "../../bucket/fault_bucket.ts";
 import { MemoryBucket } from "../../bucket/memory_bucket.ts";
 import { Fenced } from "./fenced.ts";
-import { Marks } from "./marks.ts";
+import { Marks, MAX_MARK_TRIES } from "./marks.ts";
 import {
   keys,
   type Machine,
@@ -84,6 +84,27 @@ Deno.test("one that was made and nobody heard of is followed by another", async 
   const marks = new Marks(chain);
   await marks.make(mark(5));
   expect((await marks.find())?.number).toBe(5);
+});
+
+Deno.test("where others make marks again and again, it is told after so many tries", async () => {
+  const { bucket, chain, marks } = await marked(1);
+  const others = new Marks(chain);
+  let tries = 0;
+  const outrun: Bucket = {
+    create: async (name, bytes) => {
+      tries++;
+      await others.make(mark(1));
+      return await bucket.create(name, bytes);
+    },
+    get: (name, range) => bucket.get(name, range),
+    list: (prefix, after) => bucket.list(prefix, after),
+    delete: (names) => bucket.delete(names),
+    close: () => Promise.resolve(),
+  };
+  await others.find();
+  marks.reachedBy({ ...chain, bucket: outrun });
+  await expect(marks.make(mark(1))).rejects.toThrow("again and again");
+  expect(tries).toBe(MAX_MARK_TRIES);
 });
 
 Deno.test("a listing that hides the newest objects hides nothing from whoever has the key alone", async () => {

@@ -2,10 +2,10 @@
  * Where the journal of a volume in a bucket is drained into: read through the map, written behind the row of segments.
  */
 
-import type { Extent } from "../../base/extent.ts";
-import { BucketError } from "../../bucket/bucket.ts";
 import { equalBytes } from "../../base/bytes.ts";
 import { VaultError } from "../../base/errors.ts";
+import type { Extent } from "../../base/extent.ts";
+import { BucketError } from "../../bucket/bucket.ts";
 import type { Journal } from "../../journal/journal.ts";
 import type { DrainBatch, DrainTarget } from "../drain_target.ts";
 import type { Maybe } from "../store.ts";
