@@ -183,6 +183,7 @@ const NAMES: Readonly<Record<string, Names | undefined>> = {
   "volume show name": volumes,
   "volume resize name": volumes,
   "volume set name": volumes,
+  "volume recover url": volumes,
   "volume release name": volumes,
   "volume delete name": volumes,
   "volume export name": volumes,

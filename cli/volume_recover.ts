@@ -8,16 +8,20 @@ import {
   takeLocal,
   takeStore,
 } from "./bucket_options.ts";
-import { command, jsonOption, stateDirOf } from "./command.ts";
+import { command, jsonOption, stateDirOf, yesOption } from "./command.ts";
 import { withNode } from "./daemons.ts";
 import { formatSize } from "./size.ts";
 import { print, printJson } from "./terminal.ts";
+import { acceptRollback } from "./volume_rollback.ts";
+
+/** What goes with --accept-rollback: all else is known of the volume already. */
+const WITH_ROLLBACK: readonly string[] = ["acceptRollback", "yes", "json"];
 
 export function volumeRecoverCommand() {
   const recover = command("recover", {
     summary: "take over a volume from its bucket, on another machine",
     description:
-      "Finds a volume in the bucket that it was made in, says of what time its state is, and makes it a volume of this node. What the node that had it before has not uploaded is not in it, and from now on that node can write to it no more.",
+      "Finds a volume in the bucket that it was made in, says of what time its state is, and makes it a volume of this node. What the node that had it before has not uploaded is not in it, and from now on that node can write to it no more. With --accept-rollback it is a volume of this node that is refused, because its bucket shows an older state than was written here, or what another node has written since: it is taken as the bucket shows it, and what is missing there is given up. Unmount it first wherever it is in use.",
     examples: [
       [
         "vault volume recover s3://backup/photos --name photos --recovery-sheet",
@@ -27,17 +31,29 @@ export function volumeRecoverCommand() {
         "vault volume recover s3://backup/photos --name photos --key-file photos.key",
         "with the file that holds its key",
       ],
+      [
+        "vault volume recover photos --accept-rollback",
+        "the bucket was put back to yesterday, and that is to count",
+      ],
     ],
   })
-    .argument("<url>", "s3://BUCKET/PREFIX, where it was made")
+    .argument("<url>", "s3://BUCKET/PREFIX, where it was made; or a volume")
     .option("--name <name>", "what it is called here (required)");
   return takeLocal(takeStore(recover))
     .option("--key-file <file>", "the file that holds its key")
     .option("--recovery-sheet", "type the key's recovery sheet")
     .option("--passphrase", "ask for the passphrase that locks the key file")
     .option("--passphrase-file <file>", "the file that holds the passphrase")
+    .option("--accept-rollback", "take a volume of here as its bucket shows it")
+    .addOption(yesOption())
     .addOption(jsonOption())
     .action(async (url, options, self) => {
+      const { yes = false, json = false } = options;
+      if (options.acceptRollback) {
+        expectNothingElse(self);
+        const stateDir = stateDirOf(self);
+        return await acceptRollback(url, { stateDir, yes, json });
+      }
       const { name } = options;
       if (name === undefined) {
         throw new VaultError("What shall it be called here?", {
@@ -55,7 +71,7 @@ export function volumeRecoverCommand() {
           volume: await node.showVolume(name),
         }),
       );
-      if (options.json) return printJson({ ...volume, recovered: found });
+      if (json) return printJson({ ...volume, recovered: found });
       const { stateOf, liveBytes } = found;
       print(
         `Volume "${name}" has ${formatSize(volume.sizeBytes)}, of which ${
@@ -65,4 +81,25 @@ export function volumeRecoverCommand() {
         }.`,
       );
     });
+}
+
+/** @throws {VaultError} `usage` */
+function expectNothingElse(
+  self: {
+    readonly options: readonly {
+      readonly long?: string | undefined;
+      attributeName(): string;
+    }[];
+    getOptionValueSource(name: string): string | undefined;
+  },
+): void {
+  const given = self.options.find((option) => {
+    const name = option.attributeName();
+    return !WITH_ROLLBACK.includes(name) &&
+      self.getOptionValueSource(name) === "cli";
+  });
+  if (!given) return;
+  throw new VaultError(`${given.long} does not go with --accept-rollback`, {
+    kind: "usage",
+  });
 }

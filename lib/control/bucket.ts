@@ -97,3 +97,11 @@ export interface Recovery {
   /** How much is in the volume, without holes. */
   readonly liveBytes: number;
 }
+
+/** A volume that was taken as its bucket shows it, and what was given up for that. */
+export interface Rollback extends Recovery {
+  /** What the journal takes that had not been uploaded. */
+  readonly givenUpBytes: number;
+  /** The folder on the node's machine that keeps that journal; nothing reads it any more. Absent where there was nothing in it. */
+  readonly keptIn?: string;
+}

@@ -21,6 +21,7 @@ import type {
   NodeStatus,
   Recovery,
   Revocation,
+  Rollback,
   SnapshotInfo,
   SnapshotWork,
   VerifyWork,
@@ -184,6 +185,11 @@ export class NodeClient implements NodeOperations {
   recoverVolume(name: string, bucket: NewBucket): Promise<Recovery> {
     const method = NODE_METHODS.recoverVolume;
     return this.#caller.call("recoverVolume", method, name, bucket);
+  }
+
+  acceptRollback(name: string): Promise<Rollback> {
+    const method = NODE_METHODS.acceptRollback;
+    return this.#caller.call("acceptRollback", method, name);
   }
 
   resizeVolume(name: string, sizeBytes: number): Promise<VolumeInfo> {

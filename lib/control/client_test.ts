@@ -37,6 +37,8 @@ Deno.test("each operation arrives with its parameters and brings its answer back
     expect(await client.cloneVolume(clone, BUCKET)).toEqual(info(SPEC));
     expect(await client.recoverVolume("photos", BUCKET))
       .toEqual({ stateOf: "2026-11-22T12:00:00.000Z", liveBytes: 4096 });
+    expect(await client.acceptRollback("photos"))
+      .toEqual({ liveBytes: 4096, givenUpBytes: 512, keptIn: "/journal" });
     const grown = await client.resizeVolume("photos", 2 ** 40);
     expect(grown.sizeBytes).toBe(2 ** 40);
     const chap = { user: "laptop", secret: "0123456789abcdef" };
@@ -57,6 +59,7 @@ Deno.test("each operation arrives with its parameters and brings its answer back
       ["createVolume", SPEC, BUCKET],
       ["cloneVolume", clone, BUCKET],
       ["recoverVolume", "photos", BUCKET],
+      ["acceptRollback", "photos"],
       ["resizeVolume", "photos", 2 ** 40],
       ["photos", chap],
       ["photos", "laptop"],

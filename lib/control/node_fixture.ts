@@ -148,6 +148,10 @@ function fakeNode() {
       note({ stateOf: "2026-11-22T12:00:00.000Z", liveBytes: 4096 })(
         ...["recoverVolume", name, bucket],
       ),
+    acceptRollback: (name) =>
+      note({ liveBytes: 4096, givenUpBytes: 512, keptIn: "/journal" })(
+        ...["acceptRollback", name],
+      ),
     resizeVolume: (name, sizeBytes) =>
       note(info({ ...SPEC, name, sizeBytes }))("resizeVolume", name, sizeBytes),
     changeBucket: (name, change) =>

@@ -11,6 +11,7 @@ import type {
   KeySpec,
   NewBucket,
   Recovery,
+  Rollback,
 } from "./bucket.ts";
 import type {
   Detachment,
@@ -21,7 +22,7 @@ import type {
 import type { SnapshotInfo, SnapshotWork } from "./snapshots.ts";
 import type { VerifyOperations } from "./verification.ts";
 
-export type { BucketChange };
+export type { BucketChange, Rollback };
 export type { BucketInfo, BucketSpec, CloneSpec, KeySpec, NewBucket, Recovery };
 export type { SnapshotInfo, SnapshotWork };
 export type * from "./verification.ts";
@@ -256,6 +257,11 @@ export interface NodeOperations extends VerifyOperations {
   cloneVolume(spec: CloneSpec, bucket: NewBucket): Promise<VolumeInfo>;
   /** Makes a volume of what is in a bucket, and takes it from whoever writes to it. */
   recoverVolume(name: string, bucket: NewBucket): Promise<Recovery>;
+  /**
+   * Takes a volume as its bucket shows it, although that is older than what was written here, or gone on with by another node, which loses
+   * it. Whoever holds it loses it, too: they have read something else. Refused where the bucket shows what was written.
+   */
+  acceptRollback(name: string): Promise<Rollback>;
   /**
    * Grows a volume with zeros, or cuts its end off for good. Initiators that are logged in learn it from a unit attention (2A/09). On
    * stable storage when it resolves.

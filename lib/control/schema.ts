@@ -4,17 +4,19 @@
  */
 
 import * as v from "valibot";
+import {
+  BucketChange,
+  BucketInfo,
+  NewBucket,
+  Recovery,
+  Rollback,
+} from "./bucket_schema.ts";
+import { bytes, figure, text } from "./values.ts";
 
 /** The longest request line in bytes. */
 export const MAX_REQUEST_BYTES = 16 * 1024;
 /** The longest response line in bytes: some ten thousand volumes. */
 export const MAX_RESPONSE_BYTES = 8 * 1024 * 1024;
-/** The longest string that a parameter may be, in UTF-16 code units. */
-export const MAX_TEXT_LENGTH = 1024;
-
-const text = v.pipe(v.string(), v.maxLength(MAX_TEXT_LENGTH));
-const bytes = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-const figure = v.pipe(v.number(), v.finite(), v.minValue(0));
 const nothing = v.null();
 
 export const Request = v.object({
@@ -57,59 +59,6 @@ const HolderInfo = v.object({
   generation: figure,
   state: v.picklist(["up", "paused", "gone"]),
   goneSince: v.exactOptional(v.string()),
-});
-
-const BucketSpec = {
-  url: text,
-  endpoint: v.exactOptional(text),
-  region: v.exactOptional(text),
-  cacheBytes: bytes,
-  journalBytes: bytes,
-  prefetch: v.exactOptional(v.boolean()),
-  upload: v.exactOptional(text),
-  download: v.exactOptional(text),
-};
-
-const NewBucket = v.object({
-  ...BucketSpec,
-  key: v.union([v.object({ line: text }), v.object({ file: text })]),
-});
-
-const BucketChange = v.object({
-  cacheBytes: v.exactOptional(bytes),
-  prefetch: v.exactOptional(v.boolean()),
-  upload: v.exactOptional(text),
-  download: v.exactOptional(text),
-});
-
-const BucketInfo = v.object({
-  ...BucketSpec,
-  pendingBytes: v.exactOptional(bytes),
-  pendingSince: v.exactOptional(v.string()),
-  uploadedAround: v.exactOptional(v.string()),
-  trouble: v.exactOptional(v.string()),
-  uploadedBytes: v.exactOptional(bytes),
-  fetchedBytes: v.exactOptional(bytes),
-  storeRequests: v.exactOptional(figure),
-  storeErrors: v.exactOptional(figure),
-  transfers: v.exactOptional(figure),
-  transfersWaiting: v.exactOptional(figure),
-  journaledBytes: v.exactOptional(bytes),
-  cachedBytes: v.exactOptional(bytes),
-  prefetchedBytes: v.exactOptional(bytes),
-  notPrefetched: v.exactOptional(v.string()),
-  cacheHits: v.exactOptional(figure),
-  cacheUses: v.exactOptional(v.object({ hits: figure, misses: figure })),
-  objectBytes: v.exactOptional(bytes),
-  liveBytes: v.exactOptional(bytes),
-  clonedFrom: v.exactOptional(v.string()),
-  inheritedBytes: v.exactOptional(bytes),
-  movedBytes: v.exactOptional(bytes),
-});
-
-const Recovery = v.object({
-  stateOf: v.exactOptional(v.string()),
-  liveBytes: bytes,
 });
 
 const VolumeInfo = v.object({
@@ -294,6 +243,7 @@ export const NODE_METHODS = {
     result: VolumeInfo,
   },
   recoverVolume: { params: v.strictTuple([text, NewBucket]), result: Recovery },
+  acceptRollback: { params: v.strictTuple([text]), result: Rollback },
   resizeVolume: { params: v.strictTuple([text, bytes]), result: VolumeInfo },
   changeBucket: {
     params: v.strictTuple([text, BucketChange]),

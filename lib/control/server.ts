@@ -85,6 +85,10 @@ export function nodeHandlers(node: NodeOperations): Handlers {
       ),
     ],
     [
+      "acceptRollback",
+      method(m.acceptRollback, (name) => node.acceptRollback(name)),
+    ],
+    [
       "resizeVolume",
       method(m.resizeVolume, (name, size) => node.resizeVolume(name, size)),
     ],

@@ -56,6 +56,7 @@ export async function openBucketDisk(
 ): Promise<BucketDisk> {
   const { document, folder, signal, clock, taken } = options;
   const { bucket: limits, sizeBytes } = document;
+  folder.settle();
   const keys = folder.keys();
   const pin = folder.pin();
   const tries = new Tries(options.onRetry);

@@ -4,6 +4,7 @@
  *     key           the volume's key, as it stands in a key file; or `file: PATH`, where it is kept elsewhere
  *     pin.json      how far the row of segments was known to go, so that nobody can show an older one
  *     journal/      what was written and is not uploaded
+ *     journal-given-up-TIME/   one that belongs to a history which was given up: nothing reads it any more
  *     verify.json   how far the volume has been read back by a verify that was cut off
  *     cache         chunks that were written or read lately, and cache-index, what is where in it
  *
@@ -17,7 +18,14 @@ import type { File } from "../base/file.ts";
 import type { Primitives } from "../base/primitives.ts";
 import type { BucketSpec, KeySpec } from "../control/operations.ts";
 import { Journal } from "../journal/journal.ts";
-import { exists, openFile, readWhole, writeWhole } from "../os/file.ts";
+import {
+  exists,
+  openFile,
+  readWhole,
+  remove,
+  rename,
+  writeWhole,
+} from "../os/file.ts";
 import { openFolder } from "../os/folder.ts";
 import { join } from "../os/paths.ts";
 import { VolumeKeys } from "../segments/keys.ts";
@@ -86,15 +94,7 @@ export class BucketFolder {
 
   /** @throws {VaultError} where it is missing or damaged */
   pin(): Pin {
-    const path = join(this.#path, "pin.json");
-    const found = readDocument(path, PinDocument);
-    if (!found) {
-      throw new VaultError(`${path} is missing`, {
-        hint:
-          "It was removed from outside. Without it nobody can tell whether the bucket shows the volume's latest state: put it back, or delete the volume here and find it again with vault volume recover.",
-      });
-    }
-    const { next, epoch, digest, claims } = found;
+    const { next, epoch, digest, claims } = this.#pinDocument();
     return {
       ...{ next, epoch, digest: fromHex(digest)! },
       ...(claims && {
@@ -106,14 +106,53 @@ export class BucketFolder {
     };
   }
 
-  /** On stable storage when it returns. */
-  keepPin({ next, epoch, digest, claims }: Pin): void {
-    writeDocument(join(this.#path, "pin.json"), {
-      ...{ version: 1, next, epoch, digest: toHex(digest) },
-      ...(claims && {
-        claims: claims.map((one) => ({ ...one, digest: toHex(one.digest) })),
-      }),
+  #pinDocument(): PinDocument {
+    const path = join(this.#path, "pin.json");
+    const found = readDocument(path, PinDocument);
+    if (found) return found;
+    throw new VaultError(`${path} is missing`, {
+      hint:
+        "It was removed from outside. Without it nobody can tell whether the bucket shows the volume's latest state: put it back, or delete the volume here and find it again with vault volume recover.",
     });
+  }
+
+  /** On stable storage when it returns. */
+  keepPin(pin: Pin): void {
+    this.#write(documentOf(pin));
+  }
+
+  #write(pin: PinDocument): void {
+    writeDocument(join(this.#path, "pin.json"), pin);
+  }
+
+  /**
+   * From now on the history counts that `pin` is of. What is kept here of the former one goes; its journal is set aside under the name `aside`.
+   * Killed at any moment, that has happened when {@linkcode BucketFolder.settle} has, or not at all.
+   */
+  goOnWith(pin: Pin, aside: string): void {
+    this.#write({ ...documentOf(pin), setsAside: aside });
+    this.settle();
+  }
+
+  /** Ends what was cut off, before anything else is done with what is here. */
+  settle(): void {
+    const { setsAside: aside, ...pin } = this.#pinDocument();
+    if (aside === undefined) return;
+    const [journal, kept] = [this.pathOf("journal"), this.pathOf(aside)];
+    if (exists(journal) && !exists(kept)) rename(journal, kept);
+    // The other history has other chunks under the same numbers.
+    for (const name of ["cache", "cache-index"]) remove(this.pathOf(name));
+    this.verified.remove();
+    this.#write(pin);
+  }
+
+  /** Removes a journal that was set aside and held nothing. */
+  removeAside(aside: string): void {
+    remove(this.pathOf(aside));
+  }
+
+  pathOf(name: string): string {
+    return join(this.#path, name);
   }
 
   /** What has been read back of a verify that was cut off. */
@@ -163,6 +202,15 @@ export class BucketFolder {
     if (!bytes) throw new VaultError(`${path} is missing`, { hint });
     return textOf(bytes);
   }
+}
+
+function documentOf({ next, epoch, digest, claims }: Pin): PinDocument {
+  return {
+    ...{ version: 1, next, epoch, digest: toHex(digest) },
+    ...(claims && {
+      claims: claims.map((one) => ({ ...one, digest: toHex(one.digest) })),
+    }),
+  };
 }
 
 function textOf(bytes: Uint8Array): string {

@@ -41,7 +41,12 @@ export const PinDocument = v.object({
   claims: v.exactOptional(
     v.array(v.object({ number: Count, epoch: Count, digest: Digest })),
   ),
+  /** It is of another history than what is kept beside it: that is to go, and the journal is to be called so. */
+  setsAside: v.exactOptional(
+    v.pipe(v.string(), v.regex(/^journal-given-up-[0-9TZ]+$/)),
+  ),
 });
+export type PinDocument = v.InferOutput<typeof PinDocument>;
 
 /** `node/volumes/NAME/volume.json`: what a volume is. The bytes are in `data` beside it. */
 export const VolumeDocument = v.object({
@@ -66,7 +71,7 @@ export const VolumeDocument = v.object({
   })),
   /** Its bytes are in a bucket, and not in a file `data`. */
   bucket: v.exactOptional(BucketDocument),
-  /** Of one in a bucket that is being restored: how large it is if that has happened. */
+  /** Of one in a bucket that is being restored, or given its bucket's history: how large it is if that has happened. */
   restoring: v.exactOptional(Count),
   createdAt: Time,
   chap: v.object({ users: v.array(Chap), mutual: v.exactOptional(Chap) }),

@@ -108,6 +108,13 @@ export class Leases {
     return held.map(holderInfo);
   }
 
+  /** The same of one that is not served just now. False where nobody has asked for it since the node runs: what is kept of it stays as it was. */
+  async releaseKnown(name: string): Promise<boolean> {
+    const known = this.#volumes.get(name);
+    await known?.end("operator");
+    return known !== undefined;
+  }
+
   /** Of targets behind `--forward`, those that are held. */
   forwarded(): readonly ForwardedInfo[] {
     const names = this.#options.forward?.names ?? [];

@@ -17,6 +17,7 @@ import type {
   NodeStatus,
   Recovery,
   Revocation,
+  Rollback,
   SnapshotInfo,
   SnapshotWork,
   VerifyWork,
@@ -24,7 +25,6 @@ import type {
   VolumeSpec,
 } from "../control/operations.ts";
 import { cloneInBucket } from "./bucket_cloning.ts";
-import { checkBucketSize } from "./bucket_address.ts";
 import { changeBucket } from "./bucket_change.ts";
 import { createInBucket, recoverVolume } from "./bucket_operations.ts";
 import { BucketVerifying } from "./bucket_verifying.ts";
@@ -39,10 +39,11 @@ import { DeviceOperations, type InvitationAsk } from "./device_operations.ts";
 import type { VolumeDocument } from "./documents.ts";
 import type { NodeState } from "./node_state.ts";
 import { type Live, nodeStatus } from "./node_status.ts";
+import { acceptRollback } from "./rollback.ts";
 import { SnapshotOperations } from "./snapshot_operations.ts";
 import { deleteVolume } from "./volume_deletion.ts";
 import { type Made, makeInFile, makeOfImage } from "./volume_making.ts";
-import { checkSize } from "./volume_size.ts";
+import { resizeVolume } from "./volume_resizing.ts";
 import { volumeInfo, volumeInfos } from "./volume_info.ts";
 import { releaseVolume, withoutDevice } from "./volume_holders.ts";
 
@@ -138,6 +139,15 @@ class Operations implements EndingOperations {
     });
   }
 
+  acceptRollback(name: string): Promise<Rollback> {
+    return this.#inTurn(async () => {
+      const stop = (why: string) => this.#stopWorkOf(name, why);
+      const done = await acceptRollback(this.#options, { name, stop });
+      this.#tell("rollback accepted", name, done.how);
+      return done.rollback;
+    });
+  }
+
   stageVolume(spec: VolumeSpec): Promise<string> {
     return this.#inTurn(() => this.#state.imports.stage(spec));
   }
@@ -155,24 +165,12 @@ class Operations implements EndingOperations {
 
   resizeVolume(name: string, sizeBytes: number): Promise<VolumeInfo> {
     return this.#inTurn(async () => {
-      const before = this.#state.catalog.get(name);
-      checkSize(sizeBytes, before.blockSizeBytes);
-      if (before.bucket) checkBucketSize(sizeBytes);
-      this.#snapshots.expectIdle(name);
-      if (before.readOnly) {
-        throw new VaultError(`Volume "${name}" is read-only`, {
-          kind: "refused",
-        });
-      }
-      const { catalog } = this.#state;
-      const after = { ...before, sizeBytes };
-      const record = () => catalog.update(after);
-      if (this.#live) {
-        await this.#live.volumes.resize(name, { sizeBytes, record });
-      } else await catalog.resize(before, sizeBytes);
-      const was = before.sizeBytes;
-      this.#tell("volume resized", name, `from ${was} to ${sizeBytes} bytes`);
-      return this.#info(after);
+      const { document, how } = await resizeVolume(this.#options, {
+        ...{ name, sizeBytes },
+        expectIdle: () => this.#snapshots.expectIdle(name),
+      });
+      this.#tell("volume resized", name, how);
+      return this.#info(document);
     });
   }
 
@@ -188,15 +186,18 @@ class Operations implements EndingOperations {
     return this.#inTurn(async () => {
       await deleteVolume(name, {
         ...{ withBucket, world: this.#options },
-        stop: async (why) => {
-          await this.#snapshots.stop(name, why);
-          await this.#verifying.stop(name, why);
-        },
+        stop: (why) => this.#stopWorkOf(name, why),
       });
       this.#tell("volume deleted", name);
       // It may have been in another's way.
       await this.#live?.volumes.openAll();
     });
+  }
+
+  /** What is being made of it. */
+  async #stopWorkOf(name: string, why: string): Promise<void> {
+    await this.#snapshots.stop(name, why);
+    await this.#verifying.stop(name, why);
   }
 
   /** Waits for no other change: whoever holds the volume may be what one of them waits for. */

@@ -24,7 +24,9 @@ import { JournaledStore } from "../journaled_store.ts";
 import { ancestryOf, type Elsewhere, inherited } from "./ancestry.ts";
 import type { Checkpoints } from "./checkpoints.ts";
 import { Cleaner } from "./cleaner.ts";
-import { expectPinned, readPast } from "./past.ts";
+import type { ChainEnd } from "./chain.ts";
+import { OtherHistory } from "./other_history.ts";
+import { expectPinned, type Past, readPast } from "./past.ts";
 import { Prefetch } from "./prefetch.ts";
 import { SegmentReader } from "./segment_reader.ts";
 import { type Pin, SegmentRow } from "./segment_row.ts";
@@ -81,17 +83,20 @@ export async function readSuperblock(
   });
 }
 
-interface FindOptions {
+interface LookOptions {
   readonly bucket: Bucket;
   readonly keys: VolumeKeys;
   /** Where its ancestors and its clones lie. One that is a clone is not opened without. */
   readonly elsewhere?: Elsewhere;
-  readonly cache: ((volumeId: Uint8Array) => ChunkCache) | undefined;
   /** What was kept; undefined on a machine that has never had the volume. */
   readonly pin: Pin | undefined;
+  readonly clock: Clock;
+}
+
+interface FindOptions extends LookOptions {
+  readonly cache: ((volumeId: Uint8Array) => ChunkCache) | undefined;
   /** Keeps it; on stable storage when it returns. */
   readonly keepPin: (pin: Pin) => void;
-  readonly clock: Clock;
   /** Segments from one checkpoint to the next. */
   readonly checkpointEvery?: number;
 }
@@ -140,7 +145,7 @@ export async function openBucketVolume(
   const { map, checkpoints } = past;
   const { segmentBytes } = superblock;
   // It cannot be gone on with beside that journal, so nobody loses the row to it.
-  drainedOf(journal, past.end);
+  orLetGo(map, () => drainedOf(journal, past.end));
   // What it holds may be of a row that nobody knows of any more, under numbers that are used anew.
   if (!pin) cache?.clear();
   try {
@@ -201,17 +206,45 @@ export async function takeBucketVolume(
   return new TakenVolume({ superblock, past, row });
 }
 
+/** A history that does not go together with what is remembered here. */
+export interface Shown {
+  readonly why: OtherHistory;
+  /** Where it ends. */
+  readonly end: ChainEnd;
+  readonly sizeBytes: number;
+}
+
+/**
+ * What the bucket shows of a volume, where that is why it is not opened; undefined where it may be. Nothing is changed.
+ *
+ * @throws {VaultError} where it is not there, or not what anybody wrote
+ */
+export async function otherHistory(
+  options: LookOptions & {
+    readonly pin: Pin;
+    readonly journal: Pick<Journal, "id" | "appended">;
+  },
+): Promise<Shown | undefined> {
+  const { past } = await lookFor(options);
+  const { map, end, sizeBytes } = past;
+  map.letGo();
+  try {
+    expectPinned(past, options.pin);
+    drainedOf(options.journal, end);
+    return undefined;
+  } catch (why) {
+    if (!(why instanceof OtherHistory)) throw why;
+    return { why, end, sizeBytes };
+  }
+}
+
 /** What is in the bucket, compared with what was kept, and its row, which is not claimed yet. */
 async function findVolume(options: FindOptions, taken?: TakenVolume) {
-  const { bucket, elsewhere, keys, pin, clock, checkpointEvery } = options;
-  const superblock = await readSuperblock(bucket, keys);
-  const { volumeId, volumeBytes, segmentBytes } = superblock;
-  const ancestry = ancestryOf(superblock, { elsewhere, keys });
-  const chain = { bucket, keys, volumeId, ancestry };
-  const past = taken?.handOver(chain) ??
-    await readPast({ ...chain, volumeBytes, pin, clock });
-  if (pin) expectPinned(past, pin);
+  const { pin, clock, checkpointEvery } = options;
+  const { superblock, chain, past } = await lookFor(options, taken);
+  const { volumeId, segmentBytes } = superblock;
   const { map, checkpoints, end, sizeBytes } = past;
+  if (pin) orLetGo(map, () => expectPinned(past, pin));
   const cache = options.cache?.(volumeId);
   const reader = new SegmentReader({ ...chain, cache });
   const row = new SegmentRow({
@@ -221,4 +254,26 @@ async function findVolume(options: FindOptions, taken?: TakenVolume) {
     ...(checkpointEvery === undefined ? {} : { checkpointEvery }),
   });
   return { superblock, past, row, chain, cache, reader };
+}
+
+/** What is in the bucket. */
+async function lookFor(options: LookOptions, taken?: TakenVolume) {
+  const { bucket, elsewhere, keys, pin, clock } = options;
+  const superblock = await readSuperblock(bucket, keys);
+  const { volumeId, volumeBytes } = superblock;
+  const ancestry = ancestryOf(superblock, { elsewhere, keys });
+  const chain = { bucket, keys, volumeId, ancestry };
+  const past: Past = taken?.handOver(chain) ??
+    await readPast({ ...chain, volumeBytes, pin, clock });
+  return { superblock, chain, past };
+}
+
+/** Whoever tries it again has as large a map then. */
+function orLetGo(map: VolumeMap, check: () => void): void {
+  try {
+    check();
+  } catch (thrown) {
+    map.letGo();
+    throw thrown;
+  }
 }

@@ -13,7 +13,7 @@ export class Fenced extends VaultError {
     super(`Another node has had this volume${since}`, {
       kind: "conflict",
       hint:
-        "What was written here and not uploaded is in this node's journal alone.",
+        "What was written here and not uploaded is in this node's journal alone. To take it back as it is in the bucket: vault volume recover NAME --accept-rollback",
     });
   }
 }

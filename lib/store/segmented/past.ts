@@ -5,7 +5,6 @@
 
 import { equalBytes } from "../../base/bytes.ts";
 import type { Clock } from "../../base/clock.ts";
-import { VaultError } from "../../base/errors.ts";
 import { listPages } from "../../bucket/bucket.ts";
 import { SEGMENT_FOLDER } from "../../segments/keys.ts";
 import { SealError } from "../../segments/seal_error.ts";
@@ -18,6 +17,7 @@ import {
 } from "./chain.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import { takeNote } from "./note_taking.ts";
+import { OtherHistory } from "./other_history.ts";
 import { UPLOADS } from "./row_queue.ts";
 import type { Pin } from "./segment_row.ts";
 import { knownOf, VolumeMap } from "./volume_map.ts";
@@ -210,13 +210,13 @@ async function furthestIn({ bucket, keys }: ChainOptions): Promise<number> {
   return furthest;
 }
 
-/** @throws {VaultError} where the row is not that which was written here, or less of it */
+/** @throws {OtherHistory} where the row is not that which was written here, or less of it */
 export function expectPinned(
   { end, passed, claimed }: Pick<Past, "end" | "passed" | "claimed">,
   pin: Pin,
 ): void {
   if (isOlder(end, pin)) {
-    throw new VaultError(
+    throw new OtherHistory(
       `The bucket shows an older state of this volume, of ${
         new Date(end.timeMs).toISOString()
       }: what was written since is missing`,
@@ -232,7 +232,7 @@ export function expectPinned(
     ? passed && end.epoch === pin.epoch
     : end.epoch === claimed;
   if (ours) return;
-  throw new VaultError("Another node has written to this volume since", {
+  throw new OtherHistory("Another node has written to this volume since", {
     kind: "conflict",
     hint:
       "One volume in a bucket is served by one node. What was written here and not uploaded is in this node's journal alone.",

@@ -3,7 +3,6 @@
  */
 
 import { equalBytes } from "../../base/bytes.ts";
-import { VaultError } from "../../base/errors.ts";
 import type { Extent } from "../../base/extent.ts";
 import { BucketError } from "../../bucket/bucket.ts";
 import type { Journal } from "../../journal/journal.ts";
@@ -13,6 +12,7 @@ import { inherited } from "./ancestry.ts";
 import type { ChainEnd } from "./chain.ts";
 import type { Cleaner } from "./cleaner.ts";
 import { MappedBytes } from "./mapped_bytes.ts";
+import { OtherHistory } from "./other_history.ts";
 import { pack } from "./packing.ts";
 import type { Prefetch } from "./prefetch.ts";
 import { UPLOADS } from "./row_queue.ts";
@@ -124,7 +124,7 @@ export class SegmentTarget implements DrainTarget {
 /**
  * The last entry of the journal that is in the row; 0 where none of this journal's is.
  *
- * @throws {VaultError} where the row has more of it than it holds
+ * @throws {OtherHistory} where the row has more of it than it holds
  */
 export function drainedOf(
   { id, appended }: Pick<Journal, "id" | "appended">,
@@ -133,12 +133,12 @@ export function drainedOf(
   if (!drained || !equalBytes(drained.journal, id)) return 0;
   // What it would append next would be taken for what is there.
   if (drained.last <= appended) return drained.last;
-  throw new VaultError(
+  throw new OtherHistory(
     `The journal on this node's disk is older than what was uploaded from it: it ends with entry ${appended}, and entry ${drained.last} is in the bucket`,
     {
       kind: "refused",
       hint:
-        "The disk was put back to an earlier state, or lost what it had said was stable. All that the bucket holds is safe: delete the volume here and take it anew with vault volume recover.",
+        "The disk was put back to an earlier state, or lost what it had said was stable. All that the bucket holds is safe.",
     },
   );
 }
