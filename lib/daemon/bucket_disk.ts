@@ -226,7 +226,7 @@ export class BucketDisk {
 
   async #isLost(): Promise<boolean> {
     const { row } = this.#parts.volume;
-    if (this.store.health.state === "failed") return this.#isFenced;
+    if (this.store.health.state === "failed") return this.isFenced;
     try {
       await row.expectOurs();
     } catch (thrown) {
@@ -234,10 +234,11 @@ export class BucketDisk {
       if (!(thrown instanceof Fenced) || this.#closed) return false;
       this.store.refuse(thrown);
     }
-    return this.#isFenced;
+    return this.isFenced;
   }
 
-  get #isFenced(): boolean {
+  /** Another node has the volume: nothing is written here any more. */
+  get isFenced(): boolean {
     for (
       let at = this.store.failedBy;
       at instanceof Error;

@@ -49,7 +49,7 @@ export async function acceptRollback(
   }
   const document = { ...rest, bucket };
   const disk = live?.volumes.bucketDisk(name);
-  if (disk && disk.store.health.state !== "failed") throw nothingToAccept(name);
+  if (disk && !disk.isFenced) throw nothingToAccept(name);
   if (live?.volumes.isServed(name)) live.volumes.expectUnused(name);
   await stop(`Volume "${name}" is taken as its bucket shows it`);
   let accepted: Accepted | undefined;
