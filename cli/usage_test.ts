@@ -111,10 +111,6 @@ Deno.test("values that make no sense are told before anything is done", () =>
     ! vault: What shall it be called here?
     ! vault: hint: vault volume recover s3://BUCKET/PREFIX --name NAME
     [2]
-    $ vault volume recover s3://backup/photos --accept-rollback
-    ! vault: --accept-rollback is said of a volume of this node
-    ! vault: hint: vault volume recover NAME --accept-rollback
-    [2]
     $ vault volume recover photos --accept-rollback --key-file k
     ! vault: --key-file does not go with --accept-rollback
     [2]

@@ -12,7 +12,9 @@ import { command, jsonOption, stateDirOf, yesOption } from "./command.ts";
 import { withNode } from "./daemons.ts";
 import { formatSize } from "./size.ts";
 import { print, printJson } from "./terminal.ts";
-import { acceptRollback } from "./volume_rollback.ts";
+import { acceptRollback, noteCut } from "./volume_rollback.ts";
+
+const SCHEME = "s3://";
 
 /** What goes with --accept-rollback: all else is known of the volume already. */
 const WITH_ROLLBACK: readonly string[] = ["acceptRollback", "yes", "json"];
@@ -21,7 +23,7 @@ export function volumeRecoverCommand() {
   const recover = command("recover", {
     summary: "take over a volume from its bucket, on another machine",
     description:
-      "Finds a volume in the bucket that it was made in, says of what time its state is, and makes it a volume of this node. What the node that had it before has not uploaded is not in it, and from now on that node can write to it no more. With --accept-rollback it is a volume of this node that is refused, because its bucket shows an older state than was written here, or what another node has written since: it is taken as the bucket shows it, and what is missing there is given up. Unmount it first wherever it is in use.",
+      "Finds a volume in the bucket that it was made in, says of what time its state is, and makes it a volume of this node. What the node that had it before has not uploaded is not in it, and from now on that node can write to it no more. Where something is missing or damaged there it is refused; with --accept-rollback it is taken up to there. So is, by its name, a volume of this node that is refused because its bucket shows less than was written here, or what another node has written since. What it does not show is given up: unmount the volume first wherever it is in use.",
     examples: [
       [
         "vault volume recover s3://backup/photos --name photos --recovery-sheet",
@@ -44,12 +46,16 @@ export function volumeRecoverCommand() {
     .option("--recovery-sheet", "type the key's recovery sheet")
     .option("--passphrase", "ask for the passphrase that locks the key file")
     .option("--passphrase-file <file>", "the file that holds the passphrase")
-    .option("--accept-rollback", "take a volume of here as its bucket shows it")
+    .option(
+      "--accept-rollback",
+      "take what the bucket shows, and give up the rest",
+    )
     .addOption(yesOption())
     .addOption(jsonOption())
     .action(async (url, options, self) => {
-      const { yes = false, json = false } = options;
-      if (options.acceptRollback) {
+      const { yes = false, json = false, acceptRollback: less = false } =
+        options;
+      if (less && !url.startsWith(SCHEME)) {
         expectNothingElse(self);
         const stateDir = stateDirOf(self);
         return await acceptRollback(url, { stateDir, yes, json });
@@ -67,7 +73,7 @@ export function volumeRecoverCommand() {
       const { found, volume } = await withNode(
         stateDirOf(self),
         async (node) => ({
-          found: await node.recoverVolume(name, { ...spec, key }),
+          found: await node.recoverVolume(name, { ...spec, key }, less),
           volume: await node.showVolume(name),
         }),
       );
@@ -80,6 +86,7 @@ export function volumeRecoverCommand() {
           stateOf === undefined ? "empty" : `that of ${stateOf}`
         }.`,
       );
+      noteCut(found);
     });
 }
 

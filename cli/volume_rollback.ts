@@ -1,7 +1,10 @@
 /** `vault volume recover --accept-rollback` */
 
-import { VaultError } from "../lib/base/errors.ts";
-import type { Rollback, VolumeInfo } from "../lib/control/operations.ts";
+import type {
+  Recovery,
+  Rollback,
+  VolumeInfo,
+} from "../lib/control/operations.ts";
 import { withNode } from "./daemons.ts";
 import { formatSize } from "./size.ts";
 import { confirm, note, print, printJson } from "./terminal.ts";
@@ -15,12 +18,6 @@ export async function acceptRollback(
     readonly json: boolean;
   },
 ): Promise<void> {
-  if (name.startsWith("s3://")) {
-    throw new VaultError("--accept-rollback is said of a volume of this node", {
-      kind: "usage",
-      hint: "vault volume recover NAME --accept-rollback",
-    });
-  }
   const volume = await withNode(stateDir, (node) => node.showVolume(name));
   if (!yes && !await mayAccept(volume)) return note("Nothing was changed.");
   const { found, after } = await withNode(stateDir, async (node) => ({
@@ -29,6 +26,7 @@ export async function acceptRollback(
   }));
   if (json) return printJson({ ...after, accepted: found });
   print(sentence(after, found));
+  noteCut(found);
   if (found.keptIn !== undefined) {
     note(
       `${
@@ -36,6 +34,11 @@ export async function acceptRollback(
       } that waited to be uploaded are in ${found.keptIn}, and in no volume any more. Delete that folder when you are sure.`,
     );
   }
+}
+
+/** Says what was not taken, where there was more. */
+export function noteCut({ cut }: Recovery): void {
+  if (cut !== undefined) note(`What comes then is cut off: ${cut}.`);
 }
 
 function sentence(
@@ -50,7 +53,7 @@ function sentence(
 function mayAccept({ name, health }: VolumeInfo): Promise<boolean> {
   const why = health === "ok" ? "" : ` (${health})`;
   return confirm(
-    `Take volume "${name}"${why} as its bucket shows it? What was written since then, and all that is not uploaded, is given up.`,
+    `Take volume "${name}"${why} as its bucket shows it? What was written since then, what comes behind anything that is missing or damaged there, and all that is not uploaded, is given up for good.`,
     {
       what:
         `Accepting what the bucket shows of volume "${name}" gives up what was written since`,

@@ -96,6 +96,8 @@ export interface Recovery {
   readonly stateOf?: string;
   /** How much is in the volume, without holes. */
   readonly liveBytes: number;
+  /** Why it is not all that was in the bucket: something was missing or damaged, and what came then was given up. Absent where nothing was. */
+  readonly cut?: string;
 }
 
 /** A volume that was taken as its bucket shows it, and what was given up for that. */

@@ -54,6 +54,7 @@ export const BucketInfo = v.object({
 export const Recovery = v.object({
   stateOf: v.exactOptional(v.string()),
   liveBytes: bytes,
+  cut: v.exactOptional(v.string()),
 });
 
 export const Rollback = v.object({

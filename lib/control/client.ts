@@ -182,9 +182,14 @@ export class NodeClient implements NodeOperations {
       .call("cloneVolume", method, source, snapshot, name, bucket);
   }
 
-  recoverVolume(name: string, bucket: NewBucket): Promise<Recovery> {
+  recoverVolume(
+    name: string,
+    bucket: NewBucket,
+    acceptsLess = false,
+  ): Promise<Recovery> {
     const method = NODE_METHODS.recoverVolume;
-    return this.#caller.call("recoverVolume", method, name, bucket);
+    return this.#caller
+      .call("recoverVolume", method, name, bucket, acceptsLess);
   }
 
   acceptRollback(name: string): Promise<Rollback> {

@@ -37,6 +37,7 @@ Deno.test("each operation arrives with its parameters and brings its answer back
     expect(await client.cloneVolume(clone, BUCKET)).toEqual(info(SPEC));
     expect(await client.recoverVolume("photos", BUCKET))
       .toEqual({ stateOf: "2026-11-22T12:00:00.000Z", liveBytes: 4096 });
+    await client.recoverVolume("photos", BUCKET, true);
     expect(await client.acceptRollback("photos"))
       .toEqual({ liveBytes: 4096, givenUpBytes: 512, keptIn: "/journal" });
     const grown = await client.resizeVolume("photos", 2 ** 40);
@@ -58,7 +59,8 @@ Deno.test("each operation arrives with its parameters and brings its answer back
       ["createVolume", SPEC],
       ["createVolume", SPEC, BUCKET],
       ["cloneVolume", clone, BUCKET],
-      ["recoverVolume", "photos", BUCKET],
+      ["recoverVolume", "photos", BUCKET, false],
+      ["recoverVolume", "photos", BUCKET, true],
       ["acceptRollback", "photos"],
       ["resizeVolume", "photos", 2 ** 40],
       ["photos", chap],

@@ -144,9 +144,9 @@ function fakeNode() {
       note(info(spec))("createVolume", spec, ...(bucket ? [bucket] : [])),
     cloneVolume: (spec, bucket) =>
       note(info(SPEC))("cloneVolume", spec, bucket),
-    recoverVolume: (name, bucket) =>
+    recoverVolume: (name, bucket, acceptsLess) =>
       note({ stateOf: "2026-11-22T12:00:00.000Z", liveBytes: 4096 })(
-        ...["recoverVolume", name, bucket],
+        ...["recoverVolume", name, bucket, acceptsLess],
       ),
     acceptRollback: (name) =>
       note({ liveBytes: 4096, givenUpBytes: 512, keptIn: "/journal" })(

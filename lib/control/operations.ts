@@ -255,11 +255,19 @@ export interface NodeOperations extends VerifyOperations {
    * reached as that one is, whatever `bucket` says of it. The snapshot stays as long as there is the clone.
    */
   cloneVolume(spec: CloneSpec, bucket: NewBucket): Promise<VolumeInfo>;
-  /** Makes a volume of what is in a bucket, and takes it from whoever writes to it. */
-  recoverVolume(name: string, bucket: NewBucket): Promise<Recovery>;
   /**
-   * Takes a volume as its bucket shows it, although that is older than what was written here, or gone on with by another node, which loses
-   * it. Whoever holds it loses it, too: they have read something else. Refused where the bucket shows what was written.
+   * Makes a volume of what is in a bucket, and takes it from whoever writes to it. Where something is missing or damaged it is refused, unless
+   * it `acceptsLess`: then it is taken up to there.
+   */
+  recoverVolume(
+    name: string,
+    bucket: NewBucket,
+    acceptsLess?: boolean,
+  ): Promise<Recovery>;
+  /**
+   * Takes a volume as its bucket shows it, although that is older than what was written here, gone on with by another node, which loses it, or
+   * missing or damaged from somewhere on. Whoever holds it loses it, too: they have read something else. Refused where the bucket shows what
+   * was written.
    */
   acceptRollback(name: string): Promise<Rollback>;
   /**

@@ -242,7 +242,10 @@ export const NODE_METHODS = {
     params: v.strictTuple([text, text, text, NewBucket]),
     result: VolumeInfo,
   },
-  recoverVolume: { params: v.strictTuple([text, NewBucket]), result: Recovery },
+  recoverVolume: {
+    params: v.strictTuple([text, NewBucket, v.boolean()]),
+    result: Recovery,
+  },
   acceptRollback: { params: v.strictTuple([text]), result: Rollback },
   resizeVolume: { params: v.strictTuple([text, bytes]), result: VolumeInfo },
   changeBucket: {

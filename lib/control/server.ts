@@ -81,7 +81,8 @@ export function nodeHandlers(node: NodeOperations): Handlers {
       "recoverVolume",
       method(
         m.recoverVolume,
-        (name, bucket) => node.recoverVolume(name, bucket),
+        (name, bucket, acceptsLess) =>
+          node.recoverVolume(name, bucket, acceptsLess),
       ),
     ],
     [

@@ -26,13 +26,14 @@ import {
 import { namedOf } from "./bucket_snapshots.ts";
 import type { BucketDocument, VolumeDocument } from "./documents.ts";
 import type { ServedVolumes } from "./served_volumes.ts";
+import type { Made } from "./volume_making.ts";
 
 /** Makes one. The bucket has it before this node knows of it. @throws {VaultError} */
 export async function cloneInBucket(
   world: Here,
   asked: CloneSpec,
   spec: NewBucket,
-): Promise<VolumeDocument> {
+): Promise<Made> {
   const { catalog } = world.state;
   const source = catalog.get(asked.source);
   const bucket = besides(source, spec);
@@ -65,7 +66,9 @@ export async function cloneInBucket(
     return { bucket: bucketDocument(bucket) };
   });
   await world.live?.volumes.openBucket(document);
-  return document;
+  const how =
+    `a clone of "${asked.source}" at "${asked.snapshot}", in ${bucket.url}`;
+  return { document, how };
 }
 
 /** @throws {VaultError} `conflict` where a volume reads from that one, which is in a bucket and is to be deleted there */

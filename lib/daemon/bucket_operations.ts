@@ -1,5 +1,6 @@
 /** Volumes in buckets as they come and go: made, found again on another machine, and deleted with what is in the bucket. */
 
+import type { AuditKind } from "../base/audit.ts";
 import { invariant, VaultError } from "../base/errors.ts";
 import { type Bucket, listAll } from "../bucket/bucket.ts";
 import type { OpenBucket } from "../bucket/open_bucket.ts";
@@ -14,8 +15,10 @@ import { FOLDERS, SMALL_FOLDER } from "../segments/keys.ts";
 import type { VolumeKeys } from "../segments/keys.ts";
 import { SUPERBLOCK_NUMBER } from "../segments/superblock.ts";
 import {
+  type Acceptance,
   createBucketVolume,
   readSuperblock,
+  type Shown,
   takeBucketVolume,
 } from "../store/segmented/bucket_volume.ts";
 import { readHead } from "../store/segmented/chain.ts";
@@ -25,7 +28,8 @@ import { reachBucket, type World } from "./bucket_disk.ts";
 import { BucketFolder } from "./bucket_folder.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Live } from "./node_status.ts";
-import type { BucketDocument, VolumeDocument } from "./documents.ts";
+import type { BucketDocument } from "./documents.ts";
+import type { Made } from "./volume_making.ts";
 
 /** Somebody waits for an answer: a store that says nothing is given up earlier. */
 const SILENCE_MS = 8000;
@@ -70,7 +74,11 @@ export async function makeInBucket(
  */
 export async function recoverFromBucket(
   spec: NewBucket,
-  { folder, world }: { readonly folder: BucketFolder; readonly world: World },
+  { folder, world, acceptance }: {
+    readonly folder: BucketFolder;
+    readonly world: World;
+    readonly acceptance: Acceptance | undefined;
+  },
 ): Promise<TakenVolume> {
   checkBucketSpec(spec);
   folder.begin(spec.key);
@@ -80,7 +88,7 @@ export async function recoverFromBucket(
     world,
     async (bucket, elsewhere) =>
       await takeBucketVolume({
-        ...{ bucket, elsewhere, keys, clock: world.clock },
+        ...{ bucket, elsewhere, keys, clock: world.clock, acceptance },
         keepPin: (pin) => folder.keepPin(pin),
       }),
   );
@@ -190,7 +198,7 @@ export function expectFitForBucket({ readOnly, target }: VolumeSpec): void {
 export async function createInBucket(
   world: Here,
   { spec, bucket }: { readonly spec: VolumeSpec; readonly bucket: NewBucket },
-): Promise<VolumeDocument> {
+): Promise<Made> {
   const { catalog } = world.state;
   expectFitForBucket(spec);
   const document = await catalog.install(spec, async (half) => {
@@ -205,27 +213,41 @@ export async function createInBucket(
     catalog.delete(spec.name);
     throw thrown;
   }
-  return document;
+  return { document, how: `${spec.sizeBytes} bytes, in ${bucket.url}` };
 }
 
-/** Makes a volume of what is found in a bucket. @throws {VaultError} */
+/** Makes a volume of what is found in a bucket, or of what is whole of that where it `acceptsLess`. @throws {VaultError} */
 export async function recoverVolume(
   world: Here,
-  { name, bucket }: { readonly name: string; readonly bucket: NewBucket },
+  { name, bucket, acceptsLess, tell }: {
+    readonly name: string;
+    readonly bucket: NewBucket;
+    readonly acceptsLess: boolean;
+    /** Told what has happened, for the audit log, whatever comes then. */
+    readonly tell: (kind: AuditKind, how: string) => void;
+  },
 ): Promise<Recovery> {
   let taken: TakenVolume | undefined;
+  let cut: string | undefined;
+  const acceptance = acceptsLess
+    ? { pin: undefined, about: (shown: Shown) => cut = shown.cut }
+    : undefined;
   // How large it is, the bucket says.
   const spec: VolumeSpec = {
     ...{ name, sizeBytes: 512, blockSizeBytes: 512, readOnly: false },
   };
   const document = await world.state.catalog.install(spec, async (half) => {
     const folder = new BucketFolder(half, world.primitives);
-    taken = await recoverFromBucket(bucket, { folder, world });
+    taken = await recoverFromBucket(bucket, { folder, world, acceptance });
     const { sizeBytes, superblock } = taken;
     const blockSizeBytes = superblock.blockSizeBytes === 4096 ? 4096 : 512;
     return { sizeBytes, blockSizeBytes, bucket: bucketDocument(bucket) };
   });
   invariant(taken, "A volume that was found and not taken");
+  tell("volume created", `recovered from ${bucket.url}`);
+  if (cut !== undefined) {
+    tell("rollback accepted", `what comes then is cut off: ${cut}`);
+  }
   const { liveBytes, timeMs } = taken;
   try {
     await world.live?.volumes.openBucket(document, taken);
@@ -235,5 +257,6 @@ export async function recoverVolume(
   return {
     liveBytes,
     ...(timeMs > 0 && { stateOf: new Date(timeMs).toISOString() }),
+    ...(cut !== undefined && { cut }),
   };
 }

@@ -114,38 +114,42 @@ class Operations implements EndingOperations {
   }
 
   createVolume(spec: VolumeSpec, bucket?: NewBucket): Promise<VolumeInfo> {
-    return this.#inTurn(async () => {
-      if (!bucket) return this.#made(await makeInFile(this.#options, spec));
-      const document = await createInBucket(this.#options, { spec, bucket });
-      const how = `${spec.sizeBytes} bytes, in ${bucket.url}`;
-      return this.#made({ document, how });
-    });
+    return this.#inTurn(async () =>
+      this.#made(
+        bucket
+          ? await createInBucket(this.#options, { spec, bucket })
+          : await makeInFile(this.#options, spec),
+      )
+    );
   }
 
   cloneVolume(spec: CloneSpec, bucket: NewBucket): Promise<VolumeInfo> {
-    return this.#inTurn(async () => {
-      const document = await cloneInBucket(this.#options, spec, bucket);
-      const { source, snapshot } = spec;
-      const how = `a clone of "${source}" at "${snapshot}", in ${bucket.url}`;
-      return this.#made({ document, how });
-    });
+    return this.#inTurn(async () =>
+      this.#made(await cloneInBucket(this.#options, spec, bucket))
+    );
   }
 
-  recoverVolume(name: string, bucket: NewBucket): Promise<Recovery> {
-    return this.#inTurn(async () => {
-      const recovery = await recoverVolume(this.#options, { name, bucket });
-      this.#tell("volume created", name, `recovered from ${bucket.url}`);
-      return recovery;
-    });
+  recoverVolume(
+    name: string,
+    bucket: NewBucket,
+    acceptsLess = false,
+  ): Promise<Recovery> {
+    return this.#inTurn(() =>
+      recoverVolume(this.#options, {
+        ...{ name, bucket, acceptsLess },
+        tell: (kind, how) => this.#tell(kind, name, how),
+      })
+    );
   }
 
   acceptRollback(name: string): Promise<Rollback> {
-    return this.#inTurn(async () => {
-      const stop = (why: string) => this.#stopWorkOf(name, why);
-      const done = await acceptRollback(this.#options, { name, stop });
-      this.#tell("rollback accepted", name, done.how);
-      return done.rollback;
-    });
+    return this.#inTurn(() =>
+      acceptRollback(this.#options, {
+        name,
+        stop: (why) => this.#stopWorkOf(name, why),
+        tell: (how) => this.#tell("rollback accepted", name, how),
+      })
+    );
   }
 
   stageVolume(spec: VolumeSpec): Promise<string> {

@@ -1,19 +1,21 @@
 /**
  * A volume whose bucket shows another history than that which was written here, taken as it is shown, because a person says so: older, for
- * it was put back, or gone on with by another node.
+ * it was put back; gone on with by another node; or whole only up to something that is missing or damaged.
  *
  *     not open ──▶ compared ──▶ let go by who held it ──▶ claimed, and from then on what was known here is given up ──▶ open
  *
  * What waits in the journal belongs to the other history: it is set aside, and nothing of it is ever written to this one.
  */
 
-import { VaultError } from "../base/errors.ts";
+import { invariant, VaultError } from "../base/errors.ts";
 import type { Rollback } from "../control/operations.ts";
-import { otherHistory, type Shown } from "../store/segmented/bucket_volume.ts";
-import { takeBucketVolume } from "../store/segmented/bucket_volume.ts";
+import {
+  type Shown,
+  takeBucketVolume,
+  whyRefused,
+} from "../store/segmented/bucket_volume.ts";
 import type { Pin } from "../store/segmented/segment_row.ts";
 import type { TakenVolume } from "../store/segmented/taken_volume.ts";
-import type { BucketFolder } from "./bucket_folder.ts";
 import { type Here, withBucket } from "./bucket_operations.ts";
 import {
   type BucketDocument,
@@ -22,23 +24,19 @@ import {
 } from "./documents.ts";
 import { releaseVolume } from "./volume_holders.ts";
 
-/** What was done, for who asked, and for the audit log. */
-export interface AcceptedRollback {
-  readonly rollback: Rollback;
-  readonly how: string;
-}
-
 type InBucket = VolumeDocument & { readonly bucket: BucketDocument };
 
 /** @throws {VaultError} `conflict` where it is in use, or there is nothing to accept; then nothing has happened */
 export async function acceptRollback(
   world: Here,
-  { name, stop }: {
+  { name, stop, tell }: {
     readonly name: string;
     /** Ends what is being made of the volume. */
     readonly stop: (why: string) => Promise<void>;
+    /** Told when the history is given up, whatever comes then. */
+    readonly tell: (how: string) => void;
   },
-): Promise<AcceptedRollback> {
+): Promise<Rollback> {
   const { live, state: { catalog } } = world;
   const { bucket, ...rest } = catalog.get(name);
   if (!bucket) {
@@ -55,11 +53,11 @@ export async function acceptRollback(
   let accepted: Accepted | undefined;
   try {
     await live?.volumes.discard(name);
-    accepted = await accept(world, document);
-    const { taken, shown, pin, rollback } = accepted;
+    accepted = await accept(world, { document, tell });
+    const { taken, rollback } = accepted;
     catalog.update(restoreOver(catalog.get(name), taken.sizeBytes));
     await live?.volumes.openBucket(catalog.get(name), taken);
-    return { rollback, how: told(shown, { pin, rollback }) };
+    return rollback;
   } finally {
     accepted?.taken.letGo();
     // Where that failed, it is opened as it was, or says why not.
@@ -69,13 +67,16 @@ export async function acceptRollback(
 
 interface Accepted {
   readonly taken: TakenVolume;
-  readonly shown: Shown;
-  /** What was known before. */
-  readonly pin: Pin;
   readonly rollback: Rollback;
 }
 
-async function accept(world: Here, document: InBucket): Promise<Accepted> {
+async function accept(
+  world: Here,
+  { document, tell }: {
+    readonly document: InBucket;
+    readonly tell: (how: string) => void;
+  },
+): Promise<Accepted> {
   const { state: { catalog }, clock } = world;
   const { name, bucket: spec } = document;
   const folder = catalog.bucketFolder(name);
@@ -85,58 +86,58 @@ async function accept(world: Here, document: InBucket): Promise<Accepted> {
   return await withBucket(spec, world, async (bucket, elsewhere) => {
     const common = { bucket, elsewhere, keys, clock };
     const journal = await folder.openJournal(spec.journalBytes);
-    const { undrainedBytes } = journal;
-    let shown: Shown | undefined;
+    const { undrainedBytes: givenUpBytes } = journal;
+    let why: VaultError | undefined;
     try {
-      shown = await otherHistory({ ...common, pin, journal });
+      why = await whyRefused({ ...common, pin, journal });
     } finally {
       await journal.close();
     }
-    if (!shown) throw nothingToAccept(name);
+    if (!why) throw nothingToAccept(name);
     await release(world, name);
-    // A kill from here on leaves a volume that is opened with the size that it has then.
-    catalog.update({ ...document, restoring: shown.sizeBytes });
-    const forgotten = new Forgotten(folder, clock.now());
+    const aside = asideAt(clock.now());
+    const keptIn = givenUpBytes > 0 ? folder.pathOf(aside) : undefined;
+    let shown: Shown | undefined;
+    let isGivenUp = false;
     let taken: TakenVolume;
     try {
       taken = await takeBucketVolume({
         ...common,
-        keepPin: (pin) => forgotten.keepPin(pin),
+        acceptance: {
+          pin,
+          about: (past) => {
+            shown = past;
+            // A kill from here on leaves a volume that is opened with the size that it has then.
+            catalog.update({ ...document, restoring: past.sizeBytes });
+          },
+        },
+        keepPin: (other) => {
+          if (isGivenUp) return folder.keepPin(other);
+          invariant(shown, "A volume that is taken and was not shown");
+          folder.goOnWith(other, aside);
+          isGivenUp = true;
+          tell(sentence({ why, pin, shown, givenUpBytes, keptIn }));
+        },
       });
     } catch (thrown) {
-      if (!forgotten.isIt) catalog.update(document);
+      if (!isGivenUp) catalog.update(document);
       throw thrown;
     }
+    if (keptIn === undefined) folder.removeAside(aside);
     const { liveBytes, timeMs } = taken;
-    const journalKept = undrainedBytes > 0;
-    if (!journalKept) folder.removeAside(forgotten.aside);
     const rollback = {
-      liveBytes,
-      ...(timeMs > 0 && { stateOf: new Date(timeMs).toISOString() }),
-      givenUpBytes: undrainedBytes,
-      ...(journalKept && { keptIn: folder.pathOf(forgotten.aside) }),
+      ...{ liveBytes, givenUpBytes },
+      ...(shown?.cut !== undefined && { cut: shown.cut }),
+      ...(timeMs > 0 && { stateOf: timeOf(timeMs) }),
+      ...(keptIn !== undefined && { keptIn }),
     };
-    return { taken, shown, pin, rollback };
+    return { taken, rollback };
   });
 }
 
-/** What was known of the volume, until a pin of the other history is kept. */
-class Forgotten {
-  readonly aside: string;
-  isIt = false;
-  readonly #folder: BucketFolder;
-
-  constructor(folder: BucketFolder, nowMs: number) {
-    this.#folder = folder;
-    const time = new Date(nowMs).toISOString().replace(/[^0-9TZ]/g, "");
-    this.aside = `journal-given-up-${time}`;
-  }
-
-  keepPin(pin: Pin): void {
-    if (this.isIt) return this.#folder.keepPin(pin);
-    this.#folder.goOnWith(pin, this.aside);
-    this.isIt = true;
-  }
+/** What its journal is called from then on. */
+function asideAt(ms: number): string {
+  return `journal-given-up-${timeOf(ms).replace(/[^0-9TZ]/g, "")}`;
 }
 
 /** Whoever holds it has read another history, and writes on to that. */
@@ -155,20 +156,30 @@ function nothingToAccept(name: string): VaultError {
   );
 }
 
-function told(
-  { why, end }: Shown,
-  { pin, rollback }: {
+/** For the audit log. */
+function sentence(
+  { why, pin, shown, givenUpBytes, keptIn }: {
+    readonly why: VaultError;
     readonly pin: Pin;
-    readonly rollback: Rollback;
+    readonly shown: Shown;
+    readonly givenUpBytes: number;
+    readonly keptIn: string | undefined;
   },
 ): string {
-  const { givenUpBytes, keptIn } = rollback;
+  const { cut, end: { timeMs } } = shown;
+  const state = timeMs > 0 ? timeOf(timeMs) : "its beginning";
   return [
     why.message,
-    `known here up to segment ${pin.next - 1} of epoch ${pin.epoch}`,
-    `taken up to segment ${end.next - 1} of epoch ${end.epoch}`,
+    `it was known up to segment ${
+      pin.next - 1
+    } of epoch ${pin.epoch}, and is taken as of ${state}`,
+    ...(cut === undefined ? [] : [`what comes then is cut off: ${cut}`]),
     keptIn === undefined
       ? "nothing waited to be uploaded"
       : `${givenUpBytes} bytes that waited to be uploaded are given up, and kept in ${keptIn}`,
   ].join("; ");
+}
+
+function timeOf(ms: number): string {
+  return new Date(ms).toISOString();
 }

@@ -7,10 +7,13 @@ export class SealError extends VaultError {
   /** Always this. */
   override readonly name: string = "SealError";
 
-  constructor(message: string) {
+  constructor(message: string, options: { readonly more?: string } = {}) {
+    const { more } = options;
     super(message, {
       hint:
-        "the store changed, exchanged or cut what was written to it, or the key is that of another volume",
+        `the store changed, exchanged or cut what was written to it, or the key is that of another volume${
+          more === undefined ? "" : `. ${more}`
+        }`,
     });
   }
 }

@@ -1,7 +1,13 @@
-/** A bucket that was put back, or that another node has gone on with: refused by who remembers, and taken as it is once a person says so. */
+/** A bucket that was put back, that another node has gone on with, or in which something is missing: refused by who remembers, and taken as it is once a person says so. */
 import { expect } from "expect";
+import { listAll } from "../../lib/bucket/bucket.ts";
 import { S3Bucket } from "../../lib/bucket/s3_bucket.ts";
 import { systemClock as clock } from "../../lib/os/clock.ts";
+import { systemPrimitives as primitives } from "../../lib/os/primitives.ts";
+import { SEGMENT_FOLDER, VolumeKeys } from "../../lib/segments/keys.ts";
+import { parseKey } from "../../lib/segments/volume_key.ts";
+import { CLAIM_BYTES } from "../../lib/store/segmented/chain.ts";
+import { UPLOADS } from "../../lib/store/segmented/row_queue.ts";
 import { copyOf, putBack } from "../../lib/store/segmented/testing/volumes.ts";
 import {
   BUCKET,
@@ -37,17 +43,19 @@ type Disk = DiskSession["disk"];
 
 const bytesOf = (number: number) => numbered(PIECE_BLOCKS * 512, number);
 
-async function fill(disk: Disk, whole: number): Promise<void> {
+/** A part of the disk. */
+async function fill(disk: Disk, whole: number, part = 0): Promise<void> {
   for (let at = 0; at < PIECES; at++) {
-    await disk.write(at * PIECE_BLOCKS, bytesOf(whole + at));
+    const block = (part * PIECES + at) * PIECE_BLOCKS;
+    await disk.write(block, bytesOf(whole + at));
   }
   await disk.flush();
 }
 
-async function expectFilled(disk: Disk, whole: number): Promise<void> {
+async function expectFilled(disk: Disk, whole: number, part = 0) {
   for (let at = 0; at < PIECES; at++) {
-    const found = await disk.read(at * PIECE_BLOCKS, PIECE_BLOCKS);
-    expectSame(found, bytesOf(whole + at));
+    const block = (part * PIECES + at) * PIECE_BLOCKS;
+    expectSame(await disk.read(block, PIECE_BLOCKS), bytesOf(whole + at));
   }
 }
 
@@ -85,6 +93,7 @@ interface Accepted {
     readonly stateOf: string;
     readonly givenUpBytes: number;
     readonly keptIn?: string;
+    readonly cut?: string;
   };
 }
 
@@ -215,5 +224,89 @@ scenario(
       return /Another node has had this volume since/.test(await health(other));
     }, { timeoutMs: 40_000 });
     await expectFilled((await attachAgain(tunnel)).disk, 1000);
+  },
+);
+
+scenario(
+  "a bucket in which something is missing is taken up to there once a person says so",
+  {
+    peers: CEPH_PEERS,
+    timeoutMs: 170_000,
+  },
+  async () => {
+    await using ceph = await Ceph.start();
+    await ceph.makeBucket(BUCKET);
+    using dir = new TempDir();
+    const keyFile = dir.at("photos.key");
+    await using tunnel = await openBucketTunnel(ceph, {
+      ...{ prefix: "photos", keyFile },
+    });
+    const { node } = tunnel;
+    const { session, disk } = await logIn(tunnel);
+    for (const part of [0, 1, 2]) {
+      await fill(disk, 1000 * part, part);
+      await uploaded(node);
+    }
+    await session.logout();
+    const objects = new S3Bucket({
+      ...ceph.access(),
+      ...{ clock, bucket: BUCKET, prefix: "photos/" },
+    });
+    const keys = new VolumeKeys(
+      primitives,
+      parseKey(primitives, Deno.readTextFileSync(keyFile)),
+    );
+    const written: { name: string; number: number }[] = [];
+    for await (const { name, sizeBytes } of listAll(objects, SEGMENT_FOLDER)) {
+      const parsed = keys.parseName(name);
+      if (!parsed || sizeBytes === CLAIM_BYTES) continue;
+      written.push({ name, number: parsed.number });
+    }
+    const [lost] = written.sort((a, b) => a.number - b.number).slice(-1);
+    // More come behind it than a writer that died can have left there.
+    await logInAgain(tunnel).then(async ({ disk, session }) => {
+      for (let part = 3; part < 4 + UPLOADS; part++) {
+        await fill(disk, 1000 * part, part);
+        await uploaded(node);
+      }
+      await session.logout();
+    });
+    await tunnel.serve.stop("SIGKILL");
+    await objects.delete([lost!.name]);
+    tunnel.serve = await startServe(node, tunnel.servePort);
+    await until("it is refused", async () => {
+      return /^not served: /.test(await health(node)) &&
+        tunnel.serve.output.includes("--accept-rollback");
+    }, { timeoutMs: 30_000 });
+
+    // So it is on another machine, which has nothing but the key.
+    const other = new Machine(dir.at("other"));
+    other.daemonEnv = STORE_KEYS;
+    await using _serve = await startServe(other, freePort());
+    const recover = [
+      ...["volume", "recover", `s3://${BUCKET}/photos`, "--name", "photos"],
+      ...[...storeArgs(ceph, ""), "--key-file", keyFile],
+    ];
+    const refused = await other.run(recover);
+    expect(refused.code).not.toBe(0);
+    expect(refused.stderr).toContain("with --accept-rollback");
+    const { accepted, health: then } = await node
+      .json<Accepted>(...ACCEPT, "--yes");
+    expect(then).toBe("ok");
+    expect(accepted.cut).toContain(`${lost!.number}`);
+    const again = await attachAgain(tunnel);
+    // As it was before what is missing there.
+    await expectFilled(again.disk, 0, 0);
+    await expectFilled(again.disk, 1000, 1);
+    const zeros = new Uint8Array(PIECE_BLOCKS * 512);
+    const block = 3 * PIECES * PIECE_BLOCKS;
+    expectSame(await again.disk.read(block, PIECE_BLOCKS), zeros);
+    await fill(again.disk, 5000);
+    await uploaded(node);
+    expect(await node.ok("volume", "verify", "photos")).toMatch(/is what was/);
+    expect(await node.ok("audit")).toMatch(/what comes then is cut off: /);
+    // Now it is whole: the other machine needs no such word.
+    expect(await other.ok(...recover)).toContain('Volume "photos" has 64 MiB');
+    await objects.close();
   },
 );

@@ -13,6 +13,7 @@ import type { Primitives } from "../../base/primitives.ts";
 import type { Bucket } from "../../bucket/bucket.ts";
 import type { Journal } from "../../journal/journal.ts";
 import { VOLUME_ID_BYTES, type VolumeKeys } from "../../segments/keys.ts";
+import { SealError } from "../../segments/seal_error.ts";
 import {
   encodeSuperblock,
   openSuperblock,
@@ -24,7 +25,7 @@ import { JournaledStore } from "../journaled_store.ts";
 import { ancestryOf, type Elsewhere, inherited } from "./ancestry.ts";
 import type { Checkpoints } from "./checkpoints.ts";
 import { Cleaner } from "./cleaner.ts";
-import type { ChainEnd } from "./chain.ts";
+import { readIntactPast } from "./intact_past.ts";
 import { OtherHistory } from "./other_history.ts";
 import { expectPinned, type Past, readPast } from "./past.ts";
 import { Prefetch } from "./prefetch.ts";
@@ -37,6 +38,9 @@ import { VolumeSnapshots } from "./volume_snapshots.ts";
 
 /** How much data a segment is meant to hold. */
 export const SEGMENT_BYTES = 8 * 1024 * 1024;
+
+const REMEDY =
+  "What is whole of the volume is taken, and the rest given up, by vault volume recover with --accept-rollback";
 
 /** What of a volume is the same for all its life. */
 export interface NewVolume {
@@ -94,6 +98,7 @@ interface LookOptions {
 }
 
 interface FindOptions extends LookOptions {
+  readonly acceptance?: Acceptance | undefined;
   readonly cache: ((volumeId: Uint8Array) => ChunkCache) | undefined;
   /** Keeps it; on stable storage when it returns. */
   readonly keepPin: (pin: Pin) => void;
@@ -189,52 +194,60 @@ export async function openBucketVolume(
   };
 }
 
+/** What is about to be taken. */
+export type Shown = Pick<Past, "end" | "sizeBytes" | "cut">;
+
+/** That somebody says to take less than all. */
+export interface Acceptance {
+  /** How far the row was known to go, where that is remembered. */
+  readonly pin: Pin | undefined;
+  /** Told what is about to be taken, before anything is changed. */
+  readonly about: (shown: Shown) => void;
+}
+
 /**
  * Takes a volume for a machine that has nothing of it yet: whoever had it before can write nothing that counts any more. It is opened after
- * that, with the pin that was kept.
+ * that, with the pin that was kept. With an acceptance it is taken up to the first thing that is missing or damaged.
  *
  * @throws {VaultError} where it is not there, or not what was written
  */
 export async function takeBucketVolume(
-  options: Omit<FindOptions, "cache" | "pin">,
+  options: Omit<FindOptions, "cache" | "pin"> & {
+    readonly acceptance?: Acceptance | undefined;
+  },
 ): Promise<TakenVolume> {
+  const { acceptance } = options;
   const { superblock, past, row } = await findVolume({
     ...options,
     ...{ cache: undefined, pin: undefined },
   });
-  await row.take();
+  acceptance?.about(past);
+  // What was cut is behind the row as long as no checkpoint says otherwise.
+  if (past.cut === undefined) await row.take();
+  else await row.open();
   return new TakenVolume({ superblock, past, row });
 }
 
-/** A history that does not go together with what is remembered here. */
-export interface Shown {
-  readonly why: OtherHistory;
-  /** Where it ends. */
-  readonly end: ChainEnd;
-  readonly sizeBytes: number;
-}
-
 /**
- * What the bucket shows of a volume, where that is why it is not opened; undefined where it may be. Nothing is changed.
+ * Why a volume is not opened with what its bucket shows; undefined where it may be. Nothing is changed.
  *
- * @throws {VaultError} where it is not there, or not what anybody wrote
+ * @throws {VaultError} where it is not there, or cannot be asked
  */
-export async function otherHistory(
+export async function whyRefused(
   options: LookOptions & {
     readonly pin: Pin;
     readonly journal: Pick<Journal, "id" | "appended">;
   },
-): Promise<Shown | undefined> {
-  const { past } = await lookFor(options);
-  const { map, end, sizeBytes } = past;
-  map.letGo();
+): Promise<OtherHistory | SealError | undefined> {
   try {
+    const { past } = await lookFor(options);
+    past.map.letGo();
     expectPinned(past, options.pin);
-    drainedOf(options.journal, end);
+    drainedOf(options.journal, past.end);
     return undefined;
   } catch (why) {
-    if (!(why instanceof OtherHistory)) throw why;
-    return { why, end, sizeBytes };
+    if (why instanceof OtherHistory || why instanceof SealError) return why;
+    throw why;
   }
 }
 
@@ -257,14 +270,23 @@ async function findVolume(options: FindOptions, taken?: TakenVolume) {
 }
 
 /** What is in the bucket. */
-async function lookFor(options: LookOptions, taken?: TakenVolume) {
+async function lookFor(
+  options: LookOptions & { readonly acceptance?: Acceptance | undefined },
+  taken?: TakenVolume,
+) {
   const { bucket, elsewhere, keys, pin, clock } = options;
   const superblock = await readSuperblock(bucket, keys);
   const { volumeId, volumeBytes } = superblock;
   const ancestry = ancestryOf(superblock, { elsewhere, keys });
   const chain = { bucket, keys, volumeId, ancestry };
-  const past: Past = taken?.handOver(chain) ??
-    await readPast({ ...chain, volumeBytes, pin, clock });
+  const known = { ...chain, volumeBytes, clock };
+  const past = taken?.handOver(chain) ??
+    await readPast({ ...known, pin }).catch((thrown) => {
+      if (!(thrown instanceof SealError)) throw thrown;
+      const { acceptance } = options;
+      if (!acceptance) throw new SealError(thrown.message, { more: REMEDY });
+      return readIntactPast({ ...known, pin: acceptance.pin });
+    });
   return { superblock, chain, past };
 }
 

@@ -31,7 +31,7 @@ import {
   createBucketVolume,
   openBucketVolume,
 } from "./bucket_volume.ts";
-import { KEPT_CHECKPOINTS } from "./checkpoints.ts";
+import { KEPT_CHECKPOINTS } from "./last_checkpoints.ts";
 import type { Cleaner } from "./cleaner.ts";
 import type { Claim } from "./own_claims.ts";
 import type { Pin } from "./segment_row.ts";

@@ -20,27 +20,16 @@ import type { Head } from "../../segments/sealed.ts";
 import type { ChainEnd, ChainOptions } from "./chain.ts";
 import { checkpointHead, checkpointNumbers } from "./checkpoint_heads.ts";
 import { Kept } from "./kept.ts";
+import { LastCheckpoints, wanted } from "./last_checkpoints.ts";
 import { type KnownMark, Marks } from "./marks.ts";
 import type { VolumeMap } from "./volume_map.ts";
 import { readData } from "./whole_data.ts";
-
-/** How many are kept: the one before the last is of use as long as somebody is reading it. */
-export const KEPT_CHECKPOINTS = 2;
 
 /** After so many steps of making one, each of a chunk, others have their turn. */
 const STEPS_A_TURN = 4;
 
 /** How often they are looked at anew where one has gone meanwhile. */
 const MAX_LOOKS = 8;
-
-/** One that is in the bucket. */
-interface Known {
-  readonly number: number;
-  readonly nextSegment: number;
-  /** Segments that it needs. */
-  readonly needs: ReadonlySet<number>;
-  readonly objectBytes: number;
-}
 
 /** A checkpoint that was written. */
 export type Written = Pick<Head, "digest"> & {
@@ -54,8 +43,7 @@ export class Checkpoints {
   readonly kept: Kept = new Kept();
   readonly #marks: Marks;
   #options: ChainOptions;
-  /** Those that go furthest, the last one last. */
-  #known: Known[] = [];
+  readonly #last = new LastCheckpoints();
   /** Later ones stand for them, and how long they are. Those that are held stay. */
   readonly #stale = new Map<number, number>();
   /** Objects of snapshots that were there when they were looked for, or that were made here. */
@@ -63,10 +51,19 @@ export class Checkpoints {
   #next = 1;
   /** As of which change the map knows what is kept. */
   #marked: number | undefined;
+  /** Those that are not what was written, where these are no hindrance. They go when there is another. */
+  readonly #broken: Set<number> | undefined;
 
-  constructor(options: ChainOptions) {
+  /** Where it `skips` them, what is damaged is as good as not there. */
+  constructor(options: ChainOptions, { skips = false } = {}) {
     this.#options = options;
-    this.#marks = new Marks(options);
+    this.#marks = new Marks(options, { skips });
+    if (skips) this.#broken = new Set();
+  }
+
+  /** Whether there has ever been one that nobody can read any more, as far as it is known. */
+  get isMissing(): boolean {
+    return this.#marks.any || (this.#broken?.size ?? 0) > 0;
   }
 
   /** The last mark that is known: the row goes as far as it says, whatever is listed. */
@@ -96,7 +93,10 @@ export class Checkpoints {
       }
       if (!best) return undefined;
       const { number, head } = best;
-      const checkpoint = await this.#whole(number, head);
+      const checkpoint = await this.#unlessBroken(
+        number,
+        () => this.#whole(number, head),
+      );
       if (!checkpoint) continue;
       this.#remember(number, head.objectBytes, checkpoint);
       this.kept.begin(checkpoint);
@@ -190,13 +190,12 @@ export class Checkpoints {
 
   /** Lets go of what was released, and where a segment may go, finds out whether a snapshot needs it that nobody has read yet. */
   async look(map: VolumeMap): Promise<void> {
-    const before = this.#known[0]?.nextSegment ?? 0;
-    for (const number of this.kept.forget(before)) {
-      const known = this.#known.some((known) => known.number === number);
-      if (!known) this.#stale.set(number, this.#stale.get(number) ?? 0);
+    for (const number of this.kept.forget(this.#last.first)) {
+      if (this.#last.has(number)) continue;
+      this.#stale.set(number, this.#stale.get(number) ?? 0);
     }
     for (const { number } of map.dead()) {
-      if (!this.#lastNeed(number)) return await this.learn();
+      if (!this.#last.need(number)) return await this.learn();
     }
   }
 
@@ -226,69 +225,54 @@ export class Checkpoints {
   async sweep(): Promise<void> {
     const { bucket, keys } = this.#options;
     const gone = [...this.#stale.keys()]
-      .filter((number) => !this.kept.holds(number));
+      .filter((number) => !this.kept.holds(number))
+      .concat(...this.#broken ?? []);
     if (gone.length === 0) return;
     await bucket.delete(
       gone.map((number) => keys.nameOf("checkpoint", number)),
     );
     for (const number of gone) this.#stale.delete(number);
+    this.#broken?.clear();
   }
 
   /** Whether anybody needs that segment: who opens the volume, reads on from an earlier state, or looks at a snapshot. */
   needs(segment: number): boolean {
-    return this.#lastNeed(segment) || this.kept.needs(segment);
-  }
-
-  /** Whether whoever opens the volume from one of the last ones reads it. */
-  #lastNeed(segment: number): boolean {
-    return this.#known.length < KEPT_CHECKPOINTS ||
-      this.#known.some(({ nextSegment, needs }) =>
-        segment >= nextSegment || needs.has(segment)
-      );
+    return this.#last.need(segment) || this.kept.needs(segment);
   }
 
   /** Whether that is only until another is written: the last one does not need it, though one before does. */
   freesNext(segment: number): boolean {
-    const last = this.#known.at(-1);
-    return last !== undefined && this.#lastNeed(segment) &&
-      segment < last.nextSegment && !last.needs.has(segment) &&
-      !this.kept.needs(segment);
+    return this.#last.freeNext(segment) && !this.kept.needs(segment);
   }
 
-  /** What is said of segments below is said by all that are kept; 0 where fewer are kept than should be. */
+  /** As in {@linkcode LastCheckpoints}. */
   get covered(): number {
-    return this.#known.length < KEPT_CHECKPOINTS
-      ? 0
-      : Math.min(...this.#known.map(({ nextSegment }) => nextSegment));
+    return this.#last.covered;
   }
 
   /** How far the last one goes; 0 where there is none. */
   get last(): number {
-    return this.#known.at(-1)?.nextSegment ?? 0;
+    return this.#last.last;
   }
 
   /** What the last one takes in the bucket. */
   get lastBytes(): number {
-    return this.#known.at(-1)?.objectBytes ?? 0;
+    return this.#last.lastBytes;
   }
 
   /** What those that are kept take, and those that are not deleted yet. */
   get objectBytes(): number {
-    const stale = this.#stale.values().reduce((sum, bytes) => sum + bytes, 0);
-    return this.#known
-      .reduce((sum, { objectBytes }) => sum + objectBytes, stale);
+    return this.#stale.values()
+      .reduce((sum, bytes) => sum + bytes, this.#last.objectBytes);
   }
 
   #remember(
     number: number,
     objectBytes: number,
-    { nextSegment, segments }: Pick<Checkpoint, "nextSegment" | "segments">,
+    checkpoint: Pick<Checkpoint, "nextSegment" | "segments">,
   ): void {
-    const needs = new Set(wanted({ segments }));
-    this.#known.push({ number, nextSegment, needs, objectBytes });
-    while (this.#known.length > KEPT_CHECKPOINTS) {
-      const { number, objectBytes } = this.#known.shift()!;
-      this.#stale.set(number, objectBytes);
+    for (const gone of this.#last.add(number, objectBytes, checkpoint)) {
+      this.#stale.set(gone.number, gone.objectBytes);
     }
   }
 
@@ -300,15 +284,34 @@ export class Checkpoints {
       const marked = (await this.#marks.find())?.checkpoint;
       const numbers = await checkpointNumbers(options, { marked, found });
       for (const number of numbers) {
-        const summary = await checkpointHead(options, number);
+        this.#next = Math.max(this.#next, number + 1);
+        const summary = await this.#unlessBroken(
+          number,
+          () => checkpointHead(options, number),
+        );
+        if (this.#broken?.has(number)) continue;
         if (!summary) continue looks;
         const { nextSegment, head } = summary;
         summaries.push({ number, nextSegment, head });
-        this.#next = Math.max(this.#next, number + 1);
       }
       return summaries;
     }
     throw restless();
+  }
+
+  /** What is read of it; undefined where it is broken, and that is no hindrance. */
+  async #unlessBroken<T>(
+    number: number,
+    read: () => Promise<T>,
+  ): Promise<T | undefined> {
+    if (this.#broken?.has(number)) return undefined;
+    try {
+      return await read();
+    } catch (thrown) {
+      if (!this.#broken || !(thrown instanceof SealError)) throw thrown;
+      this.#broken.add(number);
+      return undefined;
+    }
   }
 
   /** Undefined where it is gone. */
@@ -317,12 +320,6 @@ export class Checkpoints {
     const data = await readData(this.#options, { name, head });
     return data && readCheckpoint({ head, data });
   }
-}
-
-/** The segments that a checkpoint's map needs. */
-function wanted({ segments }: Pick<Checkpoint, "segments">): number[] {
-  return segments.filter(({ liveBytes }) => liveBytes > 0)
-    .map(({ number }) => number);
 }
 
 function restless(): BucketError {

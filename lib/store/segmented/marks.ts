@@ -30,15 +30,25 @@ export interface KnownMark extends Mark {
 
 export class Marks {
   #options: ChainOptions;
+  readonly #skips: boolean;
   #last: KnownMark | undefined;
+  /** Of the last one that is there, whether it can be read or not. */
+  #number = 0;
 
-  constructor(options: ChainOptions) {
+  /** One that cannot be read is gone on behind where it `skips` what is damaged. */
+  constructor(options: ChainOptions, { skips = false } = {}) {
     this.#options = options;
+    this.#skips = skips;
   }
 
   /** They are reached that way from now on. */
   reachedBy(options: ChainOptions): void {
     this.#options = options;
+  }
+
+  /** Whether there ever was one. */
+  get any(): boolean {
+    return this.#number > 0;
   }
 
   /** The last one that is known. */
@@ -48,7 +58,7 @@ export class Marks {
 
   /** The last one there is; undefined where there is none. @throws {SealError} where it is not what was written */
   async find(): Promise<KnownMark | undefined> {
-    const known = this.#last?.number ?? 0;
+    const known = this.#number;
     let [low, high] = [known, known + 1];
     for (let step = 1; await this.#has(high); step *= FAN) {
       low = high;
@@ -64,7 +74,7 @@ export class Marks {
       const last = missing >= 0 ? missing - 1 : numbers.length - 1;
       low = numbers[last] ?? low;
     }
-    if (low > known) this.#last = await this.#read(low);
+    if (low > known) await this.#learn(low);
     return this.#last;
   }
 
@@ -76,15 +86,16 @@ export class Marks {
       if (last && last.nextSegment > mark.nextSegment) {
         throw new Fenced(last.timeMs);
       }
-      const number = (last?.number ?? 0) + 1;
+      const number = this.#number + 1;
       const name = keys.nameOf("mark", number);
       const bytes = encodeMark(keys, { ...mark, volumeId, number });
       if (await bucket.create(name, bytes) === "created") {
         this.#last = { ...mark, number };
+        this.#number = number;
         return;
       }
       // Another's; or ours, and nobody heard of it: then one more does no harm.
-      this.#last = await this.#read(number);
+      await this.#learn(number);
     }
     throw new VaultError("Another node writes to this volume again and again", {
       kind: "conflict",
@@ -96,6 +107,15 @@ export class Marks {
     const { bucket, keys } = this.#options;
     const range = { offset: 0, length: 1 };
     return await bucket.get(keys.nameOf("mark", number), range) !== undefined;
+  }
+
+  async #learn(number: number): Promise<void> {
+    try {
+      this.#last = await this.#read(number);
+    } catch (thrown) {
+      if (!this.#skips || !(thrown instanceof SealError)) throw thrown;
+    }
+    this.#number = number;
   }
 
   async #read(number: number): Promise<KnownMark> {

@@ -4,23 +4,21 @@
  */
 
 import { equalBytes } from "../../base/bytes.ts";
-import type { Clock } from "../../base/clock.ts";
 import { listPages } from "../../bucket/bucket.ts";
 import { SEGMENT_FOLDER } from "../../segments/keys.ts";
 import { SealError } from "../../segments/seal_error.ts";
-import { SECTOR_BYTES } from "../../segments/segment.ts";
 import {
-  CHAIN_START,
   type ChainEnd,
   type ChainOptions,
+  CLAIM_BYTES,
   follow,
 } from "./chain.ts";
 import { Checkpoints } from "./checkpoints.ts";
-import { takeNote } from "./note_taking.ts";
 import { OtherHistory } from "./other_history.ts";
+import { RowReading, type RowReadingOptions } from "./row_reading.ts";
 import { UPLOADS } from "./row_queue.ts";
 import type { Pin } from "./segment_row.ts";
-import { knownOf, VolumeMap } from "./volume_map.ts";
+import type { VolumeMap } from "./volume_map.ts";
 
 /** How often a volume's past is read where another goes on writing. */
 const MAX_READS = 8;
@@ -47,12 +45,12 @@ export interface Past {
   readonly passed: boolean;
   /** The epoch of the last claim that was found and was about to be made here, when nobody heard of it any more. */
   readonly claimed: number | undefined;
+  /** Why it is not all that there was, where one goes on without the rest (intact_past.ts). */
+  readonly cut?: string;
 }
 
-interface PastOptions extends ChainOptions {
-  readonly volumeBytes: number;
+interface PastOptions extends ChainOptions, RowReadingOptions {
   readonly pin: Pin | undefined;
-  readonly clock: Clock;
 }
 
 /**
@@ -63,7 +61,9 @@ interface PastOptions extends ChainOptions {
  */
 export async function readPast(options: PastOptions): Promise<Past> {
   // It takes as long as reading does.
-  const furthest = options.pin ? Promise.resolve(0) : furthestIn(options);
+  const furthest = options.pin
+    ? Promise.resolve({ number: 0, isClaim: false })
+    : furthestIn(options);
   // It is heard of where the row ends, unless that was not reached.
   furthest.catch(() => {});
   for (let tries = 1;; tries++) {
@@ -99,58 +99,35 @@ async function showsMore(checkpoints: Checkpoints): Promise<boolean> {
 
 async function readFrom(
   checkpoints: Checkpoints,
-  furthest: Promise<number>,
+  furthest: Promise<Furthest>,
   options: PastOptions,
 ): Promise<Past & { readonly reached: boolean }> {
-  const { pin, clock } = options;
-  const checkpoint = await checkpoints.find();
-  const map = checkpoint
-    ? await VolumeMap.of(checkpoint, clock)
-    : new VolumeMap();
-  // The row of a clone begins behind a checkpoint.
-  if ((checkpoint?.nextSegment ?? 0) < (options.ancestry?.base ?? 0)) {
-    throw new SealError("The checkpoint that this clone began with is missing");
-  }
-  let end = CHAIN_START;
-  let sizeBytes = options.volumeBytes;
-  if (checkpoint) {
-    const { nextSegment: next, drained } = checkpoint;
-    const { epoch, previous: digest, timeMs } = checkpoint.head;
-    end = { next, digest, epoch, timeMs, drained };
-    sizeBytes = checkpoint.volumeBytes;
-  }
+  const { pin } = options;
+  const reading = await RowReading
+    .from(await checkpoints.find(), checkpoints, options);
   let claimed: number | undefined;
   const { marked } = checkpoints;
   const mark = marked &&
     { next: marked.nextSegment, digest: marked.previous };
-  let passed = isPinned(end, pin);
+  let passed = isPinned(reading.end, pin);
   // None but later ones of the same row goes further than the last that is marked.
-  let reached = !mark || end.next > mark.next || isPinned(end, mark);
-  for (let looked: ChainEnd | undefined;; looked = end) {
-    const row = follow(options, end, { ahead: HEADS_AHEAD });
-    for await (const { segment, end: after } of row) {
-      const { head, note } = segment;
-      if (pin?.claims?.some(({ digest }) => equalBytes(head.digest, digest))) {
-        claimed = head.epoch;
+  let reached = !mark || reading.end.next > mark.next ||
+    isPinned(reading.end, mark);
+  for (let looked: ChainEnd | undefined;; looked = reading.end) {
+    const row = follow(options, reading.end, { ahead: HEADS_AHEAD });
+    for await (const one of row) {
+      const { digest, epoch } = one.segment.head;
+      if (pin?.claims?.some((claim) => equalBytes(digest, claim.digest))) {
+        claimed = epoch;
       }
-      if (note) {
-        const { number } = head.identity;
-        const volume = { map, checkpoints, clock };
-        sizeBytes = await takeNote(volume, note, number) ?? sizeBytes;
-      }
-      const endSector = Math.ceil(sizeBytes / SECTOR_BYTES);
-      // Nothing is written past the end before a checkpoint tells of a later one.
-      if (segment.extents.some((x) => x.sector + x.sectors > endSector)) {
-        throw new SealError("The checkpoint with the volume's size is missing");
-      }
-      map.apply(knownOf(segment), segment.extents, endSector);
-      end = after;
-      passed ||= isPinned(end, pin);
-      reached ||= isPinned(end, mark);
+      await reading.take(one);
+      passed ||= isPinned(one.end, pin);
+      reached ||= isPinned(one.end, mark);
     }
     // Whoever remembers finds out by that.
     if (pin) break;
-    const seen = { end, checkpoints, furthest: await furthest };
+    const { end } = reading;
+    const seen = { end, checkpoints, furthest: (await furthest).number };
     if (!await goesOnBehind(seen, options)) break;
     // Somebody may be writing meanwhile.
     if (looked === end) {
@@ -159,6 +136,7 @@ async function readFrom(
       );
     }
   }
+  const { map, end, sizeBytes } = reading;
   return { map, checkpoints, end, sizeBytes, passed, claimed, reached };
 }
 
@@ -193,16 +171,28 @@ async function goesOnBehind(
   return await checkpoints.goFurther(end.next);
 }
 
-/** The highest number of a segment that is listed; 0 where none is. */
-async function furthestIn({ bucket, keys }: ChainOptions): Promise<number> {
-  let furthest = 0;
+/** The segment with the highest number. */
+export interface Furthest {
+  /** 0 where there is none. */
+  readonly number: number;
+  /** By its length. */
+  readonly isClaim: boolean;
+}
+
+/** Of those that are listed. */
+export async function furthestIn(
+  { bucket, keys }: ChainOptions,
+): Promise<Furthest> {
+  let furthest: Furthest = { number: 0, isClaim: false };
   await Promise.all(LISTED_PARTS.map(async (digits) => {
     for (const digit of digits) {
       for await (const page of listPages(bucket, SEGMENT_FOLDER + digit)) {
-        for (const { name } of page) {
+        for (const { name, sizeBytes } of page) {
           const parsed = keys.parseName(name);
           if (parsed?.kind !== "segment") continue;
-          furthest = Math.max(furthest, parsed.number);
+          const { number } = parsed;
+          if (number <= furthest.number) continue;
+          furthest = { number, isClaim: sizeBytes === CLAIM_BYTES };
         }
       }
     }

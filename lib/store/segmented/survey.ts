@@ -21,7 +21,7 @@ import type { Mark } from "../../segments/mark.ts";
 import type { SegmentHead } from "../../segments/segment.ts";
 import { type Ancestry, FIRST_CHECKPOINT } from "./ancestry.ts";
 import { CHAIN_START, type ChainEnd, follow } from "./chain.ts";
-import { KEPT_CHECKPOINTS } from "./checkpoints.ts";
+import { KEPT_CHECKPOINTS } from "./last_checkpoints.ts";
 import {
   type BrokenCheckpoint,
   type IntactCheckpoint,
