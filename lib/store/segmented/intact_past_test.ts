@@ -21,6 +21,7 @@ import {
   keys,
   type Machine,
   makeVolume,
+  namesIn,
   openOn,
   put,
   SECTOR_BYTES,
@@ -258,6 +259,62 @@ Deno.test("whoever had it finds out that it was taken, however much of its row w
     );
     await volume.store.close();
   }
+});
+
+Deno.test("so it does where what it wrote last is withheld, and somebody remembers it", async () => {
+  for (const remembers of ["pin", "mark"]) {
+    const bucket = new Bucket();
+    await makeVolume(bucket, { sizeBytes: 16 * SECTOR_BYTES });
+    const there: Machine = { pin: undefined };
+    const writer = await openOn(there, bucket, { checkpointEvery: 1000 });
+    const first = writer.row.end.next;
+    for (let n = 0; n < 6; n++) await put(writer, { sector: n, value: n + 1 });
+    const before = await namesIn(bucket);
+    if (remembers === "mark") await writer.row.checkpoint();
+    const withheld = (await namesIn(bucket))
+      .filter((name) => !before.includes(name))
+      .filter((name) => keys.parseName(name)?.kind === "checkpoint");
+    for (let n = 1; n < 6; n++) {
+      withheld.push(keys.nameOf("segment", first + n));
+    }
+    await bucket.delete(withheld);
+    const name = keys.nameOf("segment", first);
+    const bytes = flipped((await bucket.get(name))!, 40);
+    await bucket.delete([name]);
+    await bucket.create(name, bytes);
+    const pin = remembers === "pin" ? there.pin : undefined;
+    const { cut } = await take(bucket, { pin });
+    expect(cut).toBeDefined();
+    await expect(put(writer, { sector: 0, value: 9 }))
+      .rejects.toBeInstanceOf(Fenced);
+  }
+});
+
+Deno.test("so does one that came after what is damaged, and whose epoch nobody remembers", async () => {
+  const bucket = new Bucket();
+  await makeVolume(bucket, { sizeBytes: 16 * SECTOR_BYTES });
+  const options = { checkpointEvery: 1000 };
+  const first = await openOn({ pin: undefined }, bucket, options);
+  const damaged = first.row.end.next;
+  await put(first, { sector: 0, value: 1 });
+  const checkpoints = (await namesIn(bucket)).filter((name) =>
+    keys.parseName(name)?.kind === "checkpoint"
+  );
+  const writer = await openOn({ pin: undefined }, bucket, options);
+  await put(writer, { sector: 0, value: 2 });
+  // Of its checkpoints none is left, nor of its marks.
+  await bucket.delete(
+    (await namesIn(bucket)).filter((name) => {
+      const { kind, number } = keys.parseName(name)!;
+      return (kind === "checkpoint" && !checkpoints.includes(name)) ||
+        (kind === "mark" && number > 1) ||
+        (kind === "segment" && number === damaged);
+    }),
+  );
+  const { cut } = await take(bucket, { pin: undefined });
+  expect(cut).toContain(`${damaged}`);
+  await expect(put(writer, { sector: 0, value: 9 }))
+    .rejects.toBeInstanceOf(Fenced);
 });
 
 Deno.test("taking it is done again where it was cut off, at whatever write", async () => {
