@@ -36,6 +36,7 @@ export const AUDIT_KINDS = {
   "volume resized": "person",
   "volume changed": "person",
   "volume restored": "person", // from a snapshot
+  "damage found": "person", // by reading a volume back from its bucket
   "rollback accepted": "person", // its bucket's history counts, and not what was known of it
   "chap changed": "person",
   "gap": "person", // lines that could not be written

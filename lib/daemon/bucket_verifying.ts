@@ -6,6 +6,7 @@
  *                   └ cut off: by an error, by the node's end, by a kill ──▶ the next goes on there
  */
 
+import type { Audit } from "../base/audit.ts";
 import type { Clock } from "../base/clock.ts";
 import { VaultError } from "../base/errors.ts";
 import type { Primitives } from "../base/primitives.ts";
@@ -30,7 +31,10 @@ const KEEP_MS = 2000;
 const MAX_TOLD_DAMAGES = 500;
 
 export interface BucketVerifyingOptions {
-  readonly state: { readonly catalog: Catalog };
+  readonly state: {
+    readonly catalog: Catalog;
+    readonly audit: { readonly tell: Audit };
+  };
   readonly clock: Clock;
   readonly primitives: Primitives;
   readonly live?: Live;
@@ -149,6 +153,7 @@ export class BucketVerifying {
         },
       });
       verified.remove();
+      this.#tellOf(work.now.volume, found.damages);
       work.now = { ...work.now, result: resultOf(found) };
     } catch (thrown) {
       if (latest) verified.write(latest);
@@ -158,6 +163,15 @@ export class BucketVerifying {
       signal.removeEventListener("abort", giveUp);
       await own?.bucket.close();
     }
+  }
+
+  #tellOf(volume: string, damages: Verification["damages"]): void {
+    const [first] = damages;
+    if (!first) return;
+    const { kind, number, why } = first;
+    const more = damages.length === 1 ? "" : `, and ${damages.length - 1} more`;
+    const reason = `${kind} ${number}: ${why}${more}`;
+    this.#options.state.audit.tell({ kind: "damage found", volume, reason });
   }
 
   #reach(spec: BucketDocument): Promise<OpenBucket> {

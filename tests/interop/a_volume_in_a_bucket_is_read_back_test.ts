@@ -111,6 +111,8 @@ scenario(
     expect(told.code).toBe(1);
     const result = JSON.parse(told.stdout) as VerifyResult;
     expect(result.damages).toMatchObject([{ kind: "segment", name }]);
+    expect(await tunnel.node.ok("audit", "--kind", "damage-found"))
+      .toMatch(/volume photos: segment \d+: chunk /);
     await bucket.delete([name]);
     await bucket.create(name, bytes);
     await bucket.close();
