@@ -222,9 +222,8 @@ export async function takeBucketVolume(
     ...{ cache: undefined, pin: undefined },
   });
   acceptance?.about(past);
-  // What was cut is behind the row as long as no checkpoint says otherwise.
-  if (past.cut === undefined) await row.take();
-  else await row.open();
+  if (past.owesCheckpoint) await row.open();
+  else await row.take();
   return new TakenVolume({ superblock, past, row });
 }
 

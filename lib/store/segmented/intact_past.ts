@@ -19,6 +19,7 @@ import {
 } from "./chain.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import { furthestIn, type Past } from "./past.ts";
+import { UPLOADS } from "./row_queue.ts";
 import { RowReading, type RowReadingOptions } from "./row_reading.ts";
 
 /**
@@ -40,56 +41,78 @@ export async function readIntactPast(
     );
   }
   const reading = await RowReading.from(checkpoint, checkpoints, options);
-  const cut = await readOn(reading, options);
+  const broken = await readOn(reading, options);
   const { map, end, sizeBytes } = reading;
-  return {
-    ...{ map, checkpoints, sizeBytes, cut },
-    ...{ passed: false, claimed: undefined },
-    end: await behindAll(end, { checkpoints, ...options }),
+  const reach = await reachOf(checkpoints, options);
+  const more = await isMore(end, reach, options);
+  const cut = broken ??
+    (more ? `segment ${end.next} is missing, or follows another` : undefined);
+  const past = {
+    ...{ map, checkpoints, sizeBytes },
+    ...{ passed: false, claimed: undefined, owesCheckpoint: true as const },
   };
+  if (cut === undefined) return { ...past, end };
+  const next = Math.max(end.next, reach.next);
+  const epoch = Math.max(end.epoch, reach.epoch);
+  return { ...past, end: { ...end, next, epoch }, cut };
 }
 
-/** Reads the row as far as it goes, and gives why it does not go on. */
+/** Reads the row as far as it goes, and gives what is in the way; undefined where it ends. */
 async function readOn(
   reading: RowReading,
   options: ChainOptions,
-): Promise<string> {
+): Promise<string | undefined> {
   try {
     for await (const one of follow(options, reading.end)) {
       await reading.take(one);
     }
-    return `segment ${reading.end.next} is missing or follows another`;
+    return undefined;
   } catch (thrown) {
     if (!(thrown instanceof SealError)) throw thrown;
     return thrown.message;
   }
 }
 
-/** The same end under a number that nobody has used, and that the last writer would use next. */
-async function behindAll(
-  end: ChainEnd,
-  { checkpoints, pin, ...chain }: ChainOptions & {
-    readonly checkpoints: Checkpoints;
-    readonly pin: Pin | undefined;
-  },
-): Promise<ChainEnd> {
-  const { marked } = checkpoints;
+/** How far the row has gone, by all that is listed, marked and remembered. */
+interface Reach {
+  /** The number that the last writer would use next. */
+  readonly next: number;
+  readonly epoch: number;
+  /** The highest that is listed. */
+  readonly listed: number;
+  /** Where it is known to have ended at least. */
+  readonly known: number;
+}
+
+async function reachOf(
+  { marked }: Checkpoints,
+  { pin, ...chain }: ChainOptions & { readonly pin: Pin | undefined },
+): Promise<Reach> {
   const { number, isClaim } = await furthestIn(chain);
   const head = await readHead(chain, number).catch((thrown) => {
     if (thrown instanceof SealError) return undefined;
     throw thrown;
   });
-  const next = Math.max(
-    number + (isClaim ? EPOCH_GAP : 1),
-    marked?.nextSegment ?? 0,
-    pin?.next ?? 0,
-    end.next,
-  );
-  const epoch = Math.max(
-    head?.head.epoch ?? 0,
-    marked?.epoch ?? 0,
-    pin?.epoch ?? 0,
-    end.epoch,
-  );
-  return { ...end, next, epoch };
+  const known = Math.max(marked?.nextSegment ?? 0, pin?.next ?? 0);
+  return {
+    next: Math.max(known, number + (isClaim ? EPOCH_GAP : 1)),
+    epoch: Math.max(
+      head?.head.epoch ?? 0,
+      marked?.epoch ?? 0,
+      pin?.epoch ?? 0,
+    ),
+    listed: number,
+    known,
+  };
+}
+
+/** Whether there was more behind that end than a writer leaves that died. */
+async function isMore(
+  { next }: ChainEnd,
+  { listed, known }: Reach,
+  { bucket, keys }: ChainOptions,
+): Promise<boolean> {
+  if (known > next || listed >= next + UPLOADS) return true;
+  const name = keys.nameOf("segment", next);
+  return await bucket.get(name, { offset: 0, length: 1 }) !== undefined;
 }

@@ -1,6 +1,6 @@
 /**
  * Buckets in which objects are missing or damaged, object by object: where the volume is not opened for that, its owner may take it up to there.
- * It is a state that it has had, can be written to, is found whole by `verify`, and whoever had it before finds out that it has lost it.
+ * It is a state that it has had, can be written to, and is found whole by `verify`.
  */
 import { expect } from "expect";
 import type { MemoryBucket } from "../../bucket/memory_bucket.ts";
@@ -9,8 +9,7 @@ import { VaultError } from "../../base/errors.ts";
 import { MediaError } from "../../base/media_error.ts";
 import { SealError } from "../../segments/seal_error.ts";
 import { noTime } from "../testing/journaled.ts";
-import { takeBucketVolume, whyRefused } from "./bucket_volume.ts";
-import { Fenced } from "./fenced.ts";
+import { whyRefused } from "./bucket_volume.ts";
 import {
   bucketOf,
   livedVolume,
@@ -18,38 +17,18 @@ import {
   SECTORS,
 } from "./testing/lived_volume.ts";
 import {
+  flipped,
   keys,
   type Machine,
-  makeVolume,
-  namesIn,
   openOn,
   put,
   SECTOR_BYTES,
-  values,
+  takeOn,
 } from "./testing/volumes.ts";
-import { MemoryBucket as Bucket } from "../../bucket/memory_bucket.ts";
 import { verifyVolume } from "./verify.ts";
 
 const { today, states } = await livedVolume();
 const JOURNAL = { id: new Uint8Array(16), appended: 0 };
-
-interface Taken {
-  readonly cut: string | undefined;
-  readonly here: Machine;
-}
-
-/** Takes it as it is, and remembers. */
-async function take(bucket: MemoryBucket, here: Machine): Promise<Taken> {
-  let cut: string | undefined;
-  const { pin } = here;
-  const taken = await takeBucketVolume({
-    ...{ bucket, keys, clock: noTime },
-    keepPin: (pin) => here.pin = pin,
-    acceptance: { pin, about: (shown) => cut = shown.cut },
-  });
-  taken.letGo();
-  return { cut, here };
-}
 
 const refusal = (bucket: MemoryBucket, { pin }: Machine) =>
   whyRefused({ bucket, keys, clock: noTime, pin: pin!, journal: JOURNAL });
@@ -114,12 +93,6 @@ const HARMS: Readonly<
   "end": (bytes) => flipped(bytes, bytes.length - 1),
 };
 
-function flipped(bytes: Uint8Array, at: number): Uint8Array {
-  const copy = bytes.slice();
-  copy[at]! ^= 1;
-  return copy;
-}
-
 function harmed(names: readonly string[], how: string): Objects {
   const objects = new Map(today.objects);
   for (const name of names) {
@@ -165,7 +138,7 @@ Deno.test("whatever one object is missing or damaged, what is whole can be taken
         let why: VaultError | undefined;
         try {
           why = await refusal(bucket, { pin: today.pin });
-          await take(bucket, here);
+          await takeOn(here, bucket);
         } catch (thrown) {
           if (!(thrown instanceof VaultError)) throw thrown;
           refused.push(title);
@@ -199,7 +172,7 @@ Deno.test("two of them neither give anything wrong, nor keep from what is whole,
       const bucket = await bucketOf(harmed([one, other], how));
       const here = { pin: today.pin };
       try {
-        await take(bucket, here);
+        await takeOn(here, bucket);
       } catch (thrown) {
         expect(String(thrown)).toContain("None of the volume's checkpoints");
         refused++;
@@ -220,101 +193,18 @@ Deno.test("with the last checkpoint goes nothing that the row behind the one bef
   const bucket = await bucketOf(harmed(checkpoints.slice(-1), "head"));
   const here = { pin: today.pin };
   expect(await refusal(bucket, here)).toBeInstanceOf(SealError);
-  await take(bucket, here);
+  await takeOn(here, bucket);
   expect((await expectWhole(bucket, here)).state).toBe(states.length - 1);
 
   // Without any nobody knows what is where, and nothing is given up.
   for (const how of ["head", "end"]) {
     const none = await bucketOf(harmed(checkpoints, how));
     const names = [...(await none.list("")).objects];
-    await expect(take(none, { pin: today.pin })).rejects.toThrow(
+    await expect(takeOn({ pin: today.pin }, none)).rejects.toThrow(
       "None of the volume's checkpoints can be read",
     );
     expect((await none.list("")).objects).toEqual(names);
   }
-});
-
-Deno.test("whoever had it finds out that it was taken, however much of its row was cut off", async () => {
-  for (const lost of [0, 1, 5]) {
-    const bucket = new Bucket();
-    await makeVolume(bucket, { sizeBytes: 16 * SECTOR_BYTES });
-    const there: Machine = { pin: undefined };
-    const writer = await openOn(there, bucket, { checkpointEvery: 1000 });
-    const first = writer.row.end.next;
-    for (let n = 0; n < 6; n++) await put(writer, { sector: n, value: n + 1 });
-    await bucket.delete([keys.nameOf("segment", first + lost)]);
-    const here: Machine = { pin: undefined };
-    const { cut } = await take(bucket, here);
-    expect(cut).toBe(
-      lost === 5
-        ? undefined
-        : `segment ${first + lost} is missing or follows another`,
-    );
-    if (cut === undefined) continue;
-    await expect(put(writer, { sector: 0, value: 9 }))
-      .rejects.toBeInstanceOf(Fenced);
-    const volume = await openOn(here, bucket);
-    expect(await values(volume, 6)).toEqual(
-      Array.from({ length: 6 }, (_, n) => n < lost ? n + 1 : 0),
-    );
-    await volume.store.close();
-  }
-});
-
-Deno.test("so it does where what it wrote last is withheld, and somebody remembers it", async () => {
-  for (const remembers of ["pin", "mark"]) {
-    const bucket = new Bucket();
-    await makeVolume(bucket, { sizeBytes: 16 * SECTOR_BYTES });
-    const there: Machine = { pin: undefined };
-    const writer = await openOn(there, bucket, { checkpointEvery: 1000 });
-    const first = writer.row.end.next;
-    for (let n = 0; n < 6; n++) await put(writer, { sector: n, value: n + 1 });
-    const before = await namesIn(bucket);
-    if (remembers === "mark") await writer.row.checkpoint();
-    const withheld = (await namesIn(bucket))
-      .filter((name) => !before.includes(name))
-      .filter((name) => keys.parseName(name)?.kind === "checkpoint");
-    for (let n = 1; n < 6; n++) {
-      withheld.push(keys.nameOf("segment", first + n));
-    }
-    await bucket.delete(withheld);
-    const name = keys.nameOf("segment", first);
-    const bytes = flipped((await bucket.get(name))!, 40);
-    await bucket.delete([name]);
-    await bucket.create(name, bytes);
-    const pin = remembers === "pin" ? there.pin : undefined;
-    const { cut } = await take(bucket, { pin });
-    expect(cut).toBeDefined();
-    await expect(put(writer, { sector: 0, value: 9 }))
-      .rejects.toBeInstanceOf(Fenced);
-  }
-});
-
-Deno.test("so does one that came after what is damaged, and whose epoch nobody remembers", async () => {
-  const bucket = new Bucket();
-  await makeVolume(bucket, { sizeBytes: 16 * SECTOR_BYTES });
-  const options = { checkpointEvery: 1000 };
-  const first = await openOn({ pin: undefined }, bucket, options);
-  const damaged = first.row.end.next;
-  await put(first, { sector: 0, value: 1 });
-  const checkpoints = (await namesIn(bucket)).filter((name) =>
-    keys.parseName(name)?.kind === "checkpoint"
-  );
-  const writer = await openOn({ pin: undefined }, bucket, options);
-  await put(writer, { sector: 0, value: 2 });
-  // Of its checkpoints none is left, nor of its marks.
-  await bucket.delete(
-    (await namesIn(bucket)).filter((name) => {
-      const { kind, number } = keys.parseName(name)!;
-      return (kind === "checkpoint" && !checkpoints.includes(name)) ||
-        (kind === "mark" && number > 1) ||
-        (kind === "segment" && number === damaged);
-    }),
-  );
-  const { cut } = await take(bucket, { pin: undefined });
-  expect(cut).toContain(`${damaged}`);
-  await expect(put(writer, { sector: 0, value: 9 }))
-    .rejects.toBeInstanceOf(Fenced);
 });
 
 Deno.test("taking it is done again where it was cut off, at whatever write", async () => {
@@ -340,11 +230,11 @@ Deno.test("taking it is done again where it was cut off, at whatever write", asy
       },
     });
     try {
-      await take(dying, here);
+      await takeOn(here, dying);
       done = true;
     } catch (thrown) {
       if ((thrown as Error).message !== "killed") throw thrown;
-      if (await refusal(bucket, here)) await take(bucket, here);
+      if (await refusal(bucket, here)) await takeOn(here, bucket);
     }
     await expectWhole(bucket, here);
     expect(writes).toBeLessThan(20);

@@ -47,6 +47,8 @@ export interface Past {
   readonly claimed: number | undefined;
   /** Why it is not all that there was, where one goes on without the rest (intact_past.ts). */
   readonly cut?: string;
+  /** What keeps others from opening it stays until there is another checkpoint. */
+  readonly owesCheckpoint?: true;
 }
 
 interface PastOptions extends ChainOptions, RowReadingOptions {

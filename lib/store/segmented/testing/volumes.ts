@@ -18,6 +18,7 @@ import {
   createBucketVolume,
   openBucketVolume,
   type OpenVolumeOptions,
+  takeBucketVolume,
 } from "../bucket_volume.ts";
 import type { Pin } from "../segment_row.ts";
 
@@ -60,6 +61,28 @@ export async function openOn(
     keepPin: (pin) => machine.pin = pin,
     ...options,
   });
+}
+
+/** Takes what is whole of the volume, as its owner may, and remembers that. Gives why it is not all, where it is not. */
+export async function takeOn(
+  machine: Machine,
+  bucket: Bucket,
+): Promise<string | undefined> {
+  let cut: string | undefined;
+  const taken = await takeBucketVolume({
+    ...{ bucket, keys, clock: noTime },
+    keepPin: (pin) => machine.pin = pin,
+    acceptance: { pin: machine.pin, about: (shown) => cut = shown.cut },
+  });
+  taken.letGo();
+  return cut;
+}
+
+/** With one bit changed. */
+export function flipped(bytes: Uint8Array, at: number): Uint8Array {
+  const copy = bytes.slice();
+  copy[at]! ^= 1;
+  return copy;
 }
 
 /** Appends a segment that writes `sectors` sectors of `value`. */
