@@ -227,6 +227,18 @@ Deno.test("a segment gives back its note, and takes little more than its head", 
   }
 });
 
+Deno.test("a segment gives back the size that it tells", () => {
+  for (const volumeBytes of [512, 2 ** 43, 2 ** 52]) {
+    const note = { kind: "resized", volumeBytes } as const;
+    const { bytes } = encodeSegment(keys, {
+      ...said,
+      ...{ number: 7, extents: [], previous: FIRST, data: [], note },
+    });
+    expect(openSegment(keys, { volumeId, number: 7, bytes }).note)
+      .toEqual(note);
+  }
+});
+
 Deno.test("tables that make no sense are refused, whatever sealed them", () => {
   for (
     const [table, why] of [
@@ -241,7 +253,9 @@ Deno.test("tables that make no sense are refused, whatever sealed them", () => {
       [[1, 1, 1, 0, ...JOURNAL], "ends too early"],
       [[1, 1, 1, 0, ...JOURNAL, 5, 0], "something follows"],
       [[0, 0], "there is no note 0"],
-      [[0, 6, 9, ...DIGEST], "there is no note 6"],
+      [[0, 7, 9, ...DIGEST], "there is no note 7"],
+      [[0, 6], "ends too early"],
+      [[0, 6, 1, 0], "something follows"],
       [[0, 4, 9, ...DIGEST], "ends too early"],
       [[0, 1, 9, ...DIGEST.slice(1)], "ends too early"],
       [[0, 1, 9, ...DIGEST, 0], "something follows"],

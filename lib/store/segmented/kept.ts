@@ -10,7 +10,7 @@
 import { equalBytes } from "../../base/bytes.ts";
 import type { Checkpoint, ClonedSnapshot } from "../../segments/checkpoint.ts";
 import type { Clone } from "../../segments/clone.ts";
-import type { Note } from "../../segments/note.ts";
+import type { SnapshotNote } from "../../segments/note.ts";
 
 /** Numbers of segments, in order: a volume may have very many. */
 type Segments = Uint32Array;
@@ -44,7 +44,7 @@ export class Kept {
   }
 
   /** What a segment tells. */
-  note(note: Note, segment: number): void {
+  note(note: SnapshotNote, segment: number): void {
     const { snapshot } = note;
     switch (note.kind) {
       case "cloned":

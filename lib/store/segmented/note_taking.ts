@@ -2,6 +2,7 @@
 
 import type { Clock } from "../../base/clock.ts";
 import type { Note } from "../../segments/note.ts";
+import { SECTOR_BYTES } from "../../segments/segment.ts";
 import type { Checkpoints, Written } from "./checkpoints.ts";
 import { VolumeMap } from "./volume_map.ts";
 
@@ -29,6 +30,10 @@ export async function takeNote(
   note: Note,
   segment: number,
 ): Promise<number | undefined> {
+  if (note.kind === "resized") {
+    map.cut(Math.ceil(note.volumeBytes / SECTOR_BYTES));
+    return note.volumeBytes;
+  }
   const { kind, snapshot, digest } = note;
   if (kind !== "restored") {
     checkpoints.kept.note(note, segment);

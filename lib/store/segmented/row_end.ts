@@ -78,8 +78,8 @@ export class RowEnd {
   readonly #claims: OwnClaims;
   readonly #sweep: Sweep;
   #sinceCheckpoint = 0;
-  /** Nothing may be written before a checkpoint: it is not known what size the bucket tells. */
-  #owesCheckpoint = false;
+  /** Nothing may be written before that size is: it is not known what size the row tells. */
+  #owesSize: number | undefined;
   #trouble: string | undefined;
   /** Nothing is written any more. */
   #failed: { readonly why: unknown } | undefined;
@@ -114,7 +114,7 @@ export class RowEnd {
   async ready(): Promise<void> {
     if (this.#failed) throw this.#failed.why;
     await this.claimed();
-    if (this.#owesCheckpoint) await this.checkpoint();
+    if (this.#owesSize !== undefined) await this.#tellSize(this.#owesSize);
   }
 
   /** It is this writer's, as far as it knows. */
@@ -162,25 +162,31 @@ export class RowEnd {
     this.#rooms.clear();
   }
 
-  /** Makes the volume so long, and tells of it. What lies behind its end is lost, also where this rejects. */
+  /** Makes the volume so long. What lies behind its end is lost, maybe also where this rejects. */
   async resize(sizeBytes: number): Promise<void> {
     // Where nobody hears whether it was written, the next one says which size it is.
-    this.#owesCheckpoint = true;
-    const endSector = Math.ceil(sizeBytes / SECTOR_BYTES);
-    if (sizeBytes < this.sizeBytes) this.#options.map.cut(endSector);
-    await this.checkpoint(sizeBytes);
-    this.sizeBytes = sizeBytes;
+    this.#owesSize = this.sizeBytes;
+    await this.#tellSize(sizeBytes);
+    await this.checkpointsWhereDue({ isWanted: true });
+  }
+
+  async #tellSize(volumeBytes: number): Promise<void> {
+    const note = { kind: "resized", volumeBytes } as const;
+    await this.write({ extents: [], data: [], note });
+    this.#owesSize = undefined;
+    this.sizeBytes = volumeBytes;
   }
 
   /** Writes a checkpoint and deletes what nobody needs. */
-  async checkpoint(volumeBytes = this.sizeBytes): Promise<void> {
-    await this.writeCheckpoint(volumeBytes);
+  async checkpoint(): Promise<void> {
+    await this.writeCheckpoint();
     await this.#sweep.run();
   }
 
   /** Writes one, and deletes nothing. */
-  async writeCheckpoint(volumeBytes = this.sizeBytes): Promise<Written> {
+  async writeCheckpoint(): Promise<Written> {
     const { map, checkpoints, clock } = this.#options;
+    const volumeBytes = this.sizeBytes;
     const state = { map, end: this.#end, volumeBytes, clock };
     const written = await checkpoints.write({
       ...state,
@@ -191,7 +197,6 @@ export class RowEnd {
       },
     });
     this.#sinceCheckpoint = 0;
-    this.#owesCheckpoint = false;
     this.#trouble = undefined;
     return written;
   }
@@ -294,7 +299,9 @@ export class RowEnd {
     const { number } = head.identity;
     if (note) {
       const size = await takeNote(this.#options, note, number);
-      this.sizeBytes = size ?? this.sizeBytes;
+      // Whoever has asked for it hears of it, or is told that it is not so.
+      const isOwed = note.kind === "resized" && this.#owesSize !== undefined;
+      if (!isOwed) this.sizeBytes = size ?? this.sizeBytes;
     }
     const endSector = Math.ceil(this.sizeBytes / SECTOR_BYTES);
     this.#options.map.apply(knownOf({ head }), extents, endSector);

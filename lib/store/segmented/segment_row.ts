@@ -143,12 +143,10 @@ export class SegmentRow {
     return this.#turns.take(look);
   }
 
-  /** Changes the size of the volume; what lies behind its end is lost, also where this rejects. On stable storage when it resolves. */
+  /** Changes the size of the volume; what lies behind its end is lost, maybe also where this rejects. On stable storage when it resolves. */
   resize(sizeBytes: number): Promise<void> {
     return this.#turns.take(async () => {
-      await this.#end.claimed();
-      // Nobody who has lost the volume changes its size: an empty segment shows that it is ours.
-      await this.#end.write({ extents: [], data: [] });
+      await this.#end.ready();
       await this.#end.resize(sizeBytes);
     });
   }

@@ -194,41 +194,6 @@ Deno.test("a segment that is missing inside the row is noticed by who remembers 
   );
 });
 
-Deno.test("a volume that could not be made longer is not longer", async () => {
-  const memory = await bucketOfVolume();
-  const state = { on: false };
-  const here: Machine = { pin: undefined };
-  const volume = await openOn(here, withoutCheckpoints(memory, state));
-  state.on = true;
-  await expect(volume.store.resize(2 * SIZE_BYTES)).rejects.toThrow(
-    "no answer",
-  );
-  expect(volume.store.sizeBytes).toBe(SIZE_BYTES);
-  // Nothing is written before it is known again which size the bucket tells.
-  await expect(put(volume, { sector: 0, value: 1 })).rejects.toThrow(
-    "no answer",
-  );
-  state.on = false;
-  await put(volume, { sector: 0, value: 1 });
-  await volume.store.resize(2 * SIZE_BYTES);
-  await put(volume, { sector: 31, value: 9 });
-  const again = await openOn(here, memory);
-  expect((await values(again, 32))[31]).toBe(9);
-});
-
-Deno.test("where the checkpoint is gone that made a volume longer, nothing that was written there is left out in silence", async () => {
-  const bucket = await bucketOfVolume();
-  const here: Machine = { pin: undefined };
-  const volume = await openOn(here, bucket);
-  const before = await namesIn(bucket);
-  await volume.store.resize(2 * SIZE_BYTES);
-  const added = (await namesIn(bucket))
-    .filter((name) => name.startsWith("m/") && !before.includes(name));
-  await put(volume, { sector: 31, value: 9 });
-  await bucket.delete(added);
-  await expect(openOn(here, bucket)).rejects.toThrow("size is missing");
-});
-
 Deno.test("a checkpoint that cannot be written is told of", async () => {
   const memory = await bucketOfVolume();
   const state = { on: false };
