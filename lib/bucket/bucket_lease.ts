@@ -178,6 +178,9 @@ export class BucketLease {
     const found = await this.#read();
     const isOurs = found?.holder === this.#holder;
     if (this.#wasHeld && !isOurs) throw this.#lose(found);
+    // Who was stopped meanwhile looks again: nobody else's is to be replaced by mistake.
+    const tookMs = this.#options.clock.monotonic() - began.monotonic;
+    if (tookMs > ANSWER_MS) return;
     if (isHeld) {
       await this.#put();
       // It is known to be ours as of the reading, if the answer came in time.
