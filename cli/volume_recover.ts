@@ -8,10 +8,11 @@ import {
   takeLocal,
   takeStore,
 } from "./bucket_options.ts";
+import { UNFENCED } from "./bucket_words.ts";
 import { command, jsonOption, stateDirOf } from "./command.ts";
 import { withNode } from "./daemons.ts";
 import { formatSize } from "./size.ts";
-import { print, printJson } from "./terminal.ts";
+import { note, print, printJson } from "./terminal.ts";
 
 export function volumeRecoverCommand() {
   const recover = command("recover", {
@@ -64,5 +65,6 @@ export function volumeRecoverCommand() {
           stateOf === undefined ? "empty" : `that of ${stateOf}`
         }.`,
       );
+      if (volume.bucket?.unconditional) note(UNFENCED);
     });
 }

@@ -198,7 +198,7 @@ export class BucketLease {
       return this.#extend(began);
     }
     if (found && !isOurs && !found.isFree && claiming !== "take") {
-      this.#options.onWait?.(PATIENCE_MS + LEASE_MS);
+      if (!this.#seen) this.#options.onWait?.(PATIENCE_MS + LEASE_MS);
       if (!await this.#hasRunOut(found)) return;
     }
     await this.#put();
@@ -314,8 +314,10 @@ export class BucketLease {
         : "The lease of this volume was removed from its store"
       : "Another node holds the lease of this volume";
     this.#lost ??= new BucketError("held", what, {
-      hint:
-        "One volume in a bucket is served by one node: stop the other, or take it with vault volume recover.",
+      ...(!this.#wasHeld && {
+        hint:
+          "One volume in a bucket is served by one node: stop the other, or take it with vault volume recover.",
+      }),
     });
     this.#letGo();
     return this.#lost;

@@ -240,13 +240,9 @@ Deno.test("a renewal whose answer comes too late renews nothing", async () => {
     .held(({ kind }) => kind === "put" ? { backMs } : {});
   const term = await lease.hold();
   await ground.clock.pass(RENEW_MS - 1);
-  backMs = 4999;
-  // Several, one after the other, of which each takes nearly as long as it may.
-  await ground.clock.pass(6 * RENEW_MS + 1);
-  expect(lease.isUnbroken(term)).toBe(true);
-  // The next is on its way when the process is stopped, and all is heard afterwards.
+  // It is on its way when the process is stopped, and is heard of afterwards.
   backMs = 1000;
-  await ground.clock.pass(RENEW_MS);
+  await ground.clock.pass(2);
   ground.clock.skip(HELD_MS);
   await ground.clock.pass(0);
   expect(lease.isUnbroken(term)).toBe(false);
