@@ -25,11 +25,12 @@ import {
   numbered,
 } from "../harness/disk_session.ts";
 import { freePort } from "../harness/loopback.ts";
-import { type Program, runOk } from "../harness/process.ts";
+import { exists } from "../harness/exists.ts";
+import { type Program, runOk, start } from "../harness/process.ts";
 import { CEPH_PEERS as peers, scenario } from "../harness/scenario.ts";
 import { TempDir } from "../harness/temp_dir.ts";
 import { eventually, until } from "../harness/until.ts";
-import { Machine, startServe } from "../harness/vault.ts";
+import { Machine, startServe, vaultCommand } from "../harness/vault.ts";
 
 const UNSAFE = "--unsafe-no-conditional-put";
 const PIECE_BLOCKS = 256;
@@ -87,6 +88,54 @@ async function expectPieces(disk: RemoteDisk, count: number): Promise<void> {
   }
 }
 
+/** An import there that is killed, and goes on where it was; and a clone of what it has made. */
+async function importAndClone(
+  node: Machine,
+  { ceph, careless, dir }: {
+    readonly ceph: Ceph;
+    readonly careless: CarelessStore;
+    readonly dir: TempDir;
+  },
+): Promise<void> {
+  const image = dir.at("small.img");
+  Deno.writeFileSync(image, numbered(2 * 1024 * 1024, 5));
+  const importing = (...more: string[]) => [
+    ...["volume", "import", image, "--name", "small"],
+    ...[...storeArgs(ceph, "small", careless.port), ...more],
+  ];
+  const env = STORE_KEYS;
+  const note = `${node.state}/node/imports/small/import.json`;
+  await using program = await start({
+    ...vaultCommand(importing(UNSAFE, "--upload-limit", "1k")),
+    env: { ...node.env, ...env },
+    ready: () => exists(note),
+  });
+  await program.stop("SIGKILL");
+  const otherwise = await node.run(importing(), { env });
+  expect(otherwise.code).toBe(6);
+  expect(otherwise.stderr).toContain(`was begun with ${UNSAFE}`);
+  const made = await node.run(importing(UNSAFE), { env, timeoutMs: 90_000 });
+  expect(made).toMatchObject({ code: 0 });
+  expect(made.stderr).toContain("does not keep a second writer off");
+
+  await node.ok("snapshot", "create", "small", "then");
+  const cloned = await node.ok(
+    ...["volume", "clone", "small@then", "try"],
+    ...["--store", `s3://${BUCKET}/try`, "--journal", "64MiB"],
+  );
+  expect(cloned).toContain("Made volume");
+  expect(await node.ok("volume", "show", "try")).toContain("a lease object");
+  expect(await objectsIn(ceph, "try"))
+    .toContainEqual(expect.objectContaining({ name: "lease" }));
+  const { damages } = await node
+    .json<VerifyResult>("volume", "verify", "try");
+  expect(damages).toEqual([]);
+  for (const name of ["try", "small"]) {
+    await node.ok("volume", "delete", name, "--with-bucket", "--yes");
+    expect(await objectsIn(ceph, name)).toEqual([]);
+  }
+}
+
 scenario(
   "where the store keeps no condition, a volume is made on demand alone, and a lease keeps other nodes off it",
   { peers, timeoutMs: 240_000 },
@@ -136,12 +185,17 @@ scenario(
     await first.stop("SIGKILL");
     await first.start();
     await first.says(/not served: it is made sure that no other node/, 10_000);
+    const meanwhile = importAndClone(first.machine, { ceph, careless, dir });
+    // It is looked at in the end.
+    meanwhile.catch(() => {});
     expect(await first.says(/^ok$/, 70_000)).toBeGreaterThan(35_000);
     const again = await first.logIn();
     await expectPieces(again.disk, 9);
     await until("all is uploaded", async () => {
       return (await first.show()).bucket?.pendingBytes === 0;
     }, { timeoutMs: 20_000 });
+
+    await meanwhile;
 
     // One that knows all that the first does is refused, and leaves it alone.
     await runOk({
