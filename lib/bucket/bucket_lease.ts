@@ -41,6 +41,8 @@ import {
   MAX_LEASE_BYTES,
   parseLease,
 } from "./lease_object.ts";
+import { LeasePatience } from "./lease_patience.ts";
+import { LeaseTerm, type Moment } from "./lease_term.ts";
 
 /** How long a holder may put from when it has begun to read that it is one. */
 export const HELD_MS = 15_000;
@@ -57,8 +59,6 @@ export const QUICK_MS = 5_000;
 
 /** How often it is looked whether a lease changes. */
 const LOOK_MS = 1_000;
-/** Of a lease that is not ours. One alone may be what its holder sent last. */
-const CHANGES_OF_THE_LIVING = 2;
 /** A living holder may put its own once more over ours; then it has read ours. */
 const MAX_TAKES = 3;
 /** A request about it that is not answered by then is given up: there is time for another. */
@@ -75,39 +75,25 @@ export interface LeaseOptions {
   readonly onWait?: (ms: number) => void;
 }
 
-interface Moment {
-  readonly monotonic: number;
-  readonly now: number;
-}
-
-interface Seen {
-  readonly holder: string;
-  readonly counter: number;
-  readonly sinceMs: number;
-  readonly changes: number;
-}
-
 export class BucketLease {
   readonly #place: ReplaceableBucket;
   readonly #options: LeaseOptions;
   readonly #holder: string;
   readonly #closing = new AbortController();
   #counter = 0;
-  /** When our reading began that shows it is ours. */
-  #since: Moment | undefined;
-  #term = new AbortController();
+  readonly #term: LeaseTerm;
+  readonly #patience = new LeasePatience(PATIENCE_MS);
   #obtaining: Promise<void> | undefined;
-  #seen: Seen | undefined;
   #takes = 0;
   #wasHeld = false;
   #lost: BucketError | undefined;
-  #stopTimers: (() => void)[] = [];
+  #stopRenewing: () => void = () => {};
 
   constructor(place: ReplaceableBucket, options: LeaseOptions) {
     this.#place = place;
     this.#options = options;
     this.#holder = toHex(options.primitives.random(16));
-    this.#term.abort();
+    this.#term = new LeaseTerm(options.clock, HELD_MS);
   }
 
   /** Why nothing may be put any more. */
@@ -124,19 +110,14 @@ export class BucketLease {
     for (;;) {
       this.#closing.signal.throwIfAborted();
       if (this.#lost) throw this.#lost;
-      if (this.isUnbroken(this.#term.signal)) return this.#term.signal;
+      if (this.#term.isUnbroken()) return this.#term.signal;
       await this.#obtain();
     }
   }
 
   /** Whether there was no moment since `term` was given in which another might have had it. */
   isUnbroken(term: AbortSignal): boolean {
-    const { clock } = this.#options;
-    if (
-      !this.#since || clock.monotonic() - this.#since.monotonic >= HELD_MS ||
-      clock.now() - this.#since.now >= HELD_MS
-    ) this.#end("the lease has run out");
-    return !term.aborted;
+    return this.#term.isUnbroken(term);
   }
 
   /** Looks whether it is ours yet. @throws {BucketError} `held` where it is not */
@@ -148,7 +129,7 @@ export class BucketLease {
   /** Nobody writes there any more: where it is ours, it goes. */
   async remove(): Promise<void> {
     await this.hold();
-    this.#letGo();
+    this.#end();
     // What is put after that would stay.
     await this.#obtaining?.catch(() => {});
     await this.#answered(() => this.#place.delete([LEASE_NAME]));
@@ -156,11 +137,8 @@ export class BucketLease {
 
   /** Where nothing is under way, the next one need not wait until it has run out. */
   async close({ isIdle }: { readonly isIdle: boolean }): Promise<void> {
-    this.#closing.abort(
-      new BucketError("uncertain", "The bucket was closed"),
-    );
-    const isFree = isIdle && this.isUnbroken(this.#term.signal);
-    this.#letGo();
+    const isFree = isIdle && this.#term.isUnbroken();
+    this.#end();
     if (!isFree) return;
     // Behind what renews it at the moment. It runs out where the store does not answer.
     await this.#obtaining?.catch(() => {});
@@ -173,8 +151,8 @@ export class BucketLease {
   }
 
   async #renewOrAcquire(): Promise<void> {
-    const began = this.#moment();
-    const isHeld = this.isUnbroken(this.#term.signal);
+    const began = this.#term.moment();
+    const isHeld = this.#term.isUnbroken();
     const found = await this.#read();
     const isOurs = found?.holder === this.#holder;
     if (this.#wasHeld && !isOurs) throw this.#lose(found);
@@ -184,7 +162,7 @@ export class BucketLease {
     if (isHeld) {
       await this.#put();
       // It is known to be ours as of the reading, if the answer came in time.
-      if (this.isUnbroken(this.#term.signal)) this.#extend(began);
+      if (this.#term.isUnbroken()) this.#extend(began);
       return;
     }
     await this.#acquire(found, began);
@@ -198,8 +176,13 @@ export class BucketLease {
       return this.#extend(began);
     }
     if (found && !isOurs && !found.isFree && claiming !== "take") {
-      if (!this.#seen) this.#options.onWait?.(PATIENCE_MS + LEASE_MS);
-      if (!await this.#hasRunOut(found)) return;
+      const { hasBegun } = this.#patience;
+      if (!hasBegun) this.#options.onWait?.(PATIENCE_MS + LEASE_MS);
+      const sign = this.#patience
+        .look(found, this.#options.clock.monotonic());
+      if (sign === "lives") throw this.#lose(found);
+      // It is looked again.
+      if (sign === "unknown") return await this.#sleep(LOOK_MS);
     }
     await this.#put();
     const tookMs = this.#options.clock.monotonic() - began.monotonic;
@@ -207,7 +190,7 @@ export class BucketLease {
     const settleMs = isQuick ? QUICK_MS : LEASE_MS;
     this.#options.onWait?.(settleMs);
     await this.#sleep(settleMs);
-    const looked = this.#moment();
+    const looked = this.#term.moment();
     const there = await this.#read();
     if (there?.holder === this.#holder) return this.#extend(looked);
     // A living holder that had read its own before ours was there.
@@ -215,28 +198,8 @@ export class BucketLease {
     throw this.#lose(there);
   }
 
-  /** Looks again where that is not known yet. @throws {BucketError} `held` where it is renewed */
-  async #hasRunOut({ holder, counter }: LeaseRecord): Promise<boolean> {
-    const { clock } = this.#options;
-    const now = clock.monotonic();
-    const before = this.#seen;
-    const isSame = before?.holder === holder && before.counter === counter;
-    const changes = before ? before.changes + (isSame ? 0 : 1) : 0;
-    const sinceMs = isSame ? before.sinceMs : now;
-    if (changes >= CHANGES_OF_THE_LIVING) throw this.#lose({ holder });
-    this.#seen = { holder, counter, sinceMs, changes };
-    if (now - sinceMs >= PATIENCE_MS) return true;
-    await this.#sleep(LOOK_MS);
-    return false;
-  }
-
   #sleep(ms: number): Promise<void> {
     return this.#options.clock.sleep(ms, this.#closing.signal);
-  }
-
-  #moment(): Moment {
-    const { clock } = this.#options;
-    return { monotonic: clock.monotonic(), now: clock.now() };
   }
 
   /** Undefined where there is none. @throws {BucketError} `unsupported` where something else is */
@@ -278,33 +241,20 @@ export class BucketLease {
   /** It is ours as of then. */
   #extend(since: Moment): void {
     if (this.#closing.signal.aborted) return;
-    this.#since = since;
-    if (this.#term.signal.aborted) this.#term = new AbortController();
     this.#wasHeld = true;
-    this.#stopAll();
-    const spentMs = this.#options.clock.monotonic() - since.monotonic;
-    this.#endAfter(HELD_MS - spentMs);
+    this.#term.renew(since);
     this.#renewAfter(RENEW_MS);
   }
 
-  #endAfter(ms: number): void {
-    this.#after(ms, () => {
-      if (this.isUnbroken(this.#term.signal)) this.#endAfter(1);
-    });
-  }
-
   #renewAfter(ms: number): void {
-    this.#after(ms, async () => {
-      const before = this.#since;
+    this.#stopRenewing();
+    this.#stopRenewing = this.#options.clock.after(ms, async () => {
+      const { since } = this.#term;
       await this.#obtain().catch(() => {});
       const isOver = this.#lost || this.#closing.signal.aborted;
-      const isRenewed = this.#since !== undefined && this.#since !== before;
+      const isRenewed = this.#term.since && this.#term.since !== since;
       if (!isOver && !isRenewed) this.#renewAfter(LOOK_MS);
     });
-  }
-
-  #after(ms: number, then: () => void): void {
-    this.#stopTimers.push(this.#options.clock.after(ms, then));
   }
 
   #lose(found: Pick<LeaseRecord, "holder"> | undefined): BucketError {
@@ -323,20 +273,14 @@ export class BucketLease {
     return this.#lost;
   }
 
+  #end(): void {
+    const why = new BucketError("uncertain", "The bucket was closed");
+    this.#closing.abort(why);
+    this.#letGo();
+  }
+
   #letGo(): void {
-    this.#since = undefined;
-    this.#end("the lease was let go");
-    this.#stopAll();
-  }
-
-  /** What is put at the moment is given up. */
-  #end(why: string): void {
-    this.#since = undefined;
-    if (this.#term.signal.aborted) return;
-    this.#term.abort(new BucketError("uncertain", why));
-  }
-
-  #stopAll(): void {
-    for (const stop of this.#stopTimers.splice(0)) stop();
+    this.#term.end("the lease was let go");
+    this.#stopRenewing();
   }
 }

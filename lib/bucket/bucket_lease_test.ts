@@ -312,3 +312,34 @@ Deno.test("a lease that is not needed any more is deleted, and not put again", a
   await lease.close({ isIdle: true });
   expect(ground.store.objects.size).toBe(0);
 });
+
+Deno.test("the time of a holder whose store says nothing ends by itself", async () => {
+  const ground = new Ground();
+  let isDown = false;
+  const lease = await ground.held(() => isDown ? { thereMs: 1e9 } : {});
+  const term = await lease.hold();
+  await ground.clock.pass(RENEW_MS - 1);
+  isDown = true;
+  await ground.clock.pass(HELD_MS - RENEW_MS);
+  expect(term.aborted).toBe(false);
+  await ground.clock.pass(1);
+  expect(term.aborted).toBe(true);
+});
+
+Deno.test("a renewal that is on its way does not come after the word that the lease is free, or gone", async () => {
+  for (const isRemoved of [false, true]) {
+    const ground = new Ground();
+    let thereMs = 0;
+    const lease = await ground
+      .held(({ kind }) => kind === "put" ? { thereMs } : {});
+    await ground.clock.pass(RENEW_MS - 1);
+    thereMs = 1000;
+    await ground.clock.pass(1);
+    thereMs = 0;
+    const over = isRemoved ? lease.remove() : lease.close({ isIdle: true });
+    await ground.clock.pass(3000);
+    await over;
+    if (isRemoved) expect(await ground.there()).toBeUndefined();
+    else expect(await ground.there()).toMatchObject({ isFree: true });
+  }
+});

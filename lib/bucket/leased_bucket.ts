@@ -130,7 +130,6 @@ export class LeasedBucket implements Bucket {
       // What was seen is true as long as nobody else can put anything there.
       if (!this.#lease.isUnbroken(term)) continue;
       await this.#put(name, bytes, term);
-      if (!this.#lease.isUnbroken(term)) await this.#lease.expectOurs();
       return "created";
     }
   }
@@ -143,6 +142,7 @@ export class LeasedBucket implements Bucket {
     const { clock, primitives } = this.#options;
     try {
       await this.#inner.replace(name, bytes, term);
+      if (!this.#lease.isUnbroken(term)) await this.#lease.expectOurs();
     } catch (thrown) {
       if (thrown instanceof BucketError && thrown.fault === "uncertain") {
         this.#forget();

@@ -5,6 +5,7 @@ import { type Bucket, listAll } from "../bucket/bucket.ts";
 import type { Claiming } from "../bucket/bucket_lease.ts";
 import { LEASE_NAME } from "../bucket/lease_object.ts";
 import type { OpenBucket } from "../bucket/open_bucket.ts";
+import { probe } from "../bucket/probe.ts";
 import type {
   BucketSpec,
   NewBucket,
@@ -81,7 +82,12 @@ export async function recoverFromBucket(
     spec,
     { ...world, ...how },
     async (bucket, { elsewhere }) => {
-      if (!spec.unconditional) await expectNoLease(bucket, spec);
+      if (!spec.unconditional) {
+        await expectNoLease(bucket, spec);
+        // It need not be the store in which the volume was made.
+        const { primitives } = world;
+        await probe(bucket, { folder: SMALL_FOLDER, primitives });
+      }
       return await takeBucketVolume({
         ...{ bucket, elsewhere, keys, clock: world.clock },
         keepPin: (pin) => folder.keepPin(pin),
