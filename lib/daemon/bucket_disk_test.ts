@@ -150,15 +150,15 @@ Deno.test("a lease that is another's stops the volume at the next look, before a
       return () => {};
     },
   };
-  let lost: BucketError | undefined;
-  const disk = diskOf(volume, bucket, { clock, lost: () => lost });
+  const now: { lost?: BucketError } = {};
+  const disk = diskOf(volume, bucket, { clock, lost: () => now.lost });
   const told: string[] = [];
   looks.length = 0;
   disk.watch((why) => told.push(why));
   looks.pop()!();
   await turns();
   expect(told).toEqual([]);
-  lost = new BucketError("held", "Another node has taken the lease");
+  now.lost = new BucketError("held", "Another node has taken the lease");
   looks.pop()!();
   await turns();
   expect(told).toEqual(["Another node has taken the lease"]);
