@@ -54,7 +54,7 @@ export function fenceWords(
 
 /** Said where such a volume is made or found. */
 export const UNFENCED =
-  "This store does not keep a second writer off: a lease object does, and only as long as what a writer sends arrives within 15 s after it has died, lost the lease or was stopped. What arrives later may destroy what the next writer has written, which is found out when it is read.";
+  "This store does not keep a second writer off: a lease object does, and only as long as what a writer sends arrives within 15 s after it has died, lost the lease or was stopped. What arrives later may destroy what the next writer has written, which whoever opens or verifies it finds out.";
 
 /** What would be lost with this machine; undefined where that is not known. */
 export function pendingWords(bucket: BucketInfo): string | undefined {

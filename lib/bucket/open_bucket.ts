@@ -49,6 +49,7 @@ export async function openBucket(
   const { clock, lease } = options;
   const s3 = new S3Bucket({ ...options.s3, clock });
   const leased = lease && new LeasedBucket(s3, { ...options, ...lease });
+  // The lease does not wait behind what is uploaded.
   const limited = new LimitedBucket(leased ?? s3, options);
   const bucket = new RetryingBucket(limited, options);
   try {

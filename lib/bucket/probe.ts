@@ -48,7 +48,10 @@ export async function probeUnconditional(
         "Leave out --unsafe-no-conditional-put: here the store itself keeps a second writer off.",
     });
   }
-  await onProbe(plain, options, (one) => one.expectFirst());
+  await onProbe(plain, options, async (one) => {
+    await one.expectFirst();
+    await one.expectReplaced();
+  });
 }
 
 async function keepsConditions(
@@ -72,6 +75,8 @@ interface Probing {
   isKept(): Promise<boolean>;
   /** @throws {BucketError} unless the first is there, and its ranges are */
   expectFirst(): Promise<void>;
+  /** Replaces it. @throws {BucketError} unless that is seen at once, as a lease has to be */
+  expectReplaced(): Promise<void>;
 }
 
 async function onProbe<T>(
@@ -96,6 +101,12 @@ async function onProbe<T>(
         if (!part || !equalBytes(part, first.subarray(10, 30))) {
           throw unfit("it gives other bytes than those of the range asked for");
         }
+      },
+      expectReplaced: async () => {
+        await bucket.create(name, second);
+        const found = await bucket.get(name);
+        if (found && equalBytes(found, second)) return;
+        throw unfit("it gives what was there before it was replaced");
       },
     });
   } finally {

@@ -110,6 +110,12 @@ Deno.test("without conditions, too, what is written has to stay, its ranges have
   expect(whole.message).toMatch(/other bytes than those of the range/);
   const nothing = await tries({ get: () => Promise.resolve(undefined) });
   expect(nothing.message).toMatch(/what was written first did not stay/);
+  let first: Uint8Array | undefined;
+  const cached = await tries({
+    get: async (name, range) =>
+      range ? await memory.get(name, range) : first ??= await memory.get(name),
+  });
+  expect(cached.message).toMatch(/what was there before it was replaced/);
   const down = new BucketError("uncertain", "no answer");
   expect(await tries({ create: () => Promise.reject(down) })).toBe(down);
 });

@@ -106,9 +106,10 @@ export class BucketOpening {
 
   #waits(ms: number): void {
     const { log, document } = this.#options;
-    const why = `it is made sure that no other node writes to it, which takes ${
-      Math.round(ms / 1000)
-    } s`;
+    const why =
+      `it is made sure that no other node writes to it, which takes up to ${
+        Math.round(ms / 1000)
+      } s`;
     log.info(`Volume "${document.name}": ${why}`);
     this.#fault = new VaultError(why);
   }
