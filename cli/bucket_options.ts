@@ -30,6 +30,7 @@ export interface BucketOptions {
   readonly cache: string;
   readonly journal: string;
   readonly prefetch?: true | undefined;
+  readonly unsafeNoConditionalPut?: true | undefined;
   readonly uploadLimit?: string | undefined;
   readonly downloadLimit?: string | undefined;
   readonly keyFile?: string | undefined;
@@ -58,6 +59,10 @@ interface Taker {
 const STORE: readonly Flag[] = [
   ["--endpoint <url>", "the store, where it is not Amazon's"],
   ["--region <region>", "the bucket's region"],
+  [
+    "--unsafe-no-conditional-put",
+    "in a store without If-None-Match; README: limits",
+  ],
 ];
 const LOCAL: readonly Flag[] = [
   ["--cache <size>", "how much is kept on the local disk", "10GiB"],
@@ -142,6 +147,7 @@ export function bucketSpecOf(url: string, options: BucketOptions): BucketSpec {
     cacheBytes: parseSize(options.cache),
     journalBytes: parseSize(options.journal),
     ...(options.prefetch && { prefetch: true }),
+    ...(options.unsafeNoConditionalPut && { unconditional: true }),
     ...(uploadLimit === undefined ? {} : { upload: uploadLimit }),
     ...(downloadLimit === undefined ? {} : { download: downloadLimit }),
   };

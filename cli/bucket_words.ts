@@ -13,6 +13,7 @@ export function bucketFacts(
   return [
     ["store", bucket.url],
     ["endpoint", bucket.endpoint],
+    ["fence", fenceWords(bucket)],
     ["upload limit", bucket.upload],
     ["download limit", bucket.download],
     ["not uploaded", pendingWords(bucket)],
@@ -41,6 +42,19 @@ export function bucketFacts(
     ["rewritten", rewrittenWords(bucket)],
   ];
 }
+
+/** What keeps a second writer off, where that is not the store itself. */
+export function fenceWords(
+  { unconditional }: Pick<BucketInfo, "unconditional">,
+): string | undefined {
+  return unconditional
+    ? "a lease object (--unsafe-no-conditional-put)"
+    : undefined;
+}
+
+/** Said where such a volume is made or found. */
+export const UNFENCED =
+  "This store does not keep a second writer off: a lease object does, and only as long as what a writer sends arrives within 15 s after it has died, lost the lease or was stopped. What arrives later may destroy what the next writer has written, which whoever opens or verifies it finds out.";
 
 /** What would be lost with this machine; undefined where that is not known. */
 export function pendingWords(bucket: BucketInfo): string | undefined {

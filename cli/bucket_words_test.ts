@@ -46,6 +46,12 @@ Deno.test("how much of a volume is on this disk is said where that was asked for
   ).toBe("1 MiB of 100 MiB, not all: the cache is full");
 });
 
+Deno.test("it is said what keeps a second writer off where the store does not", () => {
+  expect(new Map(bucketFacts(INFO)).get("fence")).toBeUndefined();
+  expect(new Map(bucketFacts({ ...INFO, unconditional: true })).get("fence"))
+    .toBe("a lease object (--unsafe-no-conditional-put)");
+});
+
 Deno.test("of a volume that is not served nothing is said that is not known, and of an empty one no factor", () => {
   const facts = new Map(bucketFacts(INFO));
   expect(facts.get("in the bucket")).toBeUndefined();

@@ -45,6 +45,7 @@ Deno.test("commands, options, choices and files are offered where they may stand
     "--store",
     "--endpoint",
     "--region",
+    "--unsafe-no-conditional-put",
     "--cache",
     "--prefetch",
     "--journal",

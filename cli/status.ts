@@ -10,7 +10,7 @@ import type {
   NodeStatus,
   SessionInfo,
 } from "../lib/control/operations.ts";
-import { pendingWords, storedWords } from "./bucket_words.ts";
+import { fenceWords, pendingWords, storedWords } from "./bucket_words.ts";
 import { command, jsonOption, stateDirOf } from "./command.ts";
 import { attachments, STATUS_TIMEOUT_MS, withNode } from "./daemons.ts";
 import { formatDuration } from "./duration.ts";
@@ -121,7 +121,11 @@ async function showVolumes(node: NodeStatus): Promise<void> {
     if (pending !== undefined) {
       const stored = storedWords(bucket);
       const takes = stored === undefined ? "" : `; takes ${stored}`;
-      print(`"${name}" in ${bucket.url}: not uploaded: ${pending}${takes}`);
+      const fence = fenceWords(bucket);
+      const by = fence === undefined ? "" : `; fence: ${fence}`;
+      print(
+        `"${name}" in ${bucket.url}: not uploaded: ${pending}${takes}${by}`,
+      );
     }
     if (bucket.trouble !== undefined) {
       note(`Volume "${name}": ${bucket.trouble}`, red);

@@ -8,11 +8,12 @@ import {
   takeLocal,
   takeNewKey,
 } from "./bucket_options.ts";
+import { UNFENCED } from "./bucket_words.ts";
 import { command, jsonOption, stateDirOf } from "./command.ts";
 import { withNode } from "./daemons.ts";
 import { tellRecovery } from "./recovery_sheet.ts";
 import { formatSize } from "./size.ts";
-import { print, printJson } from "./terminal.ts";
+import { note, print, printJson } from "./terminal.ts";
 
 export function volumeCloneCommand() {
   const clone = command("clone", {
@@ -63,6 +64,7 @@ export function volumeCloneCommand() {
           formatSize(volume.sizeBytes)
         }, in ${store}.`,
       );
+      if (volume.bucket?.unconditional) note(UNFENCED);
       if (recovery) tellRecovery(name, recovery);
     });
 }

@@ -8,11 +8,12 @@ import {
   keyForNew,
   takeOptionalStore,
 } from "./bucket_options.ts";
+import { UNFENCED } from "./bucket_words.ts";
 import { command, jsonOption, stateDirOf } from "./command.ts";
 import { withNode } from "./daemons.ts";
 import { tellRecovery } from "./recovery_sheet.ts";
 import { formatSize, parseSize } from "./size.ts";
-import { print, printJson } from "./terminal.ts";
+import { note, print, printJson } from "./terminal.ts";
 
 /** What LUN a volume has in a target of its own. */
 const OWN_LUN = 0;
@@ -88,6 +89,7 @@ export function volumeCreateCommand() {
             : `, LUN ${volume.lun} of the target of "${volume.target}"`
         }${spec ? `, in ${spec.url}` : ""}.`,
       );
+      if (volume.bucket?.unconditional) note(UNFENCED);
       if (recovery) tellRecovery(volume.name, recovery);
     });
 }

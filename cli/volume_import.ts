@@ -11,6 +11,7 @@ import {
   recoveryOf,
   takeOptionalStore,
 } from "./bucket_options.ts";
+import { UNFENCED } from "./bucket_words.ts";
 import { command, jsonOption, stateDirOf } from "./command.ts";
 import { withNode } from "./daemons.ts";
 import { tellRecovery } from "./recovery_sheet.ts";
@@ -79,6 +80,7 @@ export function volumeImportCommand() {
         const where = spec ? `, in ${spec.url}` : "";
         print(`Made volume "${name}": ${formatSize(made.sizeBytes)}${where}.`);
         print(`SHA-256 ${made.sha256}`);
+        if (volume.bucket?.unconditional) note(UNFENCED);
         if (recovery) tellRecovery(name, recovery);
         if (spec && made.health !== "ok") {
           note(`It is there, and ${made.health}`);

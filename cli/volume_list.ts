@@ -1,9 +1,16 @@
 /** `vault volume list` */
 
+import type { VolumeInfo } from "../lib/control/operations.ts";
 import { command, jsonOption, stateDirOf } from "./command.ts";
 import { withNode } from "./daemons.ts";
 import { note, printJson, printTable } from "./terminal.ts";
 import { known, VOLUME } from "./volume_columns.ts";
+
+/** One whose store keeps no second writer off says so. */
+function accessOf({ readOnly, bucket }: VolumeInfo): string {
+  if (readOnly) return "read-only";
+  return bucket?.unconditional ? "read-write, lease" : "read-write";
+}
 
 export function volumeListCommand() {
   return command("list", {
@@ -36,7 +43,7 @@ export function volumeListCommand() {
         },
         {
           head: "ACCESS",
-          cell: known((volume) => volume.readOnly ? "read-only" : "read-write"),
+          cell: known(accessOf),
         },
         VOLUME.target,
         VOLUME.lun,

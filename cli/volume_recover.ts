@@ -8,10 +8,11 @@ import {
   takeLocal,
   takeStore,
 } from "./bucket_options.ts";
+import { UNFENCED } from "./bucket_words.ts";
 import { command, jsonOption, stateDirOf, yesOption } from "./command.ts";
 import { withNode } from "./daemons.ts";
 import { formatSize } from "./size.ts";
-import { print, printJson } from "./terminal.ts";
+import { note, print, printJson } from "./terminal.ts";
 import { acceptRollback, noteCut } from "./volume_rollback.ts";
 
 const SCHEME = "s3://";
@@ -87,6 +88,7 @@ export function volumeRecoverCommand() {
         }.`,
       );
       noteCut(found);
+      if (volume.bucket?.unconditional) note(UNFENCED);
     });
 }
 

@@ -59,17 +59,32 @@ export interface Bucket {
   close(): Promise<void>;
 }
 
+/** A place whose objects can be replaced: whoever makes one there has to see to it that none is. */
+export interface ReplaceableBucket extends Bucket {
+  /**
+   * Puts an object there, whatever was there before. `bytes` are lent until this settles.
+   *
+   * @param signal gives it up: it may be done all the same, as with anything that is `uncertain`
+   */
+  replace(
+    name: string,
+    bytes: Uint8Array,
+    signal?: AbortSignal,
+  ): Promise<void>;
+}
+
 /**
  * `uncertain`: no answer, or one that does not say whether it was done; worth another try. `refused`: by the store, for want of a right.
  * `no-bucket`: there is none of that name. `unsupported`: the store cannot do it, or does it otherwise than it says.
- * `rejected`: the store calls it wrong.
+ * `rejected`: the store calls it wrong. `held`: another writer has the lease of the place, or has taken it; nothing is written any more.
  */
 export type BucketFault =
   | "uncertain"
   | "refused"
   | "no-bucket"
   | "unsupported"
-  | "rejected";
+  | "rejected"
+  | "held";
 
 const KINDS: Readonly<Record<BucketFault, ErrorKind | undefined>> = {
   "uncertain": "unreachable",
@@ -77,6 +92,7 @@ const KINDS: Readonly<Record<BucketFault, ErrorKind | undefined>> = {
   "no-bucket": "not-found",
   "unsupported": undefined,
   "rejected": undefined,
+  "held": "conflict",
 };
 
 /** What a {@linkcode Bucket} throws. Its `kind` follows from its fault. */

@@ -1,8 +1,11 @@
+import { systemPrimitives as primitives } from "../os/primitives.ts";
+import type { ReplaceableBucket } from "./bucket.ts";
 import { conformance, type MakeBucket } from "./conformance.ts";
 import { FaultBucket } from "./fault_bucket.ts";
 import { LimitedBucket } from "./limited_bucket.ts";
 import { MemoryBucket } from "./memory_bucket.ts";
 import { parseRateSchedule } from "./rate_schedule.ts";
+import { LeasedBucket } from "./leased_bucket.ts";
 import { RetryingBucket } from "./retrying_bucket.ts";
 import {
   endurable,
@@ -10,9 +13,25 @@ import {
   seededRandom,
   troubled,
 } from "./testing/faults.ts";
+import { PlainStore } from "./testing/plain_store.ts";
 
 let seed = 1;
 const clock = new HurriedClock();
+const leased = { clock, primitives, claiming: "new" } as const;
+
+/** A store that keeps no If-None-Match, where every tenth answer is trouble. */
+function troubledPlainStore(): ReplaceableBucket {
+  const line = new PlainStore(clock).line("one");
+  const faulty = new FaultBucket(line, endurable(troubled(seed++, 0.1)));
+  return {
+    create: (name, bytes) => faulty.create(name, bytes),
+    replace: async (name, bytes) => void await faulty.create(name, bytes),
+    get: (name, range) => faulty.get(name, range),
+    list: (prefix, startAfter) => faulty.list(prefix, startAfter),
+    delete: (names) => faulty.delete(names),
+    close: () => faulty.close(),
+  };
+}
 
 const buckets: Record<string, MakeBucket> = {
   "a bucket in memory": () => new MemoryBucket(),
@@ -32,6 +51,10 @@ const buckets: Record<string, MakeBucket> = {
       new FaultBucket(new MemoryBucket(), endurable(troubled(seed++, 0.1))),
       { clock, primitives: seededRandom(1) },
     ),
+  "a bucket with a lease, in a store that replaces what there is": () =>
+    new LeasedBucket(new PlainStore(clock).line("one"), leased),
+  "the same that asks again, where every tenth answer is trouble": () =>
+    new RetryingBucket(new LeasedBucket(troubledPlainStore(), leased), leased),
 };
 
 for (const [what, make] of Object.entries(buckets)) {

@@ -2,7 +2,6 @@
 
 import type { Extent } from "../base/extent.ts";
 import {
-  type Bucket,
   BucketError,
   checkName,
   checkPrefix,
@@ -11,10 +10,11 @@ import {
   MAX_PAGE_OBJECTS,
   MAX_READ_BYTES,
   type ObjectPage,
+  type ReplaceableBucket,
 } from "./bucket.ts";
 
 /** Keeps copies, gives copies. */
-export class MemoryBucket implements Bucket {
+export class MemoryBucket implements ReplaceableBucket {
   readonly #objects = new Map<string, Uint8Array>();
   readonly #pageObjects: number;
 
@@ -31,6 +31,12 @@ export class MemoryBucket implements Bucket {
     if (this.#objects.has(name)) return "exists";
     this.#objects.set(name, bytes.slice());
     return "created";
+  }
+
+  async replace(name: string, bytes: Uint8Array): Promise<void> {
+    checkName(name);
+    await Promise.resolve();
+    this.#objects.set(name, bytes.slice());
   }
 
   async get(name: string, range?: Extent): Promise<Uint8Array | undefined> {

@@ -124,6 +124,7 @@ export class RetryingBucket implements Bucket {
       } catch (thrown) {
         if (!(thrown instanceof BucketError)) throw thrown;
         if (this.#closing.signal.aborted) throw closed();
+        if (thrown.fault === "held") throw thrown;
         if (thrown.fault !== "uncertain" || tries === MAX_TRIES) {
           throw failed(what, thrown);
         }

@@ -88,7 +88,8 @@ export function errorOf(bucket: string, thrown: unknown): BucketError {
   if (status === 501) {
     return new BucketError("unsupported", said, {
       cause,
-      hint: "choose an object store that keeps conditional writes",
+      hint:
+        "choose an object store that keeps conditional writes; --unsafe-no-conditional-put does without, within limits",
     });
   }
   // A good status with an answer that cannot be read says nothing, either.

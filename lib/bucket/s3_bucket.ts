@@ -13,7 +13,6 @@ import type {
 import type { Clock } from "../base/clock.ts";
 import type { Extent } from "../base/extent.ts";
 import {
-  type Bucket,
   BucketError,
   checkName,
   checkPrefix,
@@ -22,8 +21,10 @@ import {
   MAX_PAGE_OBJECTS,
   MAX_READ_BYTES,
   type ObjectPage,
+  type ReplaceableBucket,
 } from "./bucket.ts";
 import { type Body, readBody } from "./s3_body.ts";
+import { checkAnswered, rangeHeader } from "./s3_range.ts";
 import { type Listing, takeListing, type UnreadAnswer } from "./s3_listing.ts";
 import {
   errorOf,
@@ -89,7 +90,7 @@ function newLine(): Line {
   return { underWay: new Set(), connected: undefined, closed: false };
 }
 
-export class S3Bucket implements Bucket {
+export class S3Bucket implements ReplaceableBucket {
   readonly #options: S3Options;
   readonly #prefix: string;
   readonly #line: Line;
@@ -108,28 +109,23 @@ export class S3Bucket implements Bucket {
   }
 
   async create(name: string, bytes: Uint8Array): Promise<Created> {
-    checkName(name);
-    return await this.#request(
-      bytes.length,
-      async ({ sdk, client, signal }) => {
-        const command = new sdk.PutObjectCommand({
-          ...this.#object(name),
-          Body: bytes,
-          ContentLength: bytes.length,
-          IfNoneMatch: "*",
-        });
-        try {
-          const { ETag } = await client.send(command, { abortSignal: signal });
-          if (ETag === undefined) {
-            throw notTheStore("says nothing of an object");
-          }
-          return "created";
-        } catch (thrown) {
-          if (saysExists(thrown)) return "exists";
-          throw thrown;
-        }
-      },
-    );
+    try {
+      await this.#put(name, bytes, { condition: { IfNoneMatch: "*" } });
+      return "created";
+    } catch (thrown) {
+      if (thrown instanceof BucketError && saysExists(thrown.cause)) {
+        return "exists";
+      }
+      throw thrown;
+    }
+  }
+
+  replace(
+    name: string,
+    bytes: Uint8Array,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    return this.#put(name, bytes, { signal });
   }
 
   async get(name: string, range?: Extent): Promise<Uint8Array | undefined> {
@@ -218,14 +214,36 @@ export class S3Bucket implements Bucket {
     });
   }
 
+  async #put(
+    name: string,
+    bytes: Uint8Array,
+    { condition, signal: given }: {
+      readonly condition?: { readonly IfNoneMatch: "*" };
+      readonly signal?: AbortSignal | undefined;
+    },
+  ): Promise<void> {
+    checkName(name);
+    await this.#request(bytes.length, async ({ sdk, client, signal }) => {
+      const command = new sdk.PutObjectCommand({
+        ...this.#object(name),
+        Body: bytes,
+        ContentLength: bytes.length,
+        ...condition,
+      });
+      const { ETag } = await client.send(command, { abortSignal: signal });
+      if (ETag === undefined) throw notTheStore("says nothing of an object");
+    }, given);
+  }
+
   #object(name: string): { Bucket: string; Key: string } {
     return { Bucket: this.#options.bucket, Key: this.#prefix + name };
   }
 
-  /** Runs one request within its time. `sentBytes` go with it. */
+  /** Runs one request within its time, or until it is `given` up. `sentBytes` go with it. */
   async #request<T>(
     sentBytes: number,
     run: (request: Try) => Promise<T>,
+    given?: AbortSignal,
   ): Promise<T> {
     if (this.#line.closed) throw closed();
     const { clock, bucket, silenceTimeoutMs = SILENCE_TIMEOUT_MS } =
@@ -238,6 +256,9 @@ export class S3Bucket implements Bucket {
     );
     this.#line.underWay.add(controller);
     const { signal } = controller;
+    const giveUp = () => controller.abort(given?.reason);
+    given?.addEventListener("abort", giveUp);
+    if (given?.aborted) giveUp();
     try {
       const connected = await (this.#line.connected ??= connect(this.#options));
       signal.throwIfAborted();
@@ -252,6 +273,7 @@ export class S3Bucket implements Bucket {
       throw errorOf(bucket, signal.aborted ? signal.reason : thrown);
     } finally {
       stop();
+      given?.removeEventListener("abort", giveUp);
       this.#line.underWay.delete(controller);
     }
   }
@@ -281,27 +303,6 @@ function listingOf({ Contents = [], IsTruncated }: ListObjectsV2CommandOutput) {
   const objects = Contents
     .map(({ Key = "", Size = 0 }) => ({ key: Key, sizeBytes: Size }));
   return { objects, isTruncated: IsTruncated };
-}
-
-function rangeHeader({ offset, length }: Extent): string {
-  return `bytes=${offset}-${offset + length - 1}`;
-}
-
-/** There are stores that do not know ranges, and give the whole object or its beginning. */
-function checkAnswered(
-  range: Extent,
-  contentRange: string | undefined,
-  body: Body | undefined,
-): void {
-  if (contentRange?.startsWith(`bytes ${range.offset}-`)) return;
-  body?.destroy();
-  throw new BucketError(
-    "unsupported",
-    `asked for ${rangeHeader(range)}, the store gives ${
-      contentRange ?? "no range"
-    }`,
-    { hint: "choose an object store that keeps ranges" },
-  );
 }
 
 function notDeleted(error: {

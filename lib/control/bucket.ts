@@ -14,6 +14,8 @@ export interface BucketSpec {
   readonly journalBytes: number;
   /** All of the volume is brought into the cache, as far as that has room. */
   readonly prefetch?: boolean;
+  /** The store keeps no If-None-Match: a lease object keeps a second writer off, within limits. */
+  readonly unconditional?: boolean;
   /** How fast it may upload at which time: `1M`, `20Mbit/s`, `08:00,1M 19:00,10M`. As fast as it goes unless given. */
   readonly upload?: string;
   /** The same for what is fetched. */

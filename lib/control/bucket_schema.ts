@@ -10,6 +10,7 @@ const BucketSpec = {
   cacheBytes: bytes,
   journalBytes: bytes,
   prefetch: v.exactOptional(v.boolean()),
+  unconditional: v.exactOptional(v.boolean()),
   upload: v.exactOptional(text),
   download: v.exactOptional(text),
 };

@@ -22,6 +22,8 @@ const SCHEME = "s3://";
 /** How the store is reached, and how fast it may be. */
 export interface Reach {
   readonly s3: Omit<S3Options, "clock">;
+  /** Without conditions: under a lease. */
+  readonly unconditional?: true;
   readonly upload?: RateSchedule;
   readonly download?: RateSchedule;
 }
@@ -36,6 +38,7 @@ export function reachOf(spec: BucketSpec): Reach {
       ...(endpoint === undefined ? {} : { endpoint, pathStyle: true }),
       ...(region === undefined ? {} : { region }),
     },
+    ...(spec.unconditional && { unconditional: true }),
     ...(upload === undefined ? {} : { upload: parseRateSchedule(upload) }),
     ...(download === undefined
       ? {}

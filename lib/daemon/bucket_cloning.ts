@@ -50,7 +50,8 @@ export async function cloneInBucket(
   }, async (half) => {
     const folder = new BucketFolder(half, world.primitives);
     folder.begin(bucket.key);
-    await withBucket(bucket, world, async (place) => {
+    const how = { ...world, claiming: "new" } as const;
+    await withBucket(bucket, how, async (place) => {
       await expectEmpty(place, bucket);
       const { begin } = await cloneVolume({
         ...{ source: disk.volume, snapshot: number, name: asked.name },
@@ -115,7 +116,7 @@ async function clonesOf(
   },
 ): Promise<readonly Clone[]> {
   const world = { clock, primitives };
-  return await withBucket(spec, world, async (bucket, elsewhere) => {
+  return await withBucket(spec, world, async (bucket, { elsewhere }) => {
     // It was begun to be deleted, and it was looked then.
     const superblock = keys.nameOf("superblock", SUPERBLOCK_NUMBER);
     if (!await bucket.get(superblock)) return [];
@@ -159,12 +160,13 @@ function besides(source: VolumeDocument, spec: NewBucket): NewBucket {
       { kind: "usage", hint: `Choose a prefix there: --store s3://${there}/…` },
     );
   }
-  const { endpoint, region } = its;
-  const { endpoint: _e, region: _r, ...rest } = spec;
+  const { endpoint, region, unconditional } = its;
+  const { endpoint: _e, region: _r, unconditional: _u, ...rest } = spec;
   return {
     ...rest,
     ...(endpoint !== undefined && { endpoint }),
     ...(region !== undefined && { region }),
+    ...(unconditional && { unconditional }),
   };
 }
 

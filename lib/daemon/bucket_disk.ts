@@ -8,6 +8,7 @@ import type { Clock } from "../base/clock.ts";
 import { VaultError } from "../base/errors.ts";
 import type { Primitives } from "../base/primitives.ts";
 import type { BucketError } from "../bucket/bucket.ts";
+import type { Claiming } from "../bucket/bucket_lease.ts";
 import { type OpenBucket, openBucket } from "../bucket/open_bucket.ts";
 import type { BucketInfo } from "../control/operations.ts";
 import type { Journal } from "../journal/journal.ts";
@@ -17,13 +18,14 @@ import {
   type BucketVolume,
   openBucketVolume,
 } from "../store/segmented/bucket_volume.ts";
-import { Fenced } from "../store/segmented/fenced.ts";
+import { Fenced, orFenced } from "../store/segmented/fenced.ts";
 import type { TakenVolume } from "../store/segmented/taken_volume.ts";
 import type { VolumeSnapshots } from "../store/segmented/volume_snapshots.ts";
 import { type Reach, reachOf, urlOf } from "./bucket_address.ts";
 import type { BucketFolder } from "./bucket_folder.ts";
 import type { BucketDocument, VolumeDocument } from "./documents.ts";
 import { Rates } from "./rates.ts";
+import { Tries } from "./tries.ts";
 
 /** How often it is asked whether the volume is still this node's. */
 const LOOK_MS = 15_000;
@@ -48,6 +50,8 @@ export interface OpenDiskOptions extends World {
   readonly signal: AbortSignal;
   /** Told of a try that failed and is followed by another, unless the one before failed alike. */
   readonly onRetry: (error: BucketError) => void;
+  /** Told that the lease is waited for, and for how long at most. */
+  readonly onWait?: (ms: number) => void;
 }
 
 /** @throws {VaultError} where the store is not reached, the volume is not what was written, or is another node's */
@@ -104,52 +108,32 @@ export async function openBucketDisk(
   }
 }
 
-/** The bucket, with what limits it. Nobody is asked yet. */
+/** The bucket, with what limits it. Nobody is asked yet, unless it is probed. */
 export function reachBucket(
   options: World & {
     readonly reach: Reach;
     readonly onRetry?: (error: BucketError) => void;
+    readonly onWait?: (ms: number) => void;
     readonly silenceTimeoutMs?: number;
+    /** How the lease is got, where there is one; as for any opening unless given. */
+    readonly claiming?: Claiming;
+    /** The folder in which the store is probed first. */
+    readonly probeFolder?: string;
   },
 ): Promise<OpenBucket> {
   const { reach, clock, primitives, onRetry, silenceTimeoutMs } = options;
-  const { s3, ...limits } = reach;
+  const { claiming = "open", probeFolder, onWait } = options;
+  const { s3, unconditional, ...limits } = reach;
   return openBucket({
     ...{ clock, primitives, ...limits },
+    ...(unconditional && { lease: { claiming, ...(onWait && { onWait }) } }),
+    ...(probeFolder !== undefined && { probeFolder }),
     s3: {
       ...s3,
       ...(silenceTimeoutMs === undefined ? {} : { silenceTimeoutMs }),
     },
     ...(onRetry && { onRetry }),
   });
-}
-
-/** Why the last try failed, as long as nothing has been uploaded since. */
-class Tries {
-  readonly #told: OpenDiskOptions["onRetry"];
-  #last: {
-    readonly fault: BucketError["fault"];
-    readonly why: string;
-    readonly uploadedBytes: number;
-  } | undefined;
-
-  constructor(told: OpenDiskOptions["onRetry"]) {
-    this.#told = told;
-  }
-
-  failed(error: BucketError, uploadedBytes: number): void {
-    const { fault, message: why } = error;
-    const last = this.#last;
-    this.#last = { fault, why, uploadedBytes };
-    if (last?.fault === fault && last.uploadedBytes === uploadedBytes) return;
-    this.#told(error);
-  }
-
-  why(uploadedBytes: number): string | undefined {
-    return this.#last?.uploadedBytes === uploadedBytes
-      ? this.#last.why
-      : undefined;
-  }
 }
 
 interface DiskParts {
@@ -225,9 +209,11 @@ export class BucketDisk {
   }
 
   async #isLost(): Promise<boolean> {
-    const { row } = this.#parts.volume;
+    const { volume: { row }, reach } = this.#parts;
     if (this.store.health.state === "failed") return this.isFenced;
     try {
+      const lost = reach.lost?.();
+      if (lost) throw orFenced(lost);
       await row.expectOurs();
     } catch (thrown) {
       // That it cannot be asked says nothing.

@@ -1,5 +1,5 @@
 import { expect } from "expect";
-import type { Bucket } from "../bucket/bucket.ts";
+import { type Bucket, BucketError } from "../bucket/bucket.ts";
 import { LimitedBucket } from "../bucket/limited_bucket.ts";
 import { MemoryBucket } from "../bucket/memory_bucket.ts";
 import { systemPrimitives as primitives } from "../os/primitives.ts";
@@ -19,6 +19,11 @@ import { BucketDisk } from "./bucket_disk.ts";
 
 const SIZE_BYTES = 16 * 512;
 
+/** What was set off happens. */
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 200; turn++) await Promise.resolve();
+}
+
 /** A volume as the daemon has it open, on a bucket in memory. */
 function diskOf(
   volume: BucketVolume,
@@ -26,10 +31,12 @@ function diskOf(
   {
     limited = new LimitedBucket(bucket, { clock: noTime }),
     cache = undefined as ChunkCache | undefined,
+    clock = noTime,
+    lost = undefined as (() => BucketError | undefined) | undefined,
   } = {},
 ): BucketDisk {
   return new BucketDisk({
-    clock: noTime,
+    clock,
     document: {
       ...{ name: "disk", sizeBytes: SIZE_BYTES },
       bucket: { url: "s3://b", cacheBytes: 0, journalBytes: 0 },
@@ -41,6 +48,7 @@ function diskOf(
       elsewhere: () => limited,
       counters: () => limited.counters,
       limit: (to) => limited.limit(to),
+      ...(lost && { lost }),
     },
     cache,
     tries: { why: () => undefined },
@@ -127,5 +135,34 @@ Deno.test("limits that are changed while it is open hold at once", async () => {
   expect(limited.counters.uploadLimit).toBeUndefined();
   expect(limited.counters.downloadLimit).toBe(3072);
   expect(cache.limitBytes).toBe(128 * CHUNK_BYTES);
+  await disk.close();
+});
+
+Deno.test("a lease that is another's stops the volume at the next look, before anybody has gone on with its row", async () => {
+  const bucket = new MemoryBucket();
+  await makeVolume(bucket, { sizeBytes: SIZE_BYTES });
+  const volume = await openOn({ pin: undefined }, bucket);
+  const looks: (() => void)[] = [];
+  const clock = {
+    ...noTime,
+    after: (_ms: number, then: () => void) => {
+      looks.push(then);
+      return () => {};
+    },
+  };
+  const now: { lost?: BucketError } = {};
+  const disk = diskOf(volume, bucket, { clock, lost: () => now.lost });
+  const told: string[] = [];
+  looks.length = 0;
+  disk.watch((why) => told.push(why));
+  looks.pop()!();
+  await turns();
+  expect(told).toEqual([]);
+  now.lost = new BucketError("held", "Another node has taken the lease");
+  looks.pop()!();
+  await turns();
+  expect(told).toEqual(["Another node has taken the lease"]);
+  expect(disk.store.health).toMatchObject({ state: "failed" });
+  expect(() => disk.store.write(0, new Uint8Array(512))).toThrow();
   await disk.close();
 });

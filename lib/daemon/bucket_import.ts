@@ -182,6 +182,10 @@ function otherwise(
 ): string | undefined {
   if (!bucket) return "into a file of the node";
   if (placeOf(bucket) !== placeOf(spec)) return `into ${bucket.url}`;
+  if ((bucket.unconditional ?? false) !== (spec.unconditional ?? false)) {
+    const how = bucket.unconditional ? "with" : "without";
+    return `${how} --unsafe-no-conditional-put`;
+  }
   if (sizeBytes !== volume.sizeBytes) return `with ${sizeBytes} bytes`;
   if (blockSizeBytes === volume.blockSizeBytes) return undefined;
   return `with blocks of ${blockSizeBytes} bytes`;

@@ -19,7 +19,7 @@ const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 30_000;
 
 export interface OpeningOptions
-  extends Omit<OpenDiskOptions, "signal" | "onRetry"> {
+  extends Omit<OpenDiskOptions, "signal" | "onRetry" | "onWait"> {
   readonly clock: Clock;
   readonly log: Log;
   /** Offers it. @throws what is in the way */
@@ -88,6 +88,7 @@ export class BucketOpening {
       signal,
       onRetry: (error) =>
         this.#isOpen ? this.#interrupted(error) : this.#notReached(error),
+      onWait: (ms) => this.#waits(ms),
     });
     try {
       signal.throwIfAborted();
@@ -101,6 +102,16 @@ export class BucketOpening {
       const { log, document } = this.#options;
       log.info(`Volume "${document.name}" is served: its store answers`);
     }
+  }
+
+  #waits(ms: number): void {
+    const { log, document } = this.#options;
+    const why =
+      `it is made sure that no other node writes to it, which takes up to ${
+        Math.round(ms / 1000)
+      } s`;
+    log.info(`Volume "${document.name}": ${why}`);
+    this.#fault = new VaultError(why);
   }
 
   #interrupted(error: BucketError): void {

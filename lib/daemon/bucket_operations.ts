@@ -3,6 +3,8 @@
 import type { AuditKind } from "../base/audit.ts";
 import { invariant, VaultError } from "../base/errors.ts";
 import { type Bucket, listAll } from "../bucket/bucket.ts";
+import type { Claiming } from "../bucket/bucket_lease.ts";
+import { LEASE_NAME } from "../bucket/lease_object.ts";
 import type { OpenBucket } from "../bucket/open_bucket.ts";
 import { probe } from "../bucket/probe.ts";
 import type {
@@ -56,11 +58,8 @@ export async function makeInBucket(
   checkBucketSpec(spec);
   folder.begin(spec.key);
   const keys = folder.keys();
-  await withBucket(spec, world, async (bucket) => {
-    await probe(bucket, {
-      folder: SMALL_FOLDER,
-      primitives: world.primitives,
-    });
+  const how = { claiming: "new", probeFolder: SMALL_FOLDER } as const;
+  await withBucket(spec, { ...world, ...how }, async (bucket) => {
     await expectEmpty(bucket, spec);
     await createBucketVolume({ ...volume, ...world, bucket, keys });
   });
@@ -83,15 +82,39 @@ export async function recoverFromBucket(
   checkBucketSpec(spec);
   folder.begin(spec.key);
   const keys = folder.keys();
+  const how = {
+    claiming: "take",
+    ...(spec.unconditional && { probeFolder: SMALL_FOLDER }),
+  } as const;
   return await withBucket(
     spec,
-    world,
-    async (bucket, elsewhere) =>
-      await takeBucketVolume({
+    { ...world, ...how },
+    async (bucket, { elsewhere }) => {
+      if (!spec.unconditional) {
+        await expectNoLease(bucket, spec);
+        // It need not be the store in which the volume was made.
+        const { primitives } = world;
+        await probe(bucket, { folder: SMALL_FOLDER, primitives });
+      }
+      return await takeBucketVolume({
         ...{ bucket, elsewhere, keys, clock: world.clock, acceptance },
         keepPin: (pin) => folder.keepPin(pin),
-      }),
+      });
+    },
   );
+}
+
+/** @throws {VaultError} `usage` where others write without conditions, and whoever writes with them keeps nobody off */
+async function expectNoLease(
+  bucket: Bucket,
+  { url }: BucketSpec,
+): Promise<void> {
+  if (!await bucket.get(LEASE_NAME, { offset: 0, length: 1 })) return;
+  throw new VaultError(`The volume in ${url} is written under a lease`, {
+    kind: "usage",
+    hint:
+      "It was made with --unsafe-no-conditional-put: give that here as well.",
+  });
 }
 
 /**
@@ -105,7 +128,7 @@ export async function deleteFromBucket(
   { folder, world }: { readonly folder: BucketFolder; readonly world: World },
 ): Promise<void> {
   const keys = folder.keys();
-  await withBucket(spec, world, async (bucket) => {
+  await withBucket(spec, world, async (bucket, { removeLease }) => {
     await expectOurs(bucket, { keys, folder });
     await bucket.delete([keys.nameOf("superblock", SUPERBLOCK_NUMBER)]);
     for (const prefix of FOLDERS) {
@@ -118,6 +141,7 @@ export async function deleteFromBucket(
       }
       if (names.length > 0) await bucket.delete(names);
     }
+    await removeLease?.();
   });
 }
 
@@ -162,19 +186,22 @@ export async function expectEmpty(
 /** Runs `work` on what is open as long as it runs. */
 export async function withBucket<T>(
   spec: BucketSpec,
-  world: World,
-  work: (bucket: Bucket, elsewhere: OpenBucket["elsewhere"]) => Promise<T>,
+  world: World & {
+    readonly claiming?: Claiming;
+    readonly probeFolder?: string;
+  },
+  work: (bucket: Bucket, opened: OpenBucket) => Promise<T>,
 ): Promise<T> {
   const reach = reachOf(spec);
-  const { bucket, elsewhere } = await reachBucket({
+  const opened = await reachBucket({
     ...world,
     reach,
     silenceTimeoutMs: SILENCE_MS,
   });
   try {
-    return await work(bucket, elsewhere);
+    return await work(opened.bucket, opened);
   } finally {
-    await bucket.close();
+    await opened.bucket.close();
   }
 }
 

@@ -25,6 +25,7 @@ export const BucketDocument = v.object({
   cacheBytes: Count,
   journalBytes: Count,
   prefetch: v.exactOptional(v.boolean()),
+  unconditional: v.exactOptional(v.boolean()),
   upload: v.exactOptional(v.string()),
   download: v.exactOptional(v.string()),
 });

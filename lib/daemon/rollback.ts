@@ -83,7 +83,8 @@ async function accept(
   folder.settle();
   const keys = folder.keys();
   const pin = folder.pin();
-  return await withBucket(spec, world, async (bucket, elsewhere) => {
+  const taking = { ...world, claiming: "take" } as const;
+  return await withBucket(spec, taking, async (bucket, { elsewhere }) => {
     const common = { bucket, elsewhere, keys, clock };
     const journal = await folder.openJournal(spec.journalBytes);
     const { undrainedBytes: givenUpBytes } = journal;

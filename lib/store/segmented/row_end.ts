@@ -23,7 +23,7 @@ import {
   readHead,
 } from "./chain.ts";
 import type { Checkpoints, Written } from "./checkpoints.ts";
-import { Fenced } from "./fenced.ts";
+import { Fenced, orFenced } from "./fenced.ts";
 import { Flight, type Landing, type Supply } from "./flight.ts";
 import { takeNote } from "./note_taking.ts";
 import { type Claim, OwnClaims } from "./own_claims.ts";
@@ -149,7 +149,7 @@ export class RowEnd {
     });
     this.#mustClaim = true;
     try {
-      await flight.carry(waiting, line && this.#supply(line));
+      await this.#writing(flight.carry(waiting, line && this.#supply(line)));
     } catch (thrown) {
       waiting.unshift(...flight.rest);
       throw thrown;
@@ -188,14 +188,14 @@ export class RowEnd {
     const { map, checkpoints, clock } = this.#options;
     const volumeBytes = this.sizeBytes;
     const state = { map, end: this.#end, volumeBytes, clock };
-    const written = await checkpoints.write({
+    const written = await this.#writing(checkpoints.write({
       ...state,
       room: (bytes) => {
         // A long one takes as much as several segments, of which none is begun meanwhile.
         this.#rooms.clear();
         return new Uint8Array(bytes);
       },
-    });
+    }));
     this.#sinceCheckpoint = 0;
     this.#trouble = undefined;
     return written;
@@ -243,7 +243,7 @@ export class RowEnd {
     const { clock } = this.#options;
     let { epoch } = this.#end;
     let number = 0;
-    const end = await claim({
+    const end = await this.#writing(claim({
       ...this.#options,
       from: this.#end,
       timeMs: clock.now(),
@@ -264,7 +264,7 @@ export class RowEnd {
         await this.#take(segment);
         this.#end = end;
       },
-    });
+    }));
     // Whoever sleeps long enough finds nothing under a number that was used and deleted since. Those who used it have told how far they were.
     if (await this.#options.checkpoints.goFurther(number)) {
       throw this.#fenced(undefined);
@@ -275,6 +275,17 @@ export class RowEnd {
     this.#mustClaim = false;
     this.#claims.made();
     this.#pin();
+  }
+
+  /** What `work` gives. A bucket in which this writer may write no more is found out by whatever it writes. */
+  async #writing<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (thrown) {
+      const why = orFenced(thrown);
+      if (why !== thrown) this.#failed = { why };
+      throw why;
+    }
   }
 
   /** Whoever was asking when it was found out, all others are told, too. */
