@@ -61,7 +61,7 @@ const GROUPS: readonly Group[] = [
     name: "interop",
     paths: ["tests/interop"],
     flags: [],
-    timeoutMs: 14 * MINUTE_MS,
+    timeoutMs: 18 * MINUTE_MS,
   },
   {
     // Who judges from outside: libiscsi's suite, Linux with its SCSI tools and its file systems' checkers, bad networks, grammars, and the

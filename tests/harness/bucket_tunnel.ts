@@ -1,5 +1,6 @@
 /** A tunnel whose volume "photos" lies in a bucket of a real store. */
 
+import { withNode } from "../../cli/daemons.ts";
 import { S3Bucket } from "../../lib/bucket/s3_bucket.ts";
 import type { VolumeInfo } from "../../lib/control/operations.ts";
 import { openDisk } from "../../lib/initiator/disk.ts";
@@ -71,9 +72,9 @@ export async function objectsIn(
   return objects;
 }
 
-/** What is known of the volume. */
+/** What the node that runs says of the volume: asked again and again, a program for each time would take most of it. */
 export const showPhotos = (node: Machine): Promise<VolumeInfo> =>
-  node.json<VolumeInfo>("volume", "show", "photos");
+  withNode(node.state, (running) => running.showVolume("photos"));
 
 /** Logs in to a target at a portal. */
 export async function logInTo(
