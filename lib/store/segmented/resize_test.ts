@@ -61,6 +61,39 @@ Deno.test("a change of size of which nobody heard is none, for who asked for it 
   }
 });
 
+Deno.test("a checkpoint tells no other size than the row, also where it is written before anything else is", async () => {
+  const memory = await bucketOfVolume();
+  const state = { on: false };
+  const bucket = new FaultBucket(
+    memory,
+    ({ kind, name }) =>
+      state.on && kind === "create" && name.startsWith("d/")
+        ? { after: new BucketError("uncertain", "no answer") }
+        : undefined,
+  );
+  const here: Machine = { pin: undefined };
+  const volume = await openOn(here, bucket);
+  await put(volume, { sector: 15, value: 5 });
+  state.on = true;
+  await expect(volume.store.resize(SIZE_BYTES / 2)).rejects.toThrow();
+  state.on = false;
+  // It is found out that it has arrived.
+  await volume.row.expectOurs();
+  const before = await namesIn(memory);
+  await volume.row.checkpoint();
+  const hidden = memory.copy();
+  await hidden.delete(
+    (await namesIn(memory)).filter((name) =>
+      !before.includes(name) && keys.parseName(name)?.kind !== "segment"
+    ),
+  );
+  for (const bucket of [memory.copy(), hidden]) {
+    const again = await openOn({ pin: undefined }, bucket);
+    expect(again.store.sizeBytes).toBe(SIZE_BYTES);
+    expect((await values(again, 16))[15]).toBe(0);
+  }
+});
+
 Deno.test("a size counts that no checkpoint could tell of, and what cannot be told is told as trouble", async () => {
   const memory = await bucketOfVolume();
   const state = { on: false };

@@ -179,6 +179,8 @@ export class RowEnd {
 
   /** Writes a checkpoint and deletes what nobody needs. */
   async checkpoint(): Promise<void> {
+    // It tells no size that the row does not.
+    if (this.#owesSize !== undefined && !this.#mustClaim) await this.ready();
     await this.writeCheckpoint();
     await this.#sweep.run();
   }
