@@ -90,7 +90,11 @@ async function newestMap(
     const { note } = segment;
     if (note?.kind === "restored") state = await mapOf(options, note.snapshot);
     if (!state) return undefined;
+    if (note?.kind === "resized") {
+      state = { ...state, volumeBytes: note.volumeBytes };
+    }
     const endSector = Math.ceil(state.volumeBytes / SECTOR_BYTES);
+    if (note?.kind === "resized") state.map.cut(endSector);
     state.map.apply(knownOf(segment), segment.extents, endSector);
   }
   return state?.map;

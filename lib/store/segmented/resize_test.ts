@@ -3,7 +3,9 @@ import { expect } from "expect";
 import { BucketError } from "../../bucket/bucket.ts";
 import { FaultBucket } from "../../bucket/fault_bucket.ts";
 import { MemoryBucket } from "../../bucket/memory_bucket.ts";
+import { noTime } from "../testing/journaled.ts";
 import {
+  flipped,
   keys,
   type Machine,
   makeVolume,
@@ -13,6 +15,7 @@ import {
   values,
   withoutCheckpoints,
 } from "./testing/volumes.ts";
+import { verifyVolume } from "./verify.ts";
 
 const SIZE_BYTES = 16 * 512;
 
@@ -135,4 +138,29 @@ Deno.test("what was cut off does not come back where no checkpoint tells of it, 
       );
     }
   }
+});
+
+Deno.test("verify says where damage lies by the size that the row tells", async () => {
+  const memory = await bucketOfVolume();
+  const state = { on: false };
+  const volume = await openOn(
+    { pin: undefined },
+    withoutCheckpoints(memory, state),
+  );
+  const { next } = volume.row.end;
+  await put(volume, { sector: 0, sectors: 16, value: 7 });
+  await volume.row.checkpoint();
+  state.on = true;
+  await volume.store.resize(SIZE_BYTES / 2);
+  const name = keys.nameOf("segment", next);
+  const bytes = (await memory.get(name))!;
+  await memory.delete([name]);
+  await memory.create(name, flipped(bytes, bytes.length - 1));
+  const { damages } = await verifyVolume({
+    ...{ bucket: memory, keys, clock: noTime },
+  });
+  expect(damages).toMatchObject([{
+    ...{ kind: "segment", number: next },
+    extents: [{ offset: 0, length: SIZE_BYTES / 2 }],
+  }]);
 });
