@@ -153,7 +153,7 @@ Deno.test("one that is closed with something under way, or when its time is over
   expect((await ground.there())?.counter).toBe(counter);
   const other = new Ground();
   const stopped = await other.held();
-  other.clock.skip(HELD_MS);
+  other.clock.stall(HELD_MS);
   await stopped.close({ isIdle: true });
   expect(await other.there()).toMatchObject({ isFree: false });
 });
@@ -213,7 +213,7 @@ Deno.test("who was stopped for longer than its time settles anew, and its term i
   const ground = new Ground();
   const lease = await ground.held();
   const term = await lease.hold();
-  ground.clock.skip(HELD_MS);
+  ground.clock.stall(HELD_MS);
   expect(lease.isUnbroken(term)).toBe(false);
   expect(term.aborted).toBe(true);
   const begun = ground.clock.ms;
@@ -243,7 +243,7 @@ Deno.test("a renewal whose answer comes too late renews nothing", async () => {
   // It is on its way when the process is stopped, and is heard of afterwards.
   backMs = 1000;
   await ground.clock.pass(2);
-  ground.clock.skip(HELD_MS);
+  ground.clock.stall(HELD_MS);
   await ground.clock.pass(0);
   expect(lease.isUnbroken(term)).toBe(false);
   const found = ground.watch(lease);
@@ -263,7 +263,7 @@ Deno.test("who has read its own and was stopped looks again, and puts it over no
   await ground.clock.pass(10);
   const other = { holder: A, counter: 1, isFree: false };
   await ground.store.objects.replace(LEASE_NAME, encodeLease(other));
-  ground.clock.skip(LEASE_MS);
+  ground.clock.stall(LEASE_MS);
   await ground.clock.pass(1000);
   expect(await ground.there()).toEqual(other);
   await ground.clock.pass(RENEW_MS);

@@ -171,7 +171,7 @@ Deno.test("who is stopped between looking and putting, and has lost the place, i
   void other.create("d/2", TWO);
   await ground.clock.settle();
   // Its timers and answers come when it goes on.
-  ground.clock.skip(HELD_MS);
+  ground.clock.stall(HELD_MS);
   await expect(ground.after(10, stopped)).rejects.toMatchObject({
     fault: "held",
   });

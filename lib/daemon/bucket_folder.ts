@@ -126,15 +126,14 @@ export class BucketFolder {
   }
 
   /**
-   * From now on the history counts that `pin` is of. What is kept here of the former one goes; its journal is set aside under the name `aside`.
-   * Killed at any moment, that has happened when {@linkcode BucketFolder.settle} has, or not at all.
+   * From when it returns on the history counts that `pin` is of. {@linkcode BucketFolder.settle} ends it: what is kept here of the former one
+   * goes, and its journal is set aside under the name `aside`.
    */
   goOnWith(pin: Pin, aside: string): void {
     this.#write({ ...documentOf(pin), setsAside: aside });
-    this.settle();
   }
 
-  /** Ends what was cut off, before anything else is done with what is here. */
+  /** Ends what was begun, before anything else is done with what is here; also after a kill. */
   settle(): void {
     const { setsAside: aside, ...pin } = this.#pinDocument();
     if (aside === undefined) return;

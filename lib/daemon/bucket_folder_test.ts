@@ -45,6 +45,7 @@ Deno.test("a history that is given up leaves the key, the other history's pin, a
   const journal = namesIn(`${path}/journal`);
   expect(journal.length).toBeGreaterThan(0);
   folder.goOnWith(pinAt(10), ASIDE);
+  folder.settle();
   expect(namesIn(path)).toEqual([ASIDE, "key", "pin.json"]);
   expect(namesIn(`${path}/${ASIDE}`)).toEqual(journal);
   expect(folder.pin()).toEqual(pinAt(10));

@@ -100,30 +100,26 @@ async function accept(
     const keptIn = givenUpBytes > 0 ? folder.pathOf(aside) : undefined;
     let shown: Shown | undefined;
     let isGivenUp = false;
-    let taken: TakenVolume;
-    try {
-      taken = await takeBucketVolume({
-        ...common,
-        acceptance: {
-          pin,
-          about: (past) => {
-            shown = past;
-            // A kill from here on leaves a volume that is opened with the size that it has then.
-            catalog.update({ ...document, restoring: past.sizeBytes });
-          },
+    const taken = await takeBucketVolume({
+      ...common,
+      acceptance: {
+        pin,
+        about: (past) => {
+          shown = past;
+          // Whatever is in the way from here on, the volume is opened with the size that it has then.
+          catalog.update({ ...document, restoring: past.sizeBytes });
         },
-        keepPin: (other) => {
-          if (isGivenUp) return folder.keepPin(other);
-          invariant(shown, "A volume that is taken and was not shown");
-          folder.goOnWith(other, aside);
-          isGivenUp = true;
-          tell(sentence({ why, pin, shown, givenUpBytes, keptIn }));
-        },
-      });
-    } catch (thrown) {
-      if (!isGivenUp) catalog.update(document);
-      throw thrown;
-    }
+      },
+      keepPin: (other) => {
+        if (isGivenUp) return folder.keepPin(other);
+        invariant(shown, "A volume that is taken and was not shown");
+        folder.goOnWith(other, aside);
+        isGivenUp = true;
+        // Whatever fails from here on, it has happened.
+        tell(sentence({ why, pin, shown, givenUpBytes, keptIn }));
+        folder.settle();
+      },
+    });
     if (keptIn === undefined) folder.removeAside(aside);
     const { liveBytes, timeMs } = taken;
     const rollback = {

@@ -39,11 +39,11 @@ Deno.test("a note of a clone says which, and every truncated one is refused", ()
       encodeNote(writer, note);
       const bytes = writer.bytes.slice();
       const reader = new ByteReader(bytes, "It");
-      expect(decodeNote(reader)).toEqual(note);
+      expect(decodeNote(reader, 0)).toEqual(note);
       reader.end();
       for (let at = 0; at < bytes.length; at++) {
         const cut = new ByteReader(bytes.subarray(0, at), "It");
-        expect(() => decodeNote(cut)).toThrow(SealError);
+        expect(() => decodeNote(cut, 0)).toThrow(SealError);
       }
     }
   }

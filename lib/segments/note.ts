@@ -29,9 +29,6 @@ export interface SizeNote {
 
 export type Note = SnapshotNote | SizeNote;
 
-/** The longest that anything of this project may be. */
-const MAX_VOLUME_BYTES = 2 ** 52;
-
 const CODES = {
   kept: 1,
   released: 2,
@@ -53,13 +50,13 @@ export function encodeNote(writer: ByteWriter, note: Note): void {
   }
 }
 
-/** @throws {SealError} */
-export function decodeNote(reader: ByteReader): Note {
+/** A size is at most `maxBytes`. @throws {SealError} */
+export function decodeNote(reader: ByteReader, maxBytes: number): Note {
   const code = reader.varint();
   const kind = KINDS.find((kind) => CODES[kind] === code);
   if (!kind) throw reader.malformed(`there is no note ${code}`);
   if (kind === "resized") {
-    return { kind, volumeBytes: reader.varint(MAX_VOLUME_BYTES) };
+    return { kind, volumeBytes: reader.varint(maxBytes) };
   }
   const snapshot = reader.varint(MAX_NUMBER - 1);
   const digest = reader.raw(DIGEST_BYTES).slice();

@@ -189,7 +189,7 @@ export function decodeTable(reader: ByteReader): Table {
   const table = reader.remaining === 0
     ? { extents }
     : extents.length === 0
-    ? { extents, note: decodeNote(reader) }
+    ? { extents, note: decodeNote(reader, MAX_SECTORS * SECTOR_BYTES) }
     : { extents, drained: decodeDrained(reader) };
   reader.end();
   return table;

@@ -255,6 +255,11 @@ Deno.test("tables that make no sense are refused, whatever sealed them", () => {
       [[0, 0], "there is no note 0"],
       [[0, 7, 9, ...DIGEST], "there is no note 7"],
       [[0, 6], "ends too early"],
+      // 2^52 + 1 bytes.
+      [
+        [0, 6, 0x81, ...Array(6).fill(0x80), 8],
+        "is more than 4503599627370496",
+      ],
       [[0, 6, 1, 0], "something follows"],
       [[0, 4, 9, ...DIGEST], "ends too early"],
       [[0, 1, 9, ...DIGEST.slice(1)], "ends too early"],

@@ -58,7 +58,7 @@ export class PassingClock implements Clock {
   }
 
   /** Time passes, and nothing is done meanwhile: what was due is done afterwards, as in a process that was stopped. */
-  skip(ms: number): void {
+  stall(ms: number): void {
     this.ms += ms;
   }
 }

@@ -124,7 +124,8 @@ Deno.test("a volume whose lease another renews is not opened, and the journal's 
   await winner.store.close();
 });
 
-Deno.test("a segment that arrives far too late takes the place of a claim: verify says so, and nobody is given what is not so", async () => {
+/** Sector 0 holds 1 and a checkpoint tells so; a segment with 99 there is kept on the way for minutes, and its writer is gone. */
+async function withLatePut(): Promise<Ground> {
   const ground = await Ground.withVolume();
   let thereMs = 0;
   const late = ({ kind, name }: Request): Fate =>
@@ -134,10 +135,14 @@ Deno.test("a segment that arrives far too late takes the place of a claim: verif
   const loser = await ground.open({ pin: undefined }, "open", late);
   await put(loser, { sector: 0, value: 1 });
   await loser.row.checkpoint();
-  // Something on the way keeps it for minutes, and its writer is gone.
   thereMs = 10 * LEASE_MS;
   void put(loser, { sector: 0, value: 99 }).catch(() => {});
   await ground.clock.settle();
+  return ground;
+}
+
+Deno.test("a segment that arrives far too late takes the place of a claim: verify says so, and nobody is given what is not so", async () => {
+  const ground = await withLatePut();
   const here: Machine = { pin: undefined };
   const winner = await ground.open(here, "take");
   await put(winner, { sector: 1, value: 2 });
@@ -162,18 +167,7 @@ Deno.test("a segment that arrives far too late takes the place of a claim: verif
 });
 
 Deno.test("where no checkpoint tells of what followed a claim that was replaced, nobody opens the volume as if it ended there", async () => {
-  const ground = await Ground.withVolume();
-  let thereMs = 0;
-  const late = ({ kind, name }: Request): Fate =>
-    kind === "put" && name.startsWith("d/") && thereMs > 0
-      ? { thereMs, givenUpMs: 1000 }
-      : {};
-  const loser = await ground.open({ pin: undefined }, "open", late);
-  await put(loser, { sector: 0, value: 1 });
-  await loser.row.checkpoint();
-  thereMs = 10 * LEASE_MS;
-  void put(loser, { sector: 0, value: 99 }).catch(() => {});
-  await ground.clock.settle();
+  const ground = await withLatePut();
   const here: Machine = { pin: undefined };
   const known = new Set(await names(ground));
   const winner = await ground.open(here, "take");

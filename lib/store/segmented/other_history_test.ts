@@ -6,10 +6,10 @@ import { SUPERBLOCK_NUMBER } from "../../segments/superblock.ts";
 import { noTime } from "../testing/journaled.ts";
 import { takeBucketVolume, whyRefused } from "./bucket_volume.ts";
 import {
+  bucketOf,
   copyOf,
   keys,
   type Machine,
-  makeVolume,
   namesIn,
   openOn,
   put,
@@ -20,12 +20,6 @@ import {
 const SIZE_BYTES = 16 * 512;
 const JOURNAL = { id: new Uint8Array(16), appended: 0 };
 
-async function bucketOfVolume(): Promise<MemoryBucket> {
-  const bucket = new MemoryBucket();
-  await makeVolume(bucket, { sizeBytes: SIZE_BYTES });
-  return bucket;
-}
-
 function look(
   bucket: MemoryBucket,
   { pin }: Machine,
@@ -35,7 +29,7 @@ function look(
 }
 
 Deno.test("a bucket that was put back is another history, until it is taken", async () => {
-  const bucket = await bucketOfVolume();
+  const bucket = await bucketOf(SIZE_BYTES);
   const here: Machine = { pin: undefined };
   const volume = await openOn(here, bucket);
   await put(volume, { sector: 0, value: 1 });
@@ -66,7 +60,7 @@ Deno.test("a bucket that was put back is another history, until it is taken", as
 });
 
 Deno.test("what another node has written since is another history, and so is what a journal that was put back does not know", async () => {
-  const bucket = await bucketOfVolume();
+  const bucket = await bucketOf(SIZE_BYTES);
   const here: Machine = { pin: undefined };
   const volume = await openOn(here, bucket);
   await put(volume, { sector: 0, value: 1 });
@@ -92,7 +86,7 @@ Deno.test("what another node has written since is another history, and so is wha
 });
 
 Deno.test("a bucket that shows what nobody wrote is no history that could be accepted", async () => {
-  const bucket = await bucketOfVolume();
+  const bucket = await bucketOf(SIZE_BYTES);
   const here: Machine = { pin: undefined };
   const volume = await openOn(here, bucket);
   await put(volume, { sector: 0, value: 1 });

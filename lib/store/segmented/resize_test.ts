@@ -2,13 +2,12 @@
 import { expect } from "expect";
 import { BucketError } from "../../bucket/bucket.ts";
 import { FaultBucket } from "../../bucket/fault_bucket.ts";
-import { MemoryBucket } from "../../bucket/memory_bucket.ts";
 import { noTime } from "../testing/journaled.ts";
 import {
+  bucketOf,
   flipped,
   keys,
   type Machine,
-  makeVolume,
   namesIn,
   openOn,
   put,
@@ -19,16 +18,10 @@ import { verifyVolume } from "./verify.ts";
 
 const SIZE_BYTES = 16 * 512;
 
-async function bucketOfVolume(): Promise<MemoryBucket> {
-  const bucket = new MemoryBucket();
-  await makeVolume(bucket, { sizeBytes: SIZE_BYTES });
-  return bucket;
-}
-
 Deno.test("a change of size of which nobody heard is none, for who asked for it and for who opens the volume then", async () => {
   for (const how of ["before", "after"] as const) {
     for (const sizeBytes of [2 * SIZE_BYTES, SIZE_BYTES / 2]) {
-      const memory = await bucketOfVolume();
+      const memory = await bucketOf(SIZE_BYTES);
       const state = { on: false };
       const bucket = new FaultBucket(
         memory,
@@ -65,7 +58,7 @@ Deno.test("a change of size of which nobody heard is none, for who asked for it 
 });
 
 Deno.test("a checkpoint tells no other size than the row, also where it is written before anything else is", async () => {
-  const memory = await bucketOfVolume();
+  const memory = await bucketOf(SIZE_BYTES);
   const state = { on: false };
   const bucket = new FaultBucket(
     memory,
@@ -98,7 +91,7 @@ Deno.test("a checkpoint tells no other size than the row, also where it is writt
 });
 
 Deno.test("a size counts that no checkpoint could tell of, and what cannot be told is told as trouble", async () => {
-  const memory = await bucketOfVolume();
+  const memory = await bucketOf(SIZE_BYTES);
   const state = { on: false };
   const here: Machine = { pin: undefined };
   const volume = await openOn(here, withoutCheckpoints(memory, state));
@@ -113,7 +106,7 @@ Deno.test("a size counts that no checkpoint could tell of, and what cannot be to
 
 Deno.test("what was cut off does not come back where no checkpoint tells of it, or the last one is hidden", async () => {
   for (const hides of [[], ["checkpoint"], ["checkpoint", "mark"]]) {
-    const memory = await bucketOfVolume();
+    const memory = await bucketOf(SIZE_BYTES);
     const state = { on: false };
     const here: Machine = { pin: undefined };
     const volume = await openOn(here, withoutCheckpoints(memory, state));
@@ -141,7 +134,7 @@ Deno.test("what was cut off does not come back where no checkpoint tells of it, 
 });
 
 Deno.test("verify says where damage lies by the size that the row tells", async () => {
-  const memory = await bucketOfVolume();
+  const memory = await bucketOf(SIZE_BYTES);
   const state = { on: false };
   const volume = await openOn(
     { pin: undefined },

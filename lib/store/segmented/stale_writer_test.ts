@@ -8,6 +8,7 @@ import { noTime } from "../testing/journaled.ts";
 import { Fenced } from "./fenced.ts";
 import { GatedBucket } from "./testing/gated_bucket.ts";
 import {
+  bucketOf,
   copyOf,
   keys,
   type Machine,
@@ -22,12 +23,6 @@ import {
 
 const SIZE_BYTES = 16 * 512;
 const often = { checkpointEvery: 1 };
-
-async function bucketOfVolume(): Promise<MemoryBucket> {
-  const bucket = new MemoryBucket();
-  await makeVolume(bucket, { sizeBytes: SIZE_BYTES });
-  return bucket;
-}
 
 /** Creates of segments wait until they are let go. */
 class Held implements Bucket {
@@ -59,7 +54,7 @@ class Held implements Bucket {
 }
 
 Deno.test("a writer that lost the volume finds the claim, however much was written and deleted since", async () => {
-  const bucket = await bucketOfVolume();
+  const bucket = await bucketOf(SIZE_BYTES);
   const loser = await openOn({ pin: undefined }, bucket, often);
   await put(loser, { sector: 0, value: 1 });
   await put(loser, { sector: 1, value: 2 });
@@ -75,7 +70,7 @@ Deno.test("a writer that lost the volume finds the claim, however much was writt
 });
 
 Deno.test("who slept between reading the row and claiming it claims nothing that was used and deleted meanwhile", async () => {
-  const bucket = await bucketOfVolume();
+  const bucket = await bucketOf(SIZE_BYTES);
   const winner = await openOn({ pin: undefined }, bucket, often);
   await put(winner, { sector: 0, value: 1 });
   const held = new Held(bucket);
@@ -91,7 +86,7 @@ Deno.test("who slept between reading the row and claiming it claims nothing that
 });
 
 Deno.test("who restarts with a journal takes nothing back that another has claimed since it looked", async () => {
-  const bucket = await bucketOfVolume();
+  const bucket = await bucketOf(SIZE_BYTES);
   const here: Machine = { pin: undefined };
   await put(await openOn(here, bucket), { sector: 0, value: 1 });
   const held = new Held(bucket);
@@ -108,7 +103,7 @@ Deno.test("who restarts with a journal takes nothing back that another has claim
 });
 
 Deno.test("each claim is known again that was tried while nobody answered, whichever arrives", async () => {
-  const memory = await bucketOfVolume();
+  const memory = await bucketOf(SIZE_BYTES);
   const here: Machine = { pin: undefined };
   await put(await openOn(here, memory), { sector: 0, value: 1 });
   const error = new BucketError("uncertain", "no answer");
@@ -132,7 +127,7 @@ Deno.test("each claim is known again that was tried while nobody answered, which
 });
 
 Deno.test("a claim that is tried again and again in one life is one object", async () => {
-  const memory = await bucketOfVolume();
+  const memory = await bucketOf(SIZE_BYTES);
   const state = { on: false };
   const error = new BucketError("uncertain", "no answer");
   const bucket = new FaultBucket(
@@ -152,7 +147,7 @@ Deno.test("a claim that is tried again and again in one life is one object", asy
 });
 
 Deno.test("a bucket that was put back and written to by another is refused, although it goes further than what is remembered", async () => {
-  const bucket = await bucketOfVolume();
+  const bucket = await bucketOf(SIZE_BYTES);
   const copy = await copyOf(bucket);
   const here: Machine = { pin: undefined };
   const mine = await openOn(here, bucket);
@@ -165,7 +160,7 @@ Deno.test("a bucket that was put back and written to by another is refused, alth
 });
 
 Deno.test("another's claim behind our own, of which we never heard, is another's", async () => {
-  const bucket = await bucketOfVolume();
+  const bucket = await bucketOf(SIZE_BYTES);
   const here: Machine = { pin: undefined };
   await openOn(here, bucket);
   // It is pinned before it is made, and the process ends.
@@ -184,7 +179,7 @@ Deno.test("another's claim behind our own, of which we never heard, is another's
 });
 
 Deno.test("a segment that is missing inside the row is noticed by who remembers nothing", async () => {
-  const bucket = await bucketOfVolume();
+  const bucket = await bucketOf(SIZE_BYTES);
   const volume = await openOn({ pin: undefined }, bucket);
   for (let n = 0; n < 8; n++) await put(volume, { sector: n, value: n + 1 });
   const { next } = volume.row.end;
@@ -195,7 +190,7 @@ Deno.test("a segment that is missing inside the row is noticed by who remembers 
 });
 
 Deno.test("a checkpoint that cannot be written is told of", async () => {
-  const memory = await bucketOfVolume();
+  const memory = await bucketOf(SIZE_BYTES);
   const state = { on: false };
   const volume = await openOn(
     { pin: undefined },
@@ -213,7 +208,7 @@ Deno.test("a checkpoint that cannot be written is told of", async () => {
 });
 
 Deno.test("who opens a volume while another writes and deletes what was to be read reads it from further on", async () => {
-  const memory = await bucketOfVolume();
+  const memory = await bucketOf(SIZE_BYTES);
   const writer = await openOn({ pin: undefined }, memory, often);
   for (let n = 0; n < 6; n++) await put(writer, { sector: n, value: 1 });
   const gated = new GatedBucket(memory);
@@ -262,7 +257,7 @@ Deno.test("who remembers more than a listing shows finds it by its mark, and is 
 });
 
 Deno.test("who cannot read it although nobody writes is told at once", async () => {
-  const memory = await bucketOfVolume();
+  const memory = await bucketOf(SIZE_BYTES);
   const writer = await openOn({ pin: undefined }, memory);
   for (let n = 0; n < 8; n++) await put(writer, { sector: n, value: 1 });
   await memory.delete([keys.nameOf("segment", writer.row.end.next - 7)]);

@@ -11,6 +11,9 @@
  * - A writer after us has made its claim behind our end, which no checkpoint of ours goes beyond, and uses higher numbers. What it still needs
  *   of the lower ones was needed by the checkpoint, too: in a row, what is dead stays dead. (What a snapshot brings back, it has kept.)
  *
+ * One thing breaks that: a bucket that was put back behind a writer which lives on, and was taken as it is. Then numbers are used anew that the
+ * writer takes for its own, until it finds that out.
+ *
  * Claims stay, whoever made them: they are what a writer finds that lost the volume.
  */
 

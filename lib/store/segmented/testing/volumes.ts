@@ -43,6 +43,13 @@ export async function makeVolume(
   });
 }
 
+/** A bucket that holds an empty volume and nothing else. */
+export async function bucketOf(sizeBytes: number): Promise<MemoryBucket> {
+  const bucket = new MemoryBucket();
+  await makeVolume(bucket, { sizeBytes });
+  return bucket;
+}
+
 /** What a machine remembers. */
 export interface Machine {
   pin: Pin | undefined;
